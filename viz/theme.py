@@ -1,0 +1,90 @@
+"""Colours, in one place, for the light and the dark theme.
+
+The ink scale says "how much attention": one hue, its lightness even from step to step (OKLCH), so a tile reads the
+same in print, in grey and to colour-blind eyes. On the dark theme it is turned round: more attention is brighter.
+"""
+
+from dataclasses import dataclass
+
+PRIMARY = "#495fc5"
+PRIMARY_DARK = "#8ba6f5"
+
+BACKGROUND = "#ffffff"
+BACKGROUND_DARK = "#111218"
+SURFACE = "#f3f5fa"
+SURFACE_DARK = "#1b1e28"
+TEXT = "#1a1d29"
+TEXT_DARK = "#e8ebf4"
+MUTED = "#5b6276"
+MUTED_DARK = "#9aa3ba"
+
+# What is selected or switched off. Orange lies opposite the indigo ink for every kind of colour vision.
+ACCENT = "#d55e00"
+ACCENT_DARK = "#ff9a3c"
+# The second selection of a comparison.
+SECOND = "#007f73"
+SECOND_DARK = "#3fd0bd"
+
+INK = ("#ffffff", "#d4dff3", "#adc0e9", "#86a0e1", "#6480d6", "#495fc5", "#3642a3", "#252a78", "#15154d")
+INK_DARK = ("#111218", "#222742", "#333e72", "#4456a3", "#5772cf", "#7192ed", "#95b4f9", "#bfd5ff", "#eaf6ff")
+
+# Less (orange) to more (indigo), through the ground.
+DIVERGING = (
+    "#803100", "#b3580e", "#d28d5d", "#e8c4a9", "#fafafa", "#b8c7e8", "#7b93d7", "#485dc2", "#272a91",
+)  # fmt: skip
+DIVERGING_DARK = (
+    "#ffb96e", "#cf853e", "#915a2c", "#543520", "#15161b", "#313a62", "#5163ae", "#7993e8", "#b3c9ff",
+)  # fmt: skip
+
+Colorscale = list[tuple[float, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class RoleStyle:
+    """How a head's role is marked: a letter, so that colour is never the only sign, and a colour for each theme."""
+
+    letter: str
+    colour: str
+    colour_dark: str
+
+
+# After Okabe & Ito's colour-blind safe palette, darkened or lightened until a badge stands out from its ground.
+# The first-token sink is grey: it is what most heads do, and the least worth looking at.
+ROLES: dict[str, RoleStyle] = {
+    "previous token": RoleStyle("P", "#0072b2", "#56b4e9"),
+    "induction": RoleStyle("I", "#b0357f", "#e89ac7"),
+    "duplicate token": RoleStyle("D", "#007a5a", "#2fc79b"),
+    "first token": RoleStyle("F", "#6b7280", "#9aa3b2"),
+    "self": RoleStyle("S", "#8f6a00", "#e6c84f"),
+}
+
+
+def role_style(role: str) -> RoleStyle | None:
+    """The badge of a role, or None for a head without one; an unlisted role gets its initial in grey."""
+    if not role:
+        return None
+    return ROLES.get(role, RoleStyle(role[0].upper(), "#6b7280", "#9aa3b2"))
+
+
+def ink_scale(dark: bool) -> Colorscale:
+    """Plotly colour scale for weights from none (the ground) to all."""
+    return _even(INK_DARK if dark else INK)
+
+
+def diverging_scale(dark: bool) -> Colorscale:
+    """Plotly colour scale for differences, orange below zero and indigo above; centre it on zero (`zmid=0`)."""
+    return _even(DIVERGING_DARK if dark else DIVERGING)
+
+
+def background(dark: bool) -> str:
+    """The page's ground."""
+    return BACKGROUND_DARK if dark else BACKGROUND
+
+
+def accent(dark: bool) -> str:
+    """The colour of what is selected or switched off."""
+    return ACCENT_DARK if dark else ACCENT
+
+
+def _even(stops: tuple[str, ...]) -> Colorscale:
+    return [(index / (len(stops) - 1), colour) for index, colour in enumerate(stops)]
