@@ -1,0 +1,126 @@
+"""One call of the attention function, kept as its inputs, and the one formula that turns them into weights.
+
+A pattern costs tokens^2 numbers a head; queries and keys cost tokens * d_head. So the inputs are kept and a pattern is
+replayed when somebody looks at it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+def attention_weights(
+    query: Tensor,
+    key: Tensor,
+    *,
+    scaling: float,
+    causal: bool,
+    mask: Tensor | None = None,
+    position_bias: Tensor | None = None,
+    softcap: float | None = None,
+    sinks: Tensor | None = None,
+    first_row: int = 0,
+) -> Tensor:
+    """Post-softmax attention weights, float32 [..., head, query, key].
+
+    query [..., head, query, d_head], key [..., kv_head, key, d_head] with kv_head dividing head (grouped queries);
+    mask: bool (True: may look) or additive, broadcastable to the result; position_bias: additive (T5, arXiv 1910.10683);
+    softcap: c * tanh(score / c) before the mask (Gemma 2, arXiv 2408.00118); sinks: a learned extra score per head that
+    takes its share of the softmax and is then dropped, so rows sum to less than one (gpt-oss).
+    causal: query row i sees keys up to first_row + i.
+    """
+    groups = query.shape[-3] // key.shape[-3]
+    if groups > 1:
+        key = key.repeat_interleave(groups, dim=-3)
+    logits = torch.matmul(query.float(), key.float().transpose(-1, -2)) * scaling
+    if softcap is not None:
+        logits = torch.tanh(logits / softcap) * softcap
+    if position_bias is not None:
+        logits = logits + position_bias.float()
+    lowest = torch.finfo(torch.float32).min
+    if mask is not None:
+        logits = logits.masked_fill(~mask, lowest) if mask.dtype == torch.bool else logits + mask.float()
+    elif causal:
+        logits = logits.masked_fill_(~_visible(logits, first_row), lowest)
+    if sinks is None:
+        return torch.softmax(logits, dim=-1)
+    logits = torch.cat([logits, sinks.float().expand(*logits.shape[:-1], 1)], dim=-1)
+    return torch.softmax(logits, dim=-1)[..., :-1]
+
+
+def _visible(logits: Tensor, first_row: int) -> Tensor:
+    rows = torch.arange(first_row, first_row + logits.shape[-2], device=logits.device)
+    return torch.arange(logits.shape[-1], device=logits.device) <= rows[:, None]
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionCall:
+    """The inputs of one attention call for one text, by reference.
+
+    query [head, query, d_head], key [kv_head, key, d_head], value [kv_head, key, d_value], after rotary embedding.
+    mask: bool or additive [1 | head, query, key]; position_bias [1 | head, query, key]; sinks [head, 1 | query, 1].
+    """
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    scaling: float
+    causal: bool
+    mask: Tensor | None = None
+    position_bias: Tensor | None = None
+    softcap: float | None = None
+    sinks: Tensor | None = None
+
+    @property
+    def heads(self) -> int:
+        return self.query.shape[0]
+
+    @property
+    def queries(self) -> int:
+        return self.query.shape[1]
+
+    @property
+    def keys(self) -> int:
+        return self.key.shape[1]
+
+    def kv_head(self, head: int) -> int:
+        return head // (self.heads // self.key.shape[0])
+
+    def weights(self, head: int | None = None, rows: slice = slice(None)) -> Tensor:
+        """Attention weights, float32: [query, key] for one head, [head, query, key] for all; `rows` selects queries."""
+        heads = slice(None) if head is None else slice(head, head + 1)
+        kv_heads = slice(None) if head is None else slice(self.kv_head(head), self.kv_head(head) + 1)
+        pattern = attention_weights(
+            self.query[heads, rows],
+            self.key[kv_heads],
+            scaling=self.scaling,
+            causal=self.causal,
+            mask=_select(self.mask, heads, rows),
+            position_bias=_select(self.position_bias, heads, rows),
+            softcap=self.softcap,
+            sinks=_select(self.sinks, heads, rows),
+            first_row=rows.start or 0,
+        )
+        return pattern if head is None else pattern[0]
+
+    def visible(self, rows: slice = slice(None)) -> Tensor:
+        """Which keys each query may look at: bool [1 | head, query, key]."""
+        count = len(range(*rows.indices(self.queries)))
+        if self.mask is None:
+            blank = torch.ones(1, count, self.keys, dtype=torch.bool, device=self.query.device)
+            return blank & _visible(blank, rows.start or 0) if self.causal else blank
+        mask = self.mask[:, rows]
+        if mask.dtype != torch.bool:
+            mask = mask > torch.finfo(mask.dtype).min / 2
+        return mask.expand(mask.shape[0], count, self.keys)
+
+
+def _select(tensor: Tensor | None, heads: slice, rows: slice) -> Tensor | None:
+    """Slice [1 | head, 1 | query, ...], leaving broadcast axes alone."""
+    if tensor is None:
+        return None
+    tensor = tensor if tensor.shape[0] == 1 else tensor[heads]
+    return tensor if tensor.shape[1] == 1 else tensor[:, rows]

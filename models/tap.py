@@ -1,0 +1,146 @@
+"""The tap: one attention function, registered with transformers, through which every model of the engine runs.
+
+What to record and which heads to gate stands in a ContextVar. Two people on one shared model, in two threads, can
+therefore neither see nor prune each other's run, and no lock is held around the forward pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+from models.attention_call import AttentionCall, attention_weights
+
+ENGINE = "headlight"
+
+Observer = Callable[[nn.Module, AttentionCall, Tensor], None]
+
+
+@dataclass(slots=True)
+class Tap:
+    """What one forward pass is watched and changed by.
+
+    observer: called once a call with the module, the call's inputs for the first text of the batch, and the output
+    [batch, query, head, d_value] before any gate.
+    gates: for the n-th call of the pass, a factor per head [head] or [batch, head] on its output before the output
+    projection, the last place where heads are separate.
+    """
+
+    observer: Observer | None = None
+    gates: Mapping[int, Tensor] = field(default_factory=dict)
+    calls: int = 0
+
+
+_TAP: ContextVar[Tap | None] = ContextVar("headlight_tap", default=None)
+
+
+@contextmanager
+def tapped(tap: Tap) -> Iterator[Tap]:
+    """Run forward passes of this thread (or task) under `tap`."""
+    token = _TAP.set(tap)
+    try:
+        yield tap
+    finally:
+        _TAP.reset(token)
+
+
+def engine_attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    **kwargs,
+) -> tuple[Tensor, None]:
+    """transformers' attention function: SDPA at full speed wherever SDPA can express the model's attention.
+
+    query [batch, head, query, d_head], key and value [batch, kv_head, key, d]; returns [batch, query, head, d_value].
+    """
+    sinks = kwargs.get("s_aux") if kwargs.get("s_aux") is not None else kwargs.get("sinks")
+    if kwargs.get("softcap") is None and sinks is None:
+        output, _ = sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **kwargs)
+    else:
+        output = _explicit_attention(_call(module, query, key, value, attention_mask, scaling, kwargs))
+    tap = _TAP.get()
+    if tap is None:
+        return output, None
+    index, tap.calls = tap.calls, tap.calls + 1
+    if tap.observer is not None:
+        batched = _call(module, query, key, value, attention_mask, scaling, kwargs)
+        tap.observer(module, _first_text(batched), output)
+    gate = tap.gates.get(index)
+    if gate is not None:
+        gate = gate.to(output)
+        output = output * (gate[None, None, :, None] if gate.ndim == 1 else gate[:, None, :, None])
+    return output, None
+
+
+def _call(module, query, key, value, mask, scaling, kwargs) -> AttentionCall:
+    """The call with its batch axis still in front of every tensor."""
+    causal = kwargs.get("is_causal")
+    causal = getattr(module, "is_causal", True) if causal is None else causal
+    sinks = kwargs.get("s_aux") if kwargs.get("s_aux") is not None else kwargs.get("sinks")
+    if sinks is not None and sinks.ndim == 1:
+        sinks = sinks[None, :, None, None]
+    # transformers slices and flips the mask of its own SDPA function in just this way: causal only without a mask.
+    return AttentionCall(
+        query=query,
+        key=key,
+        value=value,
+        scaling=query.shape[-1] ** -0.5 if scaling is None else float(scaling),
+        causal=bool(causal) and mask is None and query.shape[2] > 1,
+        mask=None if mask is None else mask[..., : key.shape[2]],
+        position_bias=kwargs.get("position_bias"),
+        softcap=kwargs.get("softcap"),
+        sinks=sinks,
+    )
+
+
+def _explicit_attention(call: AttentionCall) -> Tensor:
+    """Attention with soft cap or sinks, which SDPA has no argument for."""
+    weights = attention_weights(
+        call.query,
+        call.key,
+        scaling=call.scaling,
+        causal=call.causal,
+        mask=call.mask,
+        position_bias=call.position_bias,
+        softcap=call.softcap,
+        sinks=call.sinks,
+    ).to(call.value.dtype)
+    groups = call.query.shape[1] // call.value.shape[1]
+    value = call.value.repeat_interleave(groups, dim=1) if groups > 1 else call.value
+    return torch.matmul(weights, value).transpose(1, 2).contiguous()
+
+
+def _first_text(call: AttentionCall) -> AttentionCall:
+    def first(tensor: Tensor | None) -> Tensor | None:
+        return None if tensor is None else tensor[0]
+
+    return AttentionCall(
+        query=call.query[0],
+        key=call.key[0],
+        value=call.value[0],
+        scaling=call.scaling,
+        causal=call.causal,
+        mask=first(call.mask),
+        position_bias=first(call.position_bias),
+        softcap=call.softcap,
+        sinks=first(call.sinks),
+    )
+
+
+# Both, or neither: without the mask function transformers passes no mask at all, and attention silently turns
+# non-causal and looks at padding.
+AttentionInterface.register(ENGINE, engine_attention)
+AttentionMaskInterface.register(ENGINE, sdpa_mask)
