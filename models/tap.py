@@ -68,7 +68,9 @@ def engine_attention(
     """
     sinks = kwargs.get("s_aux") if kwargs.get("s_aux") is not None else kwargs.get("sinks")
     if kwargs.get("softcap") is None and sinks is None:
-        output, _ = sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **kwargs)
+        output, _ = sdpa_attention_forward(
+            module, query, key, value, attention_mask, dropout, scaling, **kwargs
+        )
     else:
         output = _explicit_attention(_call(module, query, key, value, attention_mask, scaling, kwargs))
     tap = _TAP.get()

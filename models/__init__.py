@@ -1,0 +1,1 @@
+"""Headlight's engine: load a model, look at its attention. Imports neither Streamlit nor Plotly."""

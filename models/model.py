@@ -1,0 +1,28 @@
+"""A loaded model, ready to be looked at."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from models.geometry import Geometry
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AttentionModel:
+    """A transformers model in evaluation mode, whose weights nothing here changes.
+
+    name: what it was asked for by (catalogue name, Hub id or folder).
+    plan: which attention call of the forward pass is which layer of which stack.
+    note: "" or one sentence that must stand beside what is shown of this model.
+    """
+
+    name: str
+    module: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    geometry: Geometry
+    plan: Any
+    device: torch.device
+    dtype: torch.dtype
+    note: str = ""
