@@ -6,7 +6,7 @@ replayed when somebody looks at it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -116,6 +116,12 @@ class AttentionCall:
         if mask.dtype != torch.bool:
             mask = mask > torch.finfo(mask.dtype).min / 2
         return mask.expand(mask.shape[0], count, self.keys)
+
+    def upto(self, last_row: int) -> AttentionCall:
+        """The same call without the keys that no query before `last_row` may see, which would only be zeros."""
+        if not self.causal:
+            return self
+        return replace(self, key=self.key[:, :last_row], value=self.value[:, :last_row])
 
 
 def _select(tensor: Tensor | None, heads: slice, rows: slice) -> Tensor | None:

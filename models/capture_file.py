@@ -1,0 +1,151 @@
+"""A capture as one .npz file: arrays and a line of JSON, no pickles, so that a file from a stranger is safe to open."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.attention_call import AttentionCall
+from models.errors import HeadlightError
+from models.geometry import Geometry
+from models.records import FinishedPatterns, LayerRecord
+
+if TYPE_CHECKING:
+    from models.capture import Capture
+
+FORMAT = "headlight-capture"
+VERSION = 1
+CANDIDATES = 100  # predictions are kept for the likeliest tokens only: a whole vocabulary helps nobody in a file
+TENSORS = ("query", "key", "value", "mask", "position_bias", "sinks")
+
+
+def save(run: Capture, path: Path) -> None:
+    """Write everything needed to reopen: queries, keys, values, masks, value norms, tokens, candidates."""
+    arrays: dict[str, np.ndarray] = {}
+    stored: dict[tuple[int, tuple], str] = {}
+
+    def put(tensor: Tensor) -> str:
+        # Masks and position biases are one tensor shared by many layers: written once.
+        identity = (tensor.data_ptr(), tuple(tensor.shape))
+        if identity not in stored:
+            stored[identity] = f"t{len(stored)}"
+            arrays[stored[identity]] = _array(tensor)
+        return stored[identity]
+
+    best = run.predictions.topk(min(CANDIDATES, run.predictions.shape[-1])) if run.places else None
+    head = {
+        "format": FORMAT,
+        "version": VERSION,
+        "model_name": run.model_name,
+        "geometry": asdict(run.geometry),
+        "ids": run.ids,
+        "tokens": run.token_strings,
+        "places": run.places,
+        "dropped": run.dropped,
+        "heads_off": run.heads_off,
+        "candidates": [list(run.vocabulary(row)) for row in best.indices.tolist()] if best is not None else [],
+        "stacks": {
+            stack: [_describe(record, put) for record in records] for stack, records in run.layers_of.items()
+        },
+    }
+    if best is not None:
+        arrays["candidate_ids"], arrays["candidate_probabilities"] = best.indices.numpy(), best.values.numpy()
+    arrays["head"] = np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)
+    with path.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
+def load(path: Path) -> Capture:
+    """Reopen a saved capture. Raises HeadlightError where the file is missing, damaged, or something else."""
+    from models.capture import Capture
+
+    arrays, head = _read(path)
+    try:
+        predictions, vocabulary = _candidates(arrays, head)
+        return Capture(
+            geometry=Geometry(**head["geometry"]),
+            layers_of={
+                stack: tuple(_restore(record, arrays) for record in records)
+                for stack, records in head["stacks"].items()
+            },
+            ids={axis: tuple(ids) for axis, ids in head["ids"].items()},
+            token_strings={axis: tuple(tokens) for axis, tokens in head["tokens"].items()},
+            predictions=predictions,
+            places=tuple(head["places"]),
+            vocabulary=vocabulary,
+            model_name=head["model_name"],
+            dropped=head["dropped"],
+            heads_off=tuple((layer, head_) for layer, head_ in head["heads_off"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise HeadlightError(f"{path} is a damaged capture ({error!r}); save it again.") from None
+
+
+def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        head = json.loads(arrays.pop("head").tobytes())
+    except FileNotFoundError:
+        raise HeadlightError(f"There is no file {path}; give the path of a capture saved by Headlight.") from None
+    except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile):
+        raise HeadlightError(f"{path} is no capture saved by Headlight, or it is damaged; save it again.") from None
+    if head.get("format") != FORMAT or head.get("version") != VERSION:
+        raise HeadlightError(
+            f"{path} holds {head.get('format')} version {head.get('version')}, but {FORMAT} version {VERSION} is read "
+            "here; save it again with this version."
+        )
+    return arrays, head
+
+
+def _describe(record: LayerRecord, put: Any) -> dict[str, Any]:
+    attention = record.attention
+    if isinstance(attention, FinishedPatterns):
+        return {"pattern": put(attention.pattern), "causal": attention.causal}
+    norms = record.norms()
+    tensors = {name: put(t) for name in TENSORS if isinstance(t := getattr(attention, name), Tensor)}
+    return {
+        "tensors": tensors,
+        "scaling": attention.scaling,
+        "causal": attention.causal,
+        "softcap": attention.softcap,
+        "value_norms": None if norms is None else put(norms),
+    }
+
+
+def _restore(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> LayerRecord:
+    if "pattern" in record:
+        return LayerRecord(FinishedPatterns(torch.from_numpy(arrays[record["pattern"]]), record["causal"]))
+    tensors = {name: torch.from_numpy(arrays[stored]) for name, stored in record["tensors"].items()}
+    call = AttentionCall(
+        **tensors, scaling=record["scaling"], causal=record["causal"], softcap=record["softcap"]
+    )
+    norms = record["value_norms"]
+    return LayerRecord(call, value_norms=None if norms is None else torch.from_numpy(arrays[norms]))
+
+
+def _candidates(arrays: dict[str, np.ndarray], head: dict[str, Any]):
+    """Probabilities over the kept candidates only, renumbered from 0, and their strings."""
+    if not head["places"]:
+        return torch.zeros(0, 0), lambda ids: ()
+    ids = torch.from_numpy(arrays["candidate_ids"])
+    strings = {
+        token_id: token
+        for row, tokens in zip(ids.tolist(), head["candidates"], strict=True)
+        for token_id, token in zip(row, tokens, strict=True)
+    }
+    predictions = torch.zeros(len(ids), max(strings) + 1)
+    predictions.scatter_(1, ids, torch.from_numpy(arrays["candidate_probabilities"]))
+    return predictions, lambda wanted: tuple(strings[token_id] for token_id in wanted)
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    tensor = tensor.detach().cpu()
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()

@@ -1,0 +1,108 @@
+"""From what a person typed to what a model's forward pass takes, with the limits said at the boundary."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from models.errors import BadText, TextTooLong
+from models.model import AttentionModel
+from models.tokens import display_tokens
+
+Text = str | tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A text as one model reads it: forward arguments, and per axis ("text", "source", "target") token ids and strings.
+
+    dropped: how many tokens beyond max_tokens were left out.
+    """
+
+    inputs: dict[str, Tensor]
+    ids: dict[str, tuple[int, ...]]
+    tokens: dict[str, tuple[str, ...]]
+    dropped: int = 0
+
+
+def encode(model: AttentionModel, text: Text, max_tokens: int | None = None) -> Encoded:
+    """A text, or a sentence pair for an encoder. Raises BadText, or TextTooLong where max_tokens does not cut it."""
+    parts = text if isinstance(text, tuple) else (text,)
+    for part in parts:
+        check_text(part)
+    if len(parts) == 2 and model.geometry.role != "encoder":
+        raise BadText(f"A sentence pair needs an encoder, but {model.name} is a {model.geometry.role}; give one text.")
+    encoding = model.tokenizer(*parts, return_tensors="pt")
+    total = encoding["input_ids"].shape[1]
+    if total == 0:
+        raise BadText("The text holds nothing that this model's tokenizer keeps; type some words.")
+    kept = _kept(model, total, max_tokens)
+    accepted = inspect.signature(model.module.forward).parameters
+    inputs = {name: tensor[:, :kept].to(model.device) for name, tensor in encoding.items() if name in accepted}
+    ids = tuple(inputs["input_ids"][0].tolist())
+    return Encoded(inputs, {"text": ids}, {"text": display_tokens(model.tokenizer, ids)}, total - kept)
+
+
+def encode_pair(model: AttentionModel, source: str, target: str, max_tokens: int | None = None) -> Encoded:
+    """Source and target of an encoder-decoder; the decoder reads the target shifted right, as in training."""
+    check_text(source)
+    check_text(target)
+    given = encode(model, source, max_tokens)
+    ids = model.tokenizer(text_target=target)["input_ids"]
+    return with_target(model, given, [decoder_start(model), *_without_end(model, ids)], max_tokens)
+
+
+def with_target(model: AttentionModel, given: Encoded, ids: list[int], max_tokens: int | None = None) -> Encoded:
+    """An encoded source with the decoder's token ids beside it."""
+    kept = _kept(model, len(ids), max_tokens)
+    dropped, ids = len(ids) - kept, ids[:kept]
+    inputs = given.inputs | {"decoder_input_ids": torch.tensor([ids], device=model.device)}
+    return Encoded(
+        inputs,
+        {"source": given.ids["text"], "target": tuple(ids)},
+        {"source": given.tokens["text"], "target": display_tokens(model.tokenizer, ids)},
+        given.dropped + dropped,
+    )
+
+
+def decoder_start(model: AttentionModel) -> int:
+    """The token that an encoder-decoder's target begins with."""
+    for config in (model.module.generation_config, model.module.config):
+        for name in ("decoder_start_token_id", "bos_token_id", "pad_token_id"):
+            token_id = getattr(config, name, None)
+            if token_id is not None:
+                return int(token_id)
+    raise BadText(f"{model.name} does not say which token its target begins with; give a model with a generation config.")
+
+
+def check_text(text: str) -> None:
+    """Raise BadText for what no tokenizer can read."""
+    if not text.strip():
+        raise BadText("The text is empty; type a word or more.")
+    for index, character in enumerate(text):
+        if 0xD800 <= ord(character) <= 0xDFFF:
+            raise BadText(
+                f"Character {index} is half of a surrogate pair (U+{ord(character):04X}), which is no character of its "
+                "own; delete it and run again."
+            )
+
+
+def _kept(model: AttentionModel, total: int, max_tokens: int | None) -> int:
+    context = model.geometry.context
+    if max_tokens is not None:
+        return min(total, max_tokens, context or max_tokens)
+    if context is not None and total > context:
+        raise TextTooLong(
+            f"The text has {total:,} tokens, but {model.name} reads at most {context:,}; shorten it, or pass "
+            f"max_tokens={context} to cut it there.",
+            tokens=total,
+            limit=context,
+        )
+    return total
+
+
+def _without_end(model: AttentionModel, ids: list[int]) -> list[int]:
+    return ids[:-1] if ids and ids[-1] == model.tokenizer.eos_token_id else ids
