@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 
-def attention_weights(
+def attention_scores(
     query: Tensor,
     key: Tensor,
     *,
@@ -21,34 +21,39 @@ def attention_weights(
     mask: Tensor | None = None,
     position_bias: Tensor | None = None,
     softcap: float | None = None,
-    sinks: Tensor | None = None,
     first_row: int = 0,
 ) -> Tensor:
-    """Post-softmax attention weights, float32 [..., head, query, key].
+    """Attention scores before the softmax, float32 [..., head, query, key]; the lowest float where a key is hidden.
 
     query [..., head, query, d_head], key [..., kv_head, key, d_head] with kv_head dividing head (grouped queries);
     mask: bool (True: may look) or additive, broadcastable to the result; position_bias: additive (T5, arXiv 1910.10683);
-    softcap: c * tanh(score / c) before the mask (Gemma 2, arXiv 2408.00118); sinks: a learned extra score per head that
-    takes its share of the softmax and is then dropped, so rows sum to less than one (gpt-oss).
+    softcap: c * tanh(score / c) before the mask (Gemma 2, arXiv 2408.00118).
     causal: query row i sees keys up to first_row + i.
     """
     groups = query.shape[-3] // key.shape[-3]
     if groups > 1:
         key = key.repeat_interleave(groups, dim=-3)
-    logits = torch.matmul(query.float(), key.float().transpose(-1, -2)) * scaling
+    scores = torch.matmul(query.float() * scaling, key.float().transpose(-1, -2))
     if softcap is not None:
-        logits = torch.tanh(logits / softcap) * softcap
+        scores = torch.tanh(scores / softcap) * softcap
     if position_bias is not None:
-        logits = logits + position_bias.float()
+        scores = scores + position_bias.float()
     lowest = torch.finfo(torch.float32).min
     if mask is not None:
-        logits = logits.masked_fill(~mask, lowest) if mask.dtype == torch.bool else logits + mask.float()
-    elif causal:
-        logits = logits.masked_fill_(~_visible(logits, first_row), lowest)
+        return scores.masked_fill(~mask, lowest) if mask.dtype == torch.bool else scores + mask.float()
+    return scores.masked_fill_(~_visible(scores, first_row), lowest) if causal else scores
+
+
+def softmax_with_sinks(scores: Tensor, sinks: Tensor | None) -> Tensor:
+    """Attention weights [..., head, query, key] from scores.
+
+    sinks [..., head, 1 | query, 1]: a learned extra score per head that takes its share of the softmax and is then
+    dropped, so that rows sum to less than one (gpt-oss).
+    """
     if sinks is None:
-        return torch.softmax(logits, dim=-1)
-    logits = torch.cat([logits, sinks.float().expand(*logits.shape[:-1], 1)], dim=-1)
-    return torch.softmax(logits, dim=-1)[..., :-1]
+        return torch.softmax(scores, dim=-1)
+    scores = torch.cat([scores, sinks.float().expand(*scores.shape[:-1], 1)], dim=-1)
+    return torch.softmax(scores, dim=-1)[..., :-1]
 
 
 def _visible(logits: Tensor, first_row: int) -> Tensor:
@@ -89,11 +94,25 @@ class AttentionCall:
     def kv_head(self, head: int) -> int:
         return head // (self.heads // self.key.shape[0])
 
+    def scores(self, head: int | None = None, rows: slice = slice(None)) -> Tensor:
+        """Scores before the softmax, float32: [query, key] for one head, [head, query, key] for all."""
+        heads = slice(None) if head is None else slice(head, head + 1)
+        scores = self._scores(heads, rows)
+        return scores if head is None else scores[0]
+
     def weights(self, head: int | None = None, rows: slice = slice(None)) -> Tensor:
         """Attention weights, float32: [query, key] for one head, [head, query, key] for all; `rows` selects queries."""
         heads = slice(None) if head is None else slice(head, head + 1)
-        kv_heads = slice(None) if head is None else slice(self.kv_head(head), self.kv_head(head) + 1)
-        pattern = attention_weights(
+        weights = softmax_with_sinks(self._scores(heads, rows), _select(self.sinks, heads, rows))
+        return weights if head is None else weights[0]
+
+    def _scores(self, heads: slice, rows: slice) -> Tensor:
+        kv_heads = (
+            slice(None)
+            if heads.start is None
+            else slice(self.kv_head(heads.start), self.kv_head(heads.start) + 1)
+        )
+        return attention_scores(
             self.query[heads, rows],
             self.key[kv_heads],
             scaling=self.scaling,
@@ -101,10 +120,8 @@ class AttentionCall:
             mask=_select(self.mask, heads, rows),
             position_bias=_select(self.position_bias, heads, rows),
             softcap=self.softcap,
-            sinks=_select(self.sinks, heads, rows),
             first_row=rows.start or 0,
         )
-        return pattern if head is None else pattern[0]
 
     def visible(self, rows: slice = slice(None)) -> Tensor:
         """Which keys each query may look at: bool [1 | head, query, key]."""

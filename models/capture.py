@@ -19,6 +19,7 @@ from models.inputs import Encoded, Text, encode, encode_pair, with_target
 from models.model import AttentionModel
 from models.overview import Overview, overview
 from models.plan import eager_patterns
+from models.progress import Progress, no_progress
 from models.records import FinishedPatterns, LayerRecord, output_weight
 from models.scores import Scores
 from models.tap import Tap, tapped
@@ -72,7 +73,9 @@ class Capture:
 
     def _axis(self, name: str) -> tuple[str, ...]:
         if name not in self.token_strings:
-            raise BadSelection(f"{self.model_name} is no encoder-decoder, so it has no {name} tokens; use .tokens.")
+            raise BadSelection(
+                f"{self.model_name} is no encoder-decoder, so it has no {name} tokens; use .tokens."
+            )
         return self.token_strings[name]
 
     @property
@@ -99,9 +102,11 @@ class Capture:
     def _axes(self, stack: str | None) -> tuple[str, str]:
         if "text" in self.token_strings:
             return "text", "text"
-        return {"encoder": ("source", "source"), "decoder": ("target", "target"), "cross": ("target", "source")}[
-            stack or self.stack
-        ]
+        return {
+            "encoder": ("source", "source"),
+            "decoder": ("target", "target"),
+            "cross": ("target", "source"),
+        }[stack or self.stack]
 
     # --- what the heads did --------------------------------------------------------------------------------------
 
@@ -125,6 +130,10 @@ class Capture:
         """The values that the head reads (shared within its group), float32 [key, d_value]."""
         call = self._call(layer, stack, head)
         return call.value[call.kv_head(head)].float().cpu()
+
+    def attention_scores(self, layer: int, head: int, stack: str | None = None) -> Tensor:
+        """Scores before the softmax, float32 [query, key]; the lowest float where a key is hidden."""
+        return self._call(layer, stack, head).scores(head).cpu()
 
     def scaling(self, layer: int, stack: str | None = None) -> float:
         """What query-key products are multiplied with before the softmax."""
@@ -152,7 +161,9 @@ class Capture:
         """
         name = stack or self.stack
         if name == "cross":
-            raise BadSelection("Rollout needs one text on both axes; choose the encoder or the decoder, not cross.")
+            raise BadSelection(
+                "Rollout needs one text on both axes; choose the encoder or the decoder, not cross."
+            )
         records = self._stack(name)
         rolled = torch.eye(records[0].attention.queries, device=_device(records[0]))
         for record in records:
@@ -163,9 +174,9 @@ class Capture:
             rolled = (0.5 * (mean @ rolled)).add_(rolled, alpha=0.5)
         return rolled.cpu()
 
-    def tiles(self, size: int = 32, stack: str | None = None) -> Tensor:
+    def tiles(self, size: int = 32, stack: str | None = None, progress: Progress = no_progress) -> Tensor:
         """Small picture of every head, float32 [layer, head, size, size]; see models.overview."""
-        return self._overview(stack, size).tiles
+        return self._overview(stack, size, progress).tiles
 
     def scores(self, stack: str | None = None) -> Scores:
         """What every head does with this text, beside its chance level."""
@@ -173,13 +184,13 @@ class Capture:
         known = [value for (known_stack, _), value in self._overviews.items() if known_stack == name]
         return (known[0] if known else self._overview(name, 32)).scores
 
-    def _overview(self, stack: str | None, size: int) -> Overview:
+    def _overview(self, stack: str | None, size: int, progress: Progress = no_progress) -> Overview:
         name = stack or self.stack
         records = self._stack(name)
         if (name, size) not in self._overviews:
             query_axis, key_axis = self._axes(name)
             ids = self.ids[query_axis] if query_axis == key_axis else None
-            self._overviews[name, size] = overview(records, ids, size)
+            self._overviews[name, size] = overview(records, ids, size, progress)
         return self._overviews[name, size]
 
     def top_next(self, k: int = 10, place: int = -1) -> tuple[Candidate, ...]:
@@ -193,7 +204,9 @@ class Capture:
         strings = self.vocabulary(best.indices.tolist())
         return tuple(
             Candidate(token, token_id, probability)
-            for token, token_id, probability in zip(strings, best.indices.tolist(), best.values.tolist(), strict=True)
+            for token, token_id, probability in zip(
+                strings, best.indices.tolist(), best.values.tolist(), strict=True
+            )
         )
 
     # --- keeping it ----------------------------------------------------------------------------------------------
@@ -201,7 +214,9 @@ class Capture:
     @property
     def nbytes(self) -> int:
         """Bytes of memory that this capture keeps, each piece of storage counted once, the model's weights not."""
-        return sum({t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in self._kept()}.values())
+        return sum(
+            {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in self._kept()}.values()
+        )
 
     def _kept(self) -> Iterable[Tensor]:
         yield self.predictions
@@ -242,7 +257,9 @@ class Capture:
             )
         heads = records[layer].attention.heads
         if head is not None and not 0 <= head < heads:
-            raise BadSelection(f"Head {head} is out of range: layer {layer} has {heads} heads (0 to {heads - 1}).")
+            raise BadSelection(
+                f"Head {head} is out of range: layer {layer} has {heads} heads (0 to {heads - 1})."
+            )
         return records[layer]
 
     def _call(self, layer: int, stack: str | None, head: int | None = None) -> AttentionCall:
@@ -277,7 +294,9 @@ def capture(
     return capture_inputs(model, encoded, heads_off=heads_off)
 
 
-def capture_inputs(model: AttentionModel, encoded: Encoded, *, heads_off: Iterable[tuple[int, int]] = ()) -> Capture:
+def capture_inputs(
+    model: AttentionModel, encoded: Encoded, *, heads_off: Iterable[tuple[int, int]] = ()
+) -> Capture:
     """The same for a text that is encoded already."""
     off = tuple(sorted(set(heads_off)))
     if model.plan.route == "eager":
@@ -302,7 +321,9 @@ def capture_inputs(model: AttentionModel, encoded: Encoded, *, heads_off: Iterab
     )
 
 
-def _encode(model: AttentionModel, text: Text | None, source: str | None, target: str | None, limit: int | None) -> Encoded:
+def _encode(
+    model: AttentionModel, text: Text | None, source: str | None, target: str | None, limit: int | None
+) -> Encoded:
     if model.geometry.role != "encoder-decoder":
         if text is None:
             raise BadSelection(f"{model.name} is no encoder-decoder; give its text as the second argument.")
@@ -326,7 +347,11 @@ def gates(model: AttentionModel, off: Iterable[tuple[int, int]]) -> dict[int, Te
         if not 0 <= head < heads:
             raise BadSelection(
                 f"L{layer} H{head} cannot be switched off: {model.name} has {model.plan.layers(stack)} layers"
-                + (f" and layer {layer} has {heads} heads, both counted from 0." if calls else ", counted from 0.")
+                + (
+                    f" and layer {layer} has {heads} heads, both counted from 0."
+                    if calls
+                    else ", counted from 0."
+                )
             )
         for call in calls:
             gate = made.setdefault(call, torch.ones(heads, device=model.device))

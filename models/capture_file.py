@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 FORMAT = "headlight-capture"
 VERSION = 1
-CANDIDATES = 100  # predictions are kept for the likeliest tokens only: a whole vocabulary helps nobody in a file
+CANDIDATES = (
+    100  # predictions are kept for the likeliest tokens only: a whole vocabulary helps nobody in a file
+)
 TENSORS = ("query", "key", "value", "mask", "position_bias", "sinks")
 
 
@@ -50,7 +52,9 @@ def save(run: Capture, path: Path) -> None:
         "places": run.places,
         "dropped": run.dropped,
         "heads_off": run.heads_off,
-        "candidates": [list(run.vocabulary(row)) for row in best.indices.tolist()] if best is not None else [],
+        "candidates": [list(run.vocabulary(row)) for row in best.indices.tolist()]
+        if best is not None
+        else [],
         "stacks": {
             stack: [_describe(record, put) for record in records] for stack, records in run.layers_of.items()
         },
@@ -94,9 +98,13 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             arrays = {name: file[name] for name in file.files}
         head = json.loads(arrays.pop("head").tobytes())
     except FileNotFoundError:
-        raise HeadlightError(f"There is no file {path}; give the path of a capture saved by Headlight.") from None
+        raise HeadlightError(
+            f"There is no file {path}; give the path of a capture saved by Headlight."
+        ) from None
     except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile):
-        raise HeadlightError(f"{path} is no capture saved by Headlight, or it is damaged; save it again.") from None
+        raise HeadlightError(
+            f"{path} is no capture saved by Headlight, or it is damaged; save it again."
+        ) from None
     if head.get("format") != FORMAT or head.get("version") != VERSION:
         raise HeadlightError(
             f"{path} holds {head.get('format')} version {head.get('version')}, but {FORMAT} version {VERSION} is read "

@@ -49,7 +49,11 @@ def token_ids(
 ) -> Iterator[int]:
     """Token ids that follow, up to the model's end token, its context or `new_tokens`."""
     generator = torch.Generator().manual_seed(seed)
-    step = _seq2seq_steps(model, given) if model.geometry.role == "encoder-decoder" else _decoder_steps(model, given)
+    step = (
+        _seq2seq_steps(model, given)
+        if model.geometry.role == "encoder-decoder"
+        else _decoder_steps(model, given)
+    )
     ends = _end_tokens(model)
     logits = next(step)
     used = 1 if model.geometry.role == "encoder-decoder" else len(given.ids["text"])

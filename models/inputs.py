@@ -34,14 +34,18 @@ def encode(model: AttentionModel, text: Text, max_tokens: int | None = None) -> 
     for part in parts:
         check_text(part)
     if len(parts) == 2 and model.geometry.role != "encoder":
-        raise BadText(f"A sentence pair needs an encoder, but {model.name} is a {model.geometry.role}; give one text.")
+        raise BadText(
+            f"A sentence pair needs an encoder, but {model.name} is a {model.geometry.role}; give one text."
+        )
     encoding = model.tokenizer(*parts, return_tensors="pt")
     total = encoding["input_ids"].shape[1]
     if total == 0:
         raise BadText("The text holds nothing that this model's tokenizer keeps; type some words.")
     kept = _kept(model, total, max_tokens)
     accepted = inspect.signature(model.module.forward).parameters
-    inputs = {name: tensor[:, :kept].to(model.device) for name, tensor in encoding.items() if name in accepted}
+    inputs = {
+        name: tensor[:, :kept].to(model.device) for name, tensor in encoding.items() if name in accepted
+    }
     ids = tuple(inputs["input_ids"][0].tolist())
     return Encoded(inputs, {"text": ids}, {"text": display_tokens(model.tokenizer, ids)}, total - kept)
 
@@ -55,7 +59,9 @@ def encode_pair(model: AttentionModel, source: str, target: str, max_tokens: int
     return with_target(model, given, [decoder_start(model), *_without_end(model, ids)], max_tokens)
 
 
-def with_target(model: AttentionModel, given: Encoded, ids: list[int], max_tokens: int | None = None) -> Encoded:
+def with_target(
+    model: AttentionModel, given: Encoded, ids: list[int], max_tokens: int | None = None
+) -> Encoded:
     """An encoded source with the decoder's token ids beside it."""
     kept = _kept(model, len(ids), max_tokens)
     dropped, ids = len(ids) - kept, ids[:kept]
@@ -75,7 +81,9 @@ def decoder_start(model: AttentionModel) -> int:
             token_id = getattr(config, name, None)
             if token_id is not None:
                 return int(token_id)
-    raise BadText(f"{model.name} does not say which token its target begins with; give a model with a generation config.")
+    raise BadText(
+        f"{model.name} does not say which token its target begins with; give a model with a generation config."
+    )
 
 
 def check_text(text: str) -> None:

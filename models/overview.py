@@ -5,18 +5,17 @@ Every block is made, used for both, and dropped: all patterns at once would be l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from models.progress import Progress, no_progress
 from models.records import FinishedPatterns, LayerRecord, Patterns
 from models.scores import NAMES, Scores, ScoreSums, TokenPairs
 
 BLOCK_ELEMENTS = 2**20  # weights in flight: 4 MB, which stays in a core's cache
-
-Cancelled = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ def overview(
     layers: Sequence[LayerRecord],
     ids: Sequence[int] | None,
     size: int,
-    report: Callable[[float], None] = lambda fraction: None,
+    progress: Progress = no_progress,
 ) -> Overview:
     """Tiles and scores of one stack.
 
@@ -58,11 +57,13 @@ def overview(
         for name in NAMES:
             values[name][index, : attention.heads] = means[name].cpu()
             chance[name][index, : attention.heads] = known_chance[_mask_key(attention)][name].cpu()
-        report((index + 1) / len(layers))
+        progress(f"Drew the heads of layer {index}", (index + 1) / len(layers))
     return Overview(tiles, Scores(values, chance, pairs.support))
 
 
-def _walk(attention: Patterns, pairs: TokenPairs, queries: Tensor, keys: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+def _walk(
+    attention: Patterns, pairs: TokenPairs, queries: Tensor, keys: Tensor
+) -> tuple[Tensor, dict[str, Tensor]]:
     sums = ScoreSums(attention.heads, pairs, queries.device)
     tile = torch.zeros(attention.heads, queries.shape[1], keys.shape[1], device=queries.device)
     for rows in _blocks(attention):

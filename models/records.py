@@ -79,7 +79,9 @@ class LayerRecord:
         value = call.value.repeat_interleave(call.heads // call.value.shape[0], dim=0)
         if per_head.shape[1] != value.shape[2]:
             return None
-        return torch.stack([(v.float() @ w.float()).norm(dim=-1) for v, w in zip(value, per_head, strict=True)])
+        return torch.stack(
+            [(v.float() @ w.float()).norm(dim=-1) for v, w in zip(value, per_head, strict=True)]
+        )
 
     def with_norms(self) -> LayerRecord:
         """The same record with its norms worked out and the reference to the model's weights let go."""

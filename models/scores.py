@@ -8,7 +8,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-NAMES = ("entropy", "mean_distance", "first_token", "previous_token", "duplicate", "induction", "self_attention")
+NAMES = (
+    "entropy",
+    "mean_distance",
+    "first_token",
+    "previous_token",
+    "duplicate",
+    "induction",
+    "self_attention",
+)
 
 # A head is named after a behaviour where it gives it at least this share of its attention, twice what chance gives,
 # and the text offers at least MIN_SUPPORT queries to show it on. A convention, told on the page; the earlier name wins.

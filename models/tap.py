@@ -10,16 +10,20 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AttentionInterface, AttentionMaskInterface
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from models.attention_call import AttentionCall, attention_weights
+from models.attention_call import AttentionCall, attention_scores, softmax_with_sinks
 
 ENGINE = "headlight"
+# For classes that transformers does not vouch for under SDPA: some mark a decoder's self-attention as not causal
+# (NLLB-MoE, BigBird-Pegasus), which is right only while every mask is spelled out.
+ENGINE_EXPLICIT_MASK = "headlight-explicit-mask"
 
 Observer = Callable[[nn.Module, AttentionCall, Tensor], None]
 
@@ -37,6 +41,11 @@ class Tap:
     observer: Observer | None = None
     gates: Mapping[int, Tensor] = field(default_factory=dict)
     calls: int = 0
+
+
+def engine_name(module_class: type[PreTrainedModel]) -> str:
+    """The attention implementation to load a class with."""
+    return ENGINE if module_class._supports_sdpa else ENGINE_EXPLICIT_MASK
 
 
 _TAP: ContextVar[Tap | None] = ContextVar("headlight_tap", default=None)
@@ -66,6 +75,7 @@ def engine_attention(
 
     query [batch, head, query, d_head], key and value [batch, kv_head, key, d]; returns [batch, query, head, d_value].
     """
+    attention_mask = _narrowed(module, attention_mask, query, key, kwargs)
     sinks = kwargs.get("s_aux") if kwargs.get("s_aux") is not None else kwargs.get("sinks")
     if kwargs.get("softcap") is None and sinks is None:
         output, _ = sdpa_attention_forward(
@@ -85,6 +95,33 @@ def engine_attention(
         gate = gate.to(output)
         output = output * (gate[None, None, :, None] if gate.ndim == 1 else gate[:, None, :, None])
     return output, None
+
+
+def _narrowed(
+    module: nn.Module, mask: Tensor | None, query: Tensor, key: Tensor, kwargs: dict
+) -> Tensor | None:
+    """The mask less the keys that a sparse attention's own index passed over; transformers leaves this to us.
+
+    indices: [batch, query, n] chosen keys (DeepSeek-V3.2); block_indices: [batch, group, query, n] chosen blocks of keys
+    (MiniMax-M3); -1 fills unused places.
+    """
+    indices, blocks = kwargs.pop("indices", None), kwargs.pop("block_indices", None)
+    if indices is None and blocks is None:
+        return mask
+    chosen, size = (indices[:, None], 1) if blocks is None else (blocks, module.indexer.block_size)
+    count = -(-key.shape[2] // size)
+    grid = torch.zeros(*chosen.shape[:3], count + 1, dtype=torch.bool, device=key.device)
+    grid = grid.scatter(-1, chosen.long().masked_fill(chosen < 0, count), True)[..., :count]
+    seen = grid.repeat_interleave(size, dim=-1)[..., : key.shape[2]]
+    if seen.shape[1] > 1:
+        seen = seen.repeat_interleave(query.shape[1] // seen.shape[1], dim=1)
+    if mask is None:
+        return seen.tril(key.shape[2] - query.shape[2])
+    return mask & seen if mask.dtype == torch.bool else mask.masked_fill(~seen, torch.finfo(mask.dtype).min)
+
+
+def _explicit_mask(**kwargs: Any) -> Tensor | None:
+    return sdpa_mask(**{**kwargs, "allow_is_causal_skip": False})
 
 
 def _call(module, query, key, value, mask, scaling, kwargs) -> AttentionCall:
@@ -110,7 +147,7 @@ def _call(module, query, key, value, mask, scaling, kwargs) -> AttentionCall:
 
 def _explicit_attention(call: AttentionCall) -> Tensor:
     """Attention with soft cap or sinks, which SDPA has no argument for."""
-    weights = attention_weights(
+    scores = attention_scores(
         call.query,
         call.key,
         scaling=call.scaling,
@@ -118,8 +155,8 @@ def _explicit_attention(call: AttentionCall) -> Tensor:
         mask=call.mask,
         position_bias=call.position_bias,
         softcap=call.softcap,
-        sinks=call.sinks,
-    ).to(call.value.dtype)
+    )
+    weights = softmax_with_sinks(scores, call.sinks).to(call.value.dtype)
     groups = call.query.shape[1] // call.value.shape[1]
     value = call.value.repeat_interleave(groups, dim=1) if groups > 1 else call.value
     return torch.matmul(weights, value).transpose(1, 2).contiguous()
@@ -144,5 +181,6 @@ def _first_text(call: AttentionCall) -> AttentionCall:
 
 # Both, or neither: without the mask function transformers passes no mask at all, and attention silently turns
 # non-causal and looks at padding.
-AttentionInterface.register(ENGINE, engine_attention)
-AttentionMaskInterface.register(ENGINE, sdpa_mask)
+for _name, _mask in ((ENGINE, sdpa_mask), (ENGINE_EXPLICIT_MASK, _explicit_mask)):
+    AttentionInterface.register(_name, engine_attention)
+    AttentionMaskInterface.register(_name, _mask)
