@@ -1,1 +1,50 @@
-"""Headlight's engine: load a model, look at its attention. Imports neither Streamlit nor Plotly."""
+"""Headlight's engine: load a model, look at its attention. Imports neither Streamlit nor Plotly.
+
+    model = models.load("smollm2-135m")
+    run = models.capture(model, "When Mary and John went to the store, John gave a drink to")
+    run.pattern(layer=5, head=3)        # float32 [query, key]
+    run.scores().values["induction"]    # float32 [layer, head]
+"""
+
+from models.capture import Candidate, Capture, capture
+from models.catalog import CATALOG, DEFAULT
+from models.errors import (
+    BadSelection,
+    BadText,
+    BrokenWeights,
+    HeadlightError,
+    TextTooLong,
+    UnknownModel,
+    UnsupportedModel,
+)
+from models.generation import stream
+from models.geometry import Geometry, geometry
+from models.loading import load
+from models.model import AttentionModel
+from models.progress import Progress, no_progress
+from models.scores import Scores
+from models.store import cache_folder
+
+__all__ = [
+    "CATALOG",
+    "DEFAULT",
+    "AttentionModel",
+    "BadSelection",
+    "BadText",
+    "BrokenWeights",
+    "Candidate",
+    "Capture",
+    "Geometry",
+    "HeadlightError",
+    "Progress",
+    "Scores",
+    "TextTooLong",
+    "UnknownModel",
+    "UnsupportedModel",
+    "cache_folder",
+    "capture",
+    "geometry",
+    "load",
+    "no_progress",
+    "stream",
+]

@@ -1,0 +1,223 @@
+"""A head's pattern as an interactive heatmap, tokens on both axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from viz import theme
+from viz.figures.token_text import label
+
+Scale = Literal["linear", "square root", "logarithmic"]
+SCALES: tuple[Scale, ...] = ("square root", "linear", "logarithmic")
+
+LARGEST = 512  # cells a side that are sent to the browser; beyond it neighbouring tokens share a cell
+LOG_DECADES = 4.0
+MAX_TICKS = 42
+LABEL_WIDTH = 14
+STOPS = 33
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """Cells of one axis: a name per cell for the hover, and where to write a label."""
+
+    names: list[str]
+    shown: list[int]
+
+    @property
+    def labels(self) -> list[str]:
+        return [self.names[cell].split(" ", 1)[1] for cell in self.shown]
+
+
+def heatmap(
+    pattern: Any,
+    query_tokens: Sequence[str],
+    key_tokens: Sequence[str],
+    *,
+    scale: Scale = "square root",
+    leave_out_first: bool = False,
+    measure: str = "weight",
+    dark: bool = False,
+    height: int = 560,
+) -> go.Figure:
+    """Plotly figure of weights [query, key], queries downwards and keys to the right.
+
+    Hovering tells the exact weight (the mean of the cell where tokens share one). The scale bends the colours, never
+    the numbers. leave_out_first: the first key is blanked and the colours span what is left.
+    """
+    cells, rows, columns = pooled(pattern, query_tokens, key_tokens)
+    if leave_out_first:
+        cells = cells.copy()
+        cells[:, 0] = np.nan
+    top = float(np.nanmax(cells)) if np.isfinite(cells).any() else 0.0
+    top = top if top > 0 else 1.0
+    figure = go.Figure(
+        go.Heatmap(
+            z=cells,
+            x=columns.names,
+            y=rows.names,
+            zmin=0.0,
+            zmax=top,
+            colorscale=bent_scale(scale, dark),
+            showscale=False,
+            hoverongaps=False,
+            hovertemplate=f"from  %{{y}}<br>to  %{{x}}<br>{measure}  <b>%{{z:.4~g}}</b><extra></extra>",
+        )
+    )
+    figure.add_trace(_colour_bar(scale, top, measure, dark))
+    _lay_out(figure, rows, columns, dark, height)
+    return figure
+
+
+def difference_heatmap(
+    first: Any,
+    second: Any,
+    query_tokens: Sequence[str],
+    key_tokens: Sequence[str],
+    *,
+    names: tuple[str, str] = ("first", "second"),
+    dark: bool = False,
+    height: int = 420,
+) -> go.Figure:
+    """first - second [query, key], on a diverging scale with zero in the middle."""
+    cells, rows, columns = pooled(np.asarray(first) - np.asarray(second), query_tokens, key_tokens)
+    reach = float(np.abs(cells).max()) or 1.0
+    figure = go.Figure(
+        go.Heatmap(
+            z=cells,
+            x=columns.names,
+            y=rows.names,
+            zmin=-reach,
+            zmax=reach,
+            colorscale=theme.diverging_scale(dark),
+            colorbar={"title": {"text": "difference"}, "thickness": 12, "outlinewidth": 0},
+            hovertemplate="from  %{y}<br>to  %{x}<br>difference  <b>%{z:.4~g}</b><extra></extra>",
+        )
+    )
+    _lay_out(figure, rows, columns, dark, height)
+    figure.update_layout(title={"text": f"{names[0]} minus {names[1]}", "font": {"size": 14}}, margin_t=64)
+    return figure
+
+
+def pooled(
+    pattern: Any, query_tokens: Sequence[str], key_tokens: Sequence[str]
+) -> tuple[NDArray[np.float32], Axis, Axis]:
+    """The cells to draw and their axes: one cell a token pair, or a block's mean where a side has over LARGEST tokens."""
+    cells = np.asarray(pattern, dtype=np.float32)
+    if cells.shape != (len(query_tokens), len(key_tokens)):
+        raise ValueError(
+            f"expected a pattern of {len(query_tokens)} queries x {len(key_tokens)} keys, got shape {cells.shape}"
+        )
+    row_edges, column_edges = _edges(len(query_tokens)), _edges(len(key_tokens))
+    if len(row_edges) < cells.shape[0] or len(column_edges) < cells.shape[1]:
+        sums = np.add.reduceat(np.add.reduceat(cells, row_edges, axis=0), column_edges, axis=1)
+        counts = np.outer(_counts(row_edges, cells.shape[0]), _counts(column_edges, cells.shape[1]))
+        cells = (sums / counts).astype(np.float32)
+    return cells, _axis(query_tokens, row_edges), _axis(key_tokens, column_edges)
+
+
+def bent_scale(scale: Scale, dark: bool) -> theme.Colorscale:
+    """The ink scale, its stops moved so that a weight (as part of the largest) gets the colour the scale gives it."""
+    colours = theme.ink_scale(dark)
+    if scale == "linear":
+        return colours
+    stops = np.linspace(0.0, 1.0, STOPS)
+    places = stops**2 if scale == "square root" else np.where(stops > 0, 10 ** (-LOG_DECADES * (1 - stops)), 0.0)
+    return [(float(place), _colour_at(colours, float(stop))) for place, stop in zip(places, stops, strict=True)]
+
+
+def _edges(tokens: int) -> NDArray[np.int64]:
+    """First token of every cell."""
+    cells = min(tokens, LARGEST)
+    return -(-np.arange(cells, dtype=np.int64) * tokens // cells)
+
+
+def _counts(edges: NDArray[np.int64], tokens: int) -> NDArray[np.int64]:
+    return np.diff(np.append(edges, tokens))
+
+
+def _axis(tokens: Sequence[str], edges: NDArray[np.int64]) -> Axis:
+    last = np.append(edges[1:], len(tokens)) - 1
+    names = [
+        f"{start} {label(tokens[start], LABEL_WIDTH)}"
+        if start == stop
+        else f"{start}-{stop} {label(tokens[start], LABEL_WIDTH)}…"
+        for start, stop in zip(edges.tolist(), last.tolist(), strict=True)
+    ]
+    step = -(-len(names) // MAX_TICKS)
+    return Axis(names, list(range(0, len(names), step)))
+
+
+def _colour_at(colours: theme.Colorscale, place: float) -> str:
+    for (start, low), (stop, high) in zip(colours, colours[1:], strict=False):
+        if place <= stop:
+            return _mix(low, high, (place - start) / (stop - start))
+    return colours[-1][1]
+
+
+def _mix(low: str, high: str, part: float) -> str:
+    channels = (
+        round(int(low[i : i + 2], 16) * (1 - part) + int(high[i : i + 2], 16) * part) for i in (1, 3, 5)
+    )
+    return "#" + "".join(f"{channel:02x}" for channel in channels)
+
+
+def _colour_bar(scale: Scale, top: float, measure: str, dark: bool) -> go.Scatter:
+    """An unbent colour bar with bent labels: the bar shows every colour equally, its ticks say which weight that is."""
+    if scale == "logarithmic":
+        places = [1 - step / LOG_DECADES for step in range(int(LOG_DECADES) + 1)]
+        weights = [top * 10 ** (-LOG_DECADES * (1 - place)) for place in places]
+    else:
+        places = [0.0, 0.25, 0.5, 0.75, 1.0]
+        weights = [top * (place**2 if scale == "square root" else place) for place in places]
+    marker = {
+        "color": [0.0],
+        "cmin": 0.0,
+        "cmax": 1.0,
+        "colorscale": theme.ink_scale(dark),
+        "showscale": True,
+        "opacity": 0.0,
+        "colorbar": {
+            "title": {"text": measure, "side": "top"},
+            "thickness": 12,
+            "outlinewidth": 0,
+            "tickvals": places,
+            "ticktext": [f"{weight:.2g}" for weight in weights],
+        },
+    }
+    return go.Scatter(x=[None], y=[None], mode="markers", marker=marker, showlegend=False, hoverinfo="skip")
+
+
+def _lay_out(figure: go.Figure, rows: Axis, columns: Axis, dark: bool, height: int) -> None:
+    side = {"showgrid": False, "zeroline": False, "tickmode": "array", "type": "category", "ticks": ""}
+    text = theme.MUTED_DARK if dark else theme.MUTED
+    figure.update_xaxes(
+        **side,
+        tickvals=[columns.names[cell] for cell in columns.shown],
+        ticktext=columns.labels,
+        tickangle=-60,
+        side="top",
+        title={"text": "key (looked at)", "font": {"size": 12, "color": text}},
+    )
+    figure.update_yaxes(
+        **side,
+        tickvals=[rows.names[cell] for cell in rows.shown],
+        ticktext=rows.labels,
+        autorange="reversed",
+        title={"text": "query (looking)", "font": {"size": 12, "color": text}},
+    )
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor=theme.BACKGROUND_DARK if dark else theme.BACKGROUND,
+        font={"size": 11},
+        hoverlabel={"align": "left"},
+        dragmode="zoom",
+    )

@@ -1,0 +1,93 @@
+"""What all visitors share: loaded models and captures, each kept once and bounded in bytes.
+
+Nothing here belongs to one visitor: a result is found by what it was made from (model, device, text), never by who asked.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+import models
+from models.progress import Progress, part
+from viz.bounded_store import BoundedStore
+from viz.figures.atlas import Atlas, make_atlas
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+GIGABYTE = 2**30
+MODEL_BYTES = int(float(os.environ.get("HEADLIGHT_MODEL_GB", "6")) * GIGABYTE)
+CAPTURE_BYTES = int(float(os.environ.get("HEADLIGHT_CAPTURE_GB", "2")) * GIGABYTE)
+TILE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Everything a capture depends on. second: the pair's other sentence, or an encoder-decoder's target."""
+
+    model: str
+    device: str
+    text: str
+    second: str = ""
+    max_tokens: int = 512
+
+    @property
+    def key(self) -> Hashable:
+        return (self.model, self.device, self.text, self.second, self.max_tokens)
+
+
+@st.cache_resource(show_spinner=False)
+def _models() -> BoundedStore[models.AttentionModel]:
+    return BoundedStore(MODEL_BYTES, lambda model: model.module.get_memory_footprint())
+
+
+@st.cache_resource(show_spinner=False)
+def _captures() -> BoundedStore[models.Capture]:
+    return BoundedStore(CAPTURE_BYTES, lambda run: run.nbytes)
+
+
+@st.cache_resource(show_spinner=False)
+def _atlases() -> BoundedStore[Atlas]:
+    return BoundedStore(64 * 2**20, lambda atlas: len(atlas.png))
+
+
+def model(name: str, device: str, progress: Progress = models.no_progress) -> models.AttentionModel:
+    """The loaded model, shared; loads it where nobody has. Raises HeadlightError."""
+    return _models().get((name, device), lambda: models.load(name, device, progress=progress))
+
+
+def is_loaded(name: str, device: str) -> bool:
+    return (name, device) in _models()
+
+
+def capture(request: Request, progress: Progress = models.no_progress) -> models.Capture:
+    """The capture of a request with its overview worked out. Raises HeadlightError."""
+    return _captures().get(request.key, lambda: _run(request, progress))
+
+
+def _run(request: Request, progress: Progress) -> models.Capture:
+    loaded = model(request.model, request.device, part(progress, 0.0, 0.5))
+    progress("Running the text through the model", 0.5)
+    run = _capture(loaded, request)
+    for stack in run.stacks:
+        run.tiles(TILE, stack, part(progress, 0.7, 1.0))
+    return run
+
+
+def _capture(loaded: models.AttentionModel, request: Request) -> models.Capture:
+    if loaded.geometry.role == "encoder-decoder":
+        target = request.second if request.second.strip() else None
+        return models.capture(loaded, source=request.text, target=target, max_tokens=request.max_tokens)
+    paired = loaded.geometry.role == "encoder" and request.second.strip()
+    text = (request.text, request.second) if paired else request.text
+    return models.capture(loaded, text, max_tokens=request.max_tokens)
+
+
+def atlas(request: Request, run: models.Capture, stack: str) -> Atlas:
+    """The picture of all heads of a stack."""
+    heads = [run.heads(layer, stack) for layer in range(run.layers(stack))]
+    return _atlases().get((request.key, stack), lambda: make_atlas(run.tiles(TILE, stack).numpy(), heads))
