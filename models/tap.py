@@ -10,19 +10,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import sdpa_mask
+from transformers.masking_utils import eager_mask, sdpa_mask
 
 from models.attention_call import AttentionCall, attention_scores, softmax_with_sinks
 
 ENGINE = "headlight"
 # For classes that transformers does not vouch for under SDPA: some mark a decoder's self-attention as not causal
-# (NLLB-MoE, BigBird-Pegasus), which is right only while every mask is spelled out.
+# (BigBird-Pegasus) or read the mask themselves (NLLB-MoE's router), which is right only with the additive eager mask.
 ENGINE_EXPLICIT_MASK = "headlight-explicit-mask"
 
 Observer = Callable[[nn.Module, AttentionCall, Tensor], None]
@@ -120,10 +119,6 @@ def _narrowed(
     return mask & seen if mask.dtype == torch.bool else mask.masked_fill(~seen, torch.finfo(mask.dtype).min)
 
 
-def _explicit_mask(**kwargs: Any) -> Tensor | None:
-    return sdpa_mask(**{**kwargs, "allow_is_causal_skip": False})
-
-
 def _call(module, query, key, value, mask, scaling, kwargs) -> AttentionCall:
     """The call with its batch axis still in front of every tensor."""
     causal = kwargs.get("is_causal")
@@ -181,6 +176,6 @@ def _first_text(call: AttentionCall) -> AttentionCall:
 
 # Both, or neither: without the mask function transformers passes no mask at all, and attention silently turns
 # non-causal and looks at padding.
-for _name, _mask in ((ENGINE, sdpa_mask), (ENGINE_EXPLICIT_MASK, _explicit_mask)):
+for _name, _mask in ((ENGINE, sdpa_mask), (ENGINE_EXPLICIT_MASK, eager_mask)):
     AttentionInterface.register(_name, engine_attention)
     AttentionMaskInterface.register(_name, _mask)
