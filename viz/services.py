@@ -64,6 +64,10 @@ def is_loaded(name: str, device: str) -> bool:
     return (name, device) in _models()
 
 
+def is_captured(request: Request) -> bool:
+    return request.key in _captures()
+
+
 def capture(request: Request, progress: Progress = models.no_progress) -> models.Capture:
     """The capture of a request with its overview worked out. Raises HeadlightError."""
     return _captures().get(request.key, lambda: _run(request, progress))

@@ -1,0 +1,58 @@
+"""Explore: one text, every head of a model."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+import models
+from viz import state
+from viz.obtain import obtain
+from viz.services import Request
+from viz.sidebar import sidebar
+from viz.views.explain import explain
+from viz.views.selected_head import Selection, selected_head
+from viz.views.summary import summary
+from viz.views.wall import wall
+
+
+def page() -> None:
+    request = sidebar()
+    st.markdown("### Explore")
+    st.caption("Every attention head of the model on your text. Click a head to see it large.")
+    shown = obtain(request)
+    if shown is not None:
+        summary(*shown)
+        heads(*shown)
+
+
+@st.fragment
+def heads(request: Request, run: models.Capture) -> None:
+    """All that follows a click on a head: redrawn by itself, without the rest of the page."""
+    stack = _stack(run)
+    layer, head = state.head(run, stack)
+    chosen = Selection(run, stack, layer, head, dark=st.context.theme.type == "dark")
+    left, right = st.columns([0.42, 0.58], gap="medium")
+    with left:
+        wall(request, chosen)
+    with right:
+        selected_head(chosen)
+    explain("heads")
+    state.remember()
+
+
+def _stack(run: models.Capture) -> str:
+    if len(run.stacks) == 1:
+        return run.stack
+    if state.get(state.STACK) not in run.stacks:
+        state.put(**{state.STACK: run.stack})
+    st.segmented_control(
+        "Attention of",
+        run.stacks,
+        key=state.STACK,
+        required=True,
+        help="encoder: the source over itself; decoder: the target over itself; cross: the target over the source.",
+    )
+    return state.get(state.STACK)
+
+
+page()

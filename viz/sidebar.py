@@ -1,0 +1,113 @@
+"""The sidebar that every page shares: which model, which text, on what."""
+
+from __future__ import annotations
+
+import streamlit as st
+import torch
+
+import models
+from viz import state
+from viz.samples import SAMPLES, Sample
+from viz.services import Request
+
+MEGABYTE = 1e6
+
+
+def sidebar() -> Request:
+    """Draw the controls and return what they ask for."""
+    with st.sidebar:
+        _model_picker()
+        _samples()
+        st.text_area(
+            "Text",
+            key=state.TEXT,
+            height=150,
+            max_chars=state.LONGEST_TEXT,
+            help="What the model reads. Press Ctrl+Enter, or Run, to see its heads on it.",
+        )
+        _second_text()
+        st.button("Run", type="primary", width="stretch", help="Run the text through the model.")
+        _placement()
+    return Request(
+        model=(state.get(state.MODEL) or models.DEFAULT).strip(),
+        device=state.get(state.DEVICE),
+        text=state.get(state.TEXT) or "",
+        second=state.get(state.SECOND) or "",
+        max_tokens=state.get(state.LIMIT),
+    )
+
+
+def _model_picker() -> None:
+    known = list(models.CATALOG)
+    chosen = state.get(state.MODEL)
+    st.selectbox(
+        "Model",
+        known if chosen in known or not chosen else [*known, chosen],
+        key=state.MODEL,
+        format_func=_describe,
+        accept_new_options=True,
+        help="Choose one, or type a Hugging Face Hub id such as openai-community/gpt2, or the path of a folder with a "
+        "model, and press Enter. Code that comes with a model is never run.",
+    )
+
+
+def _describe(name: str) -> str:
+    row = models.CATALOG.get(name)
+    if row is None:
+        return name
+    return f"{row.title} · {row.kind.upper()} {row.role} · {row.parameters / 1e6:.3g} M"
+
+
+def _samples() -> None:
+    with st.popover("Samples", width="stretch", help="Texts on which heads show what they do."):
+        for sample in SAMPLES:
+            st.button(
+                sample.title,
+                key=f"sample-{sample.title}",
+                help=sample.note,
+                width="stretch",
+                type="tertiary",
+                on_click=_take,
+                args=(sample,),
+            )
+
+
+def _take(sample: Sample) -> None:
+    state.put(**{state.TEXT: sample.text, state.SECOND: sample.second, state.TOKEN: None})
+
+
+def _second_text() -> None:
+    if state.get(state.MODEL) in models.CATALOG and models.CATALOG[state.get(state.MODEL)].role == "decoder":
+        return
+    st.text_area(
+        "Second sentence, or target",
+        key=state.SECOND,
+        height=80,
+        max_chars=state.LONGEST_TEXT,
+        placeholder="optional",
+        help="An encoder reads it as the other sentence of a pair; an encoder-decoder takes it as the target (left "
+        "empty, the model writes one itself). A decoder has no use for it.",
+    )
+
+
+def _placement() -> None:
+    with st.popover("Device and limits", width="stretch"):
+        st.selectbox(
+            "Device",
+            _devices(),
+            key=state.DEVICE,
+            help="auto takes CUDA, then Apple's MPS, then the CPU; bfloat16 on CUDA, float32 elsewhere.",
+        )
+        st.select_slider(
+            "Tokens at most",
+            state.LIMITS,
+            key=state.LIMIT,
+            help="A longer text is cut there, and the page says so. Memory grows with the tokens, the time to draw all "
+            "heads with their square.",
+        )
+
+
+def _devices() -> list[str]:
+    cuda = [f"cuda:{n}" for n in range(torch.cuda.device_count())]
+    mps = ["mps"] if torch.backends.mps.is_available() else []
+    return ["auto", "cpu", *cuda, *mps]

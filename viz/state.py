@@ -1,0 +1,139 @@
+"""What one visitor has chosen: in the session, and in the URL so that a reload or a sent link shows the same.
+
+Widgets keep their value under these names; `from_url` fills them before the first widget is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+import models
+from viz import samples
+from viz.figures.heatmap import SCALES
+
+MODEL, DEVICE, TEXT, SECOND, LIMIT = "model", "device", "text", "second", "limit"
+LAYER, HEAD, STACK, TOKEN = "layer", "head", "stack", "token"
+SCALE, FIRST_OUT, VALUE_WEIGHTED, SORT, VIEW = "scale", "first_out", "value_weighted", "sort", "view"
+
+LIMITS = (128, 256, 512, 1024, 2048)
+LONGEST_TEXT = 200_000  # characters that the text field takes
+LONGEST_URL_TEXT = 1_500  # characters of text that go into the address
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One thing that is kept: its default, and how a value from a URL becomes one (ValueError where it cannot)."""
+
+    default: Any
+    read: Callable[[str], Any] = str
+
+
+def _one_of(*known: Any) -> Callable[[str], Any]:
+    by_name = {str(value): value for value in known}
+
+    def read(raw: str) -> Any:
+        if raw not in by_name:
+            raise ValueError(raw)
+        return by_name[raw]
+
+    return read
+
+
+def _count(raw: str) -> int:
+    number = int(raw)
+    if number < 0:
+        raise ValueError(raw)
+    return number
+
+
+def _flag(raw: str) -> bool:
+    return {"1": True, "0": False}[raw]
+
+
+KEPT: dict[str, Kept] = {
+    MODEL: Kept(models.DEFAULT),
+    DEVICE: Kept("auto"),
+    TEXT: Kept(samples.DEFAULT.text),
+    SECOND: Kept(samples.DEFAULT.second),
+    LIMIT: Kept(512, _one_of(*LIMITS)),
+    LAYER: Kept(None, _count),
+    HEAD: Kept(None, _count),
+    STACK: Kept(""),
+    TOKEN: Kept(None, _count),
+    SCALE: Kept(SCALES[0], _one_of(*SCALES)),
+    FIRST_OUT: Kept(False, _flag),
+    VALUE_WEIGHTED: Kept(False, _flag),
+    SORT: Kept("layer"),
+    VIEW: Kept("Lines"),
+}
+
+
+def begin() -> None:
+    """Fill this visitor's session from the URL, once; later runs only keep what is there alive."""
+    for name, kept in KEPT.items():
+        if name in st.session_state:
+            st.session_state[name] = st.session_state[name]  # a widget that is not drawn in a run loses its value
+        else:
+            st.session_state[name] = _from_url(name, kept)
+
+
+def remember() -> None:
+    """Write what differs from the defaults into the URL."""
+    wanted = {name: _for_url(st.session_state[name]) for name, kept in KEPT.items() if _worth_keeping(name, kept)}
+    if dict(st.query_params) != wanted:
+        st.query_params.from_dict(wanted)
+
+
+def get(name: str) -> Any:
+    return st.session_state[name]
+
+
+def put(**values: Any) -> None:
+    """Set kept values by name; before their widgets are made, or in a callback."""
+    for name, value in values.items():
+        st.session_state[name] = value
+
+
+def head(run: models.Capture, stack: str) -> tuple[int, int]:
+    """The selected (layer, head), moved inside this run where it is outside; a telling one where none was chosen."""
+    layer, number = get(LAYER), get(HEAD)
+    if layer is None or number is None:
+        return telling_head(run, stack)
+    layer = min(layer, run.layers(stack) - 1)
+    return layer, min(number, run.heads(layer, stack) - 1)
+
+
+def telling_head(run: models.Capture, stack: str) -> tuple[int, int]:
+    """The head with the strongest induction, else previous-token score: something to look at first."""
+    scores = run.scores(stack)
+    for name in ("induction", "previous_token", "entropy"):
+        values = scores.values[name].nan_to_num(-1.0)
+        if values.max() > 0:
+            layer, number = divmod(int(values.argmax()), values.shape[1])
+            return layer, number
+    return 0, 0
+
+
+def _from_url(name: str, kept: Kept) -> Any:
+    raw = st.query_params.get(name)
+    if raw is None:
+        return kept.default
+    try:
+        return kept.read(raw)
+    except (ValueError, KeyError):
+        return kept.default
+
+
+def _worth_keeping(name: str, kept: Kept) -> bool:
+    value = st.session_state[name]
+    if value is None or value == kept.default:
+        return False
+    return name not in (TEXT, SECOND) or len(value) <= LONGEST_URL_TEXT
+
+
+def _for_url(value: Any) -> str:
+    return str(int(value)) if isinstance(value, bool) else str(value)

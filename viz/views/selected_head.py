@@ -1,0 +1,142 @@
+"""The selected head, large."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+import models
+from viz import state
+from viz.figures.heatmap import LARGEST, SCALES, heatmap
+
+SCORE_NAMES = {
+    "entropy": "entropy",
+    "mean_distance": "distance",
+    "first_token": "first token",
+    "previous_token": "previous token",
+    "duplicate": "duplicate",
+    "induction": "induction",
+    "self_attention": "self",
+}
+UNITS = {"entropy": " nats", "mean_distance": " tokens"}
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What all views of one run look at."""
+
+    run: models.Capture
+    stack: str
+    layer: int
+    head: int
+    dark: bool
+
+    @property
+    def name(self) -> str:
+        return head_name(self.layer, self.head)
+
+    @property
+    def role(self) -> str:
+        return self.run.scores(self.stack).role(self.layer, self.head)
+
+    @property
+    def title(self) -> str:
+        return f"{self.name} · {self.role}" if self.role else self.name
+
+    @property
+    def query_tokens(self) -> tuple[str, ...]:
+        return self.run.query_tokens(self.stack)
+
+    @property
+    def key_tokens(self) -> tuple[str, ...]:
+        return self.run.key_tokens(self.stack)
+
+    def weights(self) -> NDArray[np.float32]:
+        """What is drawn of the head, [query, key]: its weights, or their value-weighted norms."""
+        if state.get(state.VALUE_WEIGHTED):
+            return self.run.value_weighted(self.layer, self.head, self.stack).numpy()
+        return self.run.pattern(self.layer, self.head, self.stack).numpy()
+
+    @property
+    def measure(self) -> str:
+        return "norm of a·v·W_O" if state.get(state.VALUE_WEIGHTED) else "weight"
+
+
+def head_name(layer: int, head: int) -> str:
+    return f"L{layer} H{head}"
+
+
+def selected_head(chosen: Selection) -> None:
+    """Title, scores, controls and heatmap of the selected head."""
+    st.markdown(f"#### {chosen.title}", help=_role_help(chosen))
+    st.caption(_score_line(chosen))
+    _controls()
+    try:
+        weights = chosen.weights()
+    except models.BadSelection as error:
+        st.warning(str(error))
+        weights = chosen.run.pattern(chosen.layer, chosen.head, chosen.stack).numpy()
+    figure = heatmap(
+        weights,
+        chosen.query_tokens,
+        chosen.key_tokens,
+        scale=state.get(state.SCALE),
+        leave_out_first=state.get(state.FIRST_OUT),
+        measure=chosen.measure,
+        dark=chosen.dark,
+    )
+    if max(weights.shape) > LARGEST:
+        st.caption(f"Each cell is the mean of several tokens: {LARGEST} cells a side are drawn. Exact values: CSV or NPZ.")
+    st.plotly_chart(figure, key="heatmap", theme=None, config=_chart_config(chosen), alt=f"Heatmap of {chosen.title}")
+
+
+def _controls() -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.segmented_control(
+            "Colour scale",
+            SCALES,
+            key=state.SCALE,
+            required=True,
+            label_visibility="collapsed",
+            help="How weights become colours: the square root and the logarithm make faint attention visible.",
+        )
+        st.toggle(
+            "Leave out first token",
+            key=state.FIRST_OUT,
+            help="Many heads park their attention on the first token, which drowns everything else. This blanks it.",
+        )
+        st.toggle(
+            "Value-weighted",
+            key=state.VALUE_WEIGHTED,
+            help="Multiply each weight by the size of what it carries: the norm of a·v·W_O (Kobayashi et al. 2020). A "
+            "large weight on a tiny value moves nothing.",
+        )
+
+
+def _chart_config(chosen: Selection) -> dict:
+    name = f"{chosen.run.model_name.replace('/', '-')}-{chosen.name.replace(' ', '')}"
+    return {
+        "displaylogo": False,
+        "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
+        "toImageButtonOptions": {"format": "png", "filename": name, "scale": 2},
+    }
+
+
+def _score_line(chosen: Selection) -> str:
+    scores = chosen.run.scores(chosen.stack)
+    parts = []
+    for name in scores.names:
+        value, chance = (table[name][chosen.layer, chosen.head].item() for table in (scores.values, scores.chance))
+        if not math.isnan(value):
+            parts.append(f"{SCORE_NAMES[name]} **{value:.2g}**{UNITS.get(name, '')} (chance {chance:.2g})")
+    return " · ".join(parts)
+
+
+def _role_help(chosen: Selection) -> str:
+    if not chosen.role:
+        return "No behaviour stands out on this text. Names are given by the convention under “What am I looking at?”."
+    return f"Named “{chosen.role}” for what it does on this text; another text may show another side of it."

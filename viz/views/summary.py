@@ -1,0 +1,46 @@
+"""What was run, in one line, and what must be said about it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+import models
+from viz import services
+from viz.services import Request
+
+KINDS = {
+    "mha": "multi-head attention",
+    "mqa": "multi-query attention",
+    "gqa": "grouped-query attention",
+    "mla": "multi-head latent attention",
+}
+
+
+def summary(request: Request, run: models.Capture) -> None:
+    """Model, kind, sizes and notices of a run."""
+    model = services.model(request.model, request.device)
+    st.caption(" · ".join(_facts(model, run)))
+    if run.dropped:
+        st.warning(
+            f"The text is cut: {run.dropped:,} tokens beyond the first {len(run.tokens):,} are left out. "
+            "Raise “Tokens at most” under “Device and limits” to read more.",
+            icon=":material/content_cut:",
+        )
+    if model.note:
+        st.info(model.note, icon=":material/info:")
+
+
+def _facts(model: models.AttentionModel, run: models.Capture) -> list[str]:
+    shape = model.geometry
+    heads = sum(run.heads(layer, stack) for stack in run.stacks for layer in range(run.layers(stack)))
+    facts = [
+        f"**{KINDS[shape.kind]}** ({shape.kind.upper()})",
+        f"{shape.layers} layers x {shape.heads} heads"
+        + (f", {shape.kv_heads} key/value heads" if shape.kv_heads != shape.heads else ""),
+        f"{heads} patterns on {len(run.tokens)} tokens, {run.nbytes / 1e6:.3g} MB kept",
+        f"{model.device}, {str(model.dtype).removeprefix('torch.')}",
+    ]
+    difference = model.plan.eager_difference
+    if difference is not None and model.plan.route == "registry":
+        facts.append(f"within {difference:.1g} of transformers’ own eager attention (measured at load)")
+    return facts

@@ -1,0 +1,42 @@
+"""The wall: all heads of a stack at once."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from viz import services, state
+from viz.components.head_wall import BY_LAYER, head_wall
+from viz.services import Request
+from viz.views.selected_head import SCORE_NAMES, Selection
+
+WALL_HEIGHT = 620
+
+
+def wall(request: Request, chosen: Selection) -> None:
+    """All heads; a click or the arrow keys select one."""
+    run, stack = chosen.run, chosen.stack
+    scores = run.scores(stack)
+    layers = run.layers(stack)
+    st.selectbox(
+        "Order",
+        [BY_LAYER, *scores.names],
+        key=state.SORT,
+        format_func=lambda name: "Layers down, heads across" if name == BY_LAYER else f"Highest {SCORE_NAMES[name]} first",
+        label_visibility="collapsed",
+        help="Lay the heads out by layer, or by what they score on this text.",
+    )
+    head_wall(
+        services.atlas(request, run, stack),
+        key=f"wall-{stack}",
+        selected=(chosen.layer, chosen.head),
+        roles=[[scores.role(layer, head) for head in range(run.heads(layer, stack))] for layer in range(layers)],
+        scores={name: values.numpy() for name, values in scores.values.items()},
+        chance={name: values.numpy() for name, values in scores.chance.items()},
+        sort=state.get(state.SORT),
+        max_height=WALL_HEIGHT,
+        on_select=_select,
+    )
+
+
+def _select(head: tuple[int, int]) -> None:
+    state.put(**{state.LAYER: head[0], state.HEAD: head[1]})
