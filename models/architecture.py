@@ -1,4 +1,4 @@
-"""Which transformers class runs a config, and in which role; refuses what is not a text model with attention."""
+"""Which transformers class runs a config, and in which role; refuses what is not a text model."""
 
 from typing import Literal, NamedTuple
 
@@ -11,7 +11,7 @@ Role = Literal["decoder", "encoder", "encoder-decoder"]
 
 
 class Architecture(NamedTuple):
-    """module_class: what to load; may_lack_head: its language head was guessed, and the weights may have none."""
+    """module_class: what to load; may_lack_head: its language head was guessed, the weights may have none."""
 
     role: Role
     module_class: type[PreTrainedModel]
@@ -24,6 +24,7 @@ _HEADS: tuple[tuple[Role, str], ...] = (
     ("encoder", "MODEL_FOR_MASKED_LM_MAPPING"),
     ("decoder", "MODEL_FOR_CAUSAL_LM_MAPPING"),
 )
+_HEADLESS_ENCODER: tuple[Role, str] = ("encoder", "MODEL_FOR_TEXT_ENCODING_MAPPING")
 # A model type that reads anything but text stands in one of these mappings, or has such a sub-config.
 _OTHER_SENSES = {
     "images": (
@@ -70,8 +71,8 @@ def architecture(config: PreTrainedConfig) -> Architecture:
     role = _role_by_type(config)
     if role is None:
         raise UnsupportedModel(
-            f"“{config.model_type}” is not a text model that Headlight can run: choose a decoder such as GPT-2 or "
-            "Llama, an encoder such as BERT, or an encoder-decoder such as T5."
+            f"“{config.model_type}” is not a text model that Headlight can run: choose a decoder such as "
+            "GPT-2 or Llama, an encoder such as BERT, or an encoder-decoder such as T5."
         )
     return _guessed_class(config, role)
 
@@ -88,7 +89,7 @@ def _mapped(mapping: str, config: PreTrainedConfig) -> tuple[type[PreTrainedMode
 def _named_in_config(config: PreTrainedConfig) -> Architecture | None:
     """The class that the checkpoint itself names, if it is one that reads text and has a language head."""
     names = set(config.architectures or ())
-    for role, mapping in (*_HEADS, ("encoder", "MODEL_FOR_TEXT_ENCODING_MAPPING")):
+    for role, mapping in (*_HEADS, _HEADLESS_ENCODER):
         for module_class in _mapped(mapping, config):
             if module_class.__name__ in names:
                 decoding = role == "encoder" and getattr(config, "is_decoder", False)
@@ -122,11 +123,6 @@ def _guessed_class(config: PreTrainedConfig, role: Role) -> Architecture:
     return Architecture(role, bare[0], False)
 
 
-def bare_class(config: PreTrainedConfig) -> type[PreTrainedModel]:
-    """The class without a language head, for weights that turn out to have none."""
-    return _mapped("MODEL_MAPPING", config)[0]
-
-
 def _refuse_other_senses(config: PreTrainedConfig) -> None:
     sense = next((what for name, what in _OTHER_SUB_CONFIGS.items() if getattr(config, name, None)), None)
     for what, mappings in _OTHER_SENSES.items():
@@ -134,6 +130,6 @@ def _refuse_other_senses(config: PreTrainedConfig) -> None:
             sense = what
     if sense is not None:
         raise UnsupportedModel(
-            f"“{config.model_type}” reads or makes {sense}, and Headlight shows models that read text only: choose a "
-            "text model such as GPT-2, Llama, BERT or T5."
+            f"“{config.model_type}” reads or makes {sense}, and Headlight shows models that read text only: "
+            "choose a text model such as GPT-2, Llama, BERT or T5."
         )

@@ -18,10 +18,10 @@ class Geometry:
     """The shape of a model's attention, read from its config, never from its name.
 
     For an encoder-decoder, the plain fields describe the decoder and the `encoder_` fields the encoder.
-    layers: transformer layers, with those that a hybrid gives no attention. d_head: width of one query and key;
+    layers: transformer layers, in a hybrid those without attention too. d_head: width of one query and key;
     v_head_dim: width of one value. context: most tokens at once, None where the config sets no bound (T5).
-    kind: "mha" (kv_heads == heads), "mqa" (one), "gqa" (between), "mla" (a latent of kv_lora_rank; its kv_heads
-    are those after expansion). sliding_window: tokens a windowed layer sees, None where no layer has a window.
+    kind: "mha" (kv_heads == heads), "mqa" (one), "gqa" (between), "mla" (a latent of kv_lora_rank; its
+    kv_heads are those after expansion). sliding_window: tokens a windowed layer sees, None without a window.
     """
 
     layers: int
@@ -76,7 +76,7 @@ def geometry(config: PreTrainedConfig) -> Geometry:
 
 
 def _number(config: Any, *names: str) -> int | None:
-    """The first of these attributes that is a positive whole number; attribute maps are followed by the config."""
+    """The first of these attributes that is a positive whole number; the config follows its attribute map."""
     for name in names:
         value = _read(config, name)
         if isinstance(value, int) and not isinstance(value, bool) and value > 0:
@@ -110,8 +110,8 @@ def _heads(config: Any, prefix: str) -> int:
     heads = _number(config, *own, "num_attention_heads")
     if heads is None:
         raise UnsupportedModel(
-            f"“{config.model_type}” has no attention heads to show: its config sets no num_attention_heads, as with "
-            "Mamba or RWKV; choose a model with attention."
+            f"“{config.model_type}” has no attention heads to show: its config sets no num_attention_heads, "
+            "as with Mamba or RWKV; choose a model with attention."
         )
     return heads // _convolution_share(config)
 
@@ -152,8 +152,7 @@ def _kv_heads(config: Any, heads: int) -> int:
 def _d_head(config: Any, heads: int, d_model: int, latent: bool) -> int:
     if latent:
         # `head_dim` of these configs is the rotary part alone, for the rotary embedding's sake
-        content = getattr(config, "qk_nope_head_dim", None) or 0
-        return content + (getattr(config, "qk_rope_head_dim", None) or 0)
+        return (_number(config, "qk_nope_head_dim") or 0) + (_number(config, "qk_rope_head_dim") or 0)
     named = _number(
         config, "head_dim", "d_kv", "attention_head_dim", "d_head", "dim_head", "attention_head_size"
     )

@@ -1,0 +1,132 @@
+"""From a name to a model that can be looked at."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import nn
+from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
+
+from models.architecture import Architecture, architecture
+from models.errors import BrokenWeights, HeadlightError, UnsupportedModel
+from models.geometry import geometry
+from models.model import AttentionModel
+from models.placement import choose_device, choose_dtype, demand_memory
+from models.plan import Plan, find_plan
+from models.progress import Progress, no_progress, part
+from models.quiet import quiet
+from models.source import find
+from models.tap import ENGINE
+from models.tokenizer import load_tokenizer
+
+
+def load(
+    name: str, device: str = "auto", dtype: str = "auto", progress: Progress = no_progress
+) -> AttentionModel:
+    """Load a model of the catalogue, any Hub id (organisation/name), or a local folder or .gguf file.
+
+    device: "auto" (CUDA, then MPS, then CPU), "cpu", "cuda", "cuda:1", "mps". dtype: "auto" (bfloat16 on
+    CUDA, float32 elsewhere), "float32", "bfloat16", "float16". The weights come as safetensors or GGUF, never
+    as pickles, and no code that came with a model is run. Raises a HeadlightError with one sentence that says
+    what to do.
+    """
+    place = choose_device(device)
+    number = choose_dtype(dtype, place)
+    folder, note = find(name, part(progress, 0.0, 0.8))
+    progress(f"Loading {name}", 0.8)
+    with quiet():
+        config = _config(folder)
+        shape = geometry(config)
+        demand_memory(name, folder, place, number)
+        tokenizer = load_tokenizer(name, folder)
+        module = _module(name, folder, config, number, place)
+    progress(f"Looking for the heads of {name}", 0.95)
+    shape = replace(shape, context=_usable_positions(module, shape.context))
+    plan = find_plan(module, module.config)
+    progress(f"{name} is loaded", 1.0)
+    return AttentionModel(name, module, tokenizer, shape, plan, place, number, _note(note, module, plan))
+
+
+def _config(folder: Path) -> PreTrainedConfig:
+    try:
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    except Exception as error:
+        raise UnsupportedModel(
+            f"{folder}/config.json cannot be read ({_first_line(error)}): fetch the model again, or choose "
+            "another."
+        ) from None
+
+
+def _module(
+    name: str, folder: Path, config: PreTrainedConfig, dtype: torch.dtype, device: torch.device
+) -> PreTrainedModel:
+    """The transformers model with its weights, in evaluation mode and without gradients, on its device."""
+    kind = architecture(config)
+    # Classes that compute their attention themselves accept any name in silence; some then give wrong logits.
+    follows_registry = kind.module_class._can_set_attn_implementation()
+    loader: Any = kind.module_class  # its declared return type leaves out the report
+    try:
+        module, report = loader.from_pretrained(
+            folder,
+            config=config,
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            attn_implementation=ENGINE if follows_registry else "eager",
+            output_loading_info=True,
+        )
+        module = _with_trained_parts(name, module, kind, report)
+        nn.Module.to(module, device)
+        return module.eval().requires_grad_(False)
+    except HeadlightError:
+        raise
+    except (torch.OutOfMemoryError, MemoryError):
+        raise UnsupportedModel(
+            f"“{name}” does not fit into the memory of {device}: choose a smaller model."
+        ) from None
+    except Exception as error:
+        raise BrokenWeights(
+            f"The weights of “{name}” do not fit its config ({_first_line(error)}): fetch the model again, "
+            "or choose another."
+        ) from None
+
+
+def _with_trained_parts(
+    name: str, module: PreTrainedModel, kind: Architecture, report: dict[str, Any]
+) -> PreTrainedModel:
+    """The module, or its body alone where the weights have no language head: nothing untrained is shown."""
+    missing = {key for key in report["missing_keys"] if "pooler" not in key}
+    body = f"{module.base_model_prefix}."
+    if missing and kind.may_lack_head and not any(key.startswith(body) for key in missing):
+        return cast(PreTrainedModel, module.base_model)
+    if missing:
+        raise BrokenWeights(
+            f"The weights of “{name}” lack {len(missing)} tensors that {type(module).__name__} needs, "
+            f"{min(missing)} among them: fetch the model again, or choose another."
+        )
+    return module
+
+
+def _usable_positions(module: nn.Module, context: int | None) -> int | None:
+    """The RoBERTa family counts positions from behind the padding index, so fewer tokens fit than rows."""
+    for path, table in module.named_modules():
+        if isinstance(table, nn.Embedding) and path.endswith("position_embeddings"):
+            padding = table.padding_idx
+            return context if padding is None else table.num_embeddings - padding - 1
+    return context
+
+
+def _note(note: str, module: PreTrainedModel, plan: Plan) -> str:
+    if plan.route == "registry":
+        return note
+    own = (
+        f"{type(module).__name__} computes its attention itself, so what is shown are the patterns it "
+        "reports, and queries and keys cannot be looked at."
+    )
+    return f"{note} {own}".strip()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0][:300] or type(error).__name__

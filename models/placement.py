@@ -1,0 +1,78 @@
+"""Where a model runs and in which number format."""
+
+import os
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+
+from models.errors import BadSelection, UnsupportedModel
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def available_devices() -> tuple[str, ...]:
+    """The devices that PyTorch can use here, best first."""
+    cuda = tuple(f"cuda:{i}" for i in range(torch.cuda.device_count())) if torch.cuda.is_available() else ()
+    mps = ("mps",) if torch.backends.mps.is_available() else ()
+    return ("cuda", *cuda[1:], *mps, "cpu") if cuda else (*mps, "cpu")
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` takes CUDA, then MPS, then the CPU; a name that is not usable here raises BadSelection."""
+    usable = available_devices()
+    if name == "auto":
+        return torch.device(usable[0])
+    if name not in usable and name != "cuda:0":
+        raise BadSelection(f"There is no device “{name}” here: choose auto, {' or '.join(usable)}.")
+    if name == "cuda:0" and "cuda" not in usable:
+        raise BadSelection(f"There is no device “{name}” here: choose auto, {' or '.join(usable)}.")
+    return torch.device(name)
+
+
+def choose_dtype(name: str, device: torch.device) -> torch.dtype:
+    """`auto` is bfloat16 on CUDA (float16 on cards without it) and float32 elsewhere.
+
+    On MPS too: float16 overflows in the residual stream of some models, and bfloat16 is not complete there.
+    """
+    if name == "auto":
+        if device.type != "cuda":
+            return torch.float32
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    if name not in _DTYPES:
+        raise BadSelection(f"There is no number format “{name}”: choose auto, {' or '.join(_DTYPES)}.")
+    return _DTYPES[name]
+
+
+def demand_memory(name: str, folder: Path, device: torch.device, dtype: torch.dtype) -> None:
+    """Raise UnsupportedModel where the weights alone would not fit into the memory of `device`."""
+    needed = _parameters(folder) * dtype.itemsize
+    room = _memory(device)
+    if room is not None and needed > 0.9 * room:
+        raise UnsupportedModel(
+            f"“{name}” takes {needed / 1e9:.1f} GB of memory as {str(dtype).removeprefix('torch.')}, but "
+            f"{device} has {room / 1e9:.1f} GB: choose a smaller model, or bfloat16 if that is not what it "
+            "is."
+        )
+
+
+def _parameters(folder: Path) -> int:
+    total = 0
+    for path in folder.glob("model*.safetensors"):
+        with safe_open(path, framework="pt") as tensors:
+            for key in tensors.keys():  # noqa: SIM118 - safe_open is no mapping
+                count = 1
+                for size in tensors.get_slice(key).get_shape():
+                    count *= size
+                total += count
+    return total
+
+
+def _memory(device: torch.device) -> int | None:
+    """Bytes of memory in all; None where the system does not say."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
