@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from models import generation
 from models.attention_call import AttentionCall
+from models.eager import eager_patterns
 from models.errors import BadSelection, UnsupportedModel
 from models.geometry import Geometry
 from models.inputs import Encoded, Text, encode, encode_pair, with_target
 from models.model import AttentionModel
 from models.overview import Overview, overview
-from models.plan import eager_patterns
 from models.progress import Progress, no_progress
 from models.records import FinishedPatterns, LayerRecord, output_weight
 from models.scores import Scores

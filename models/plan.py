@@ -6,7 +6,7 @@ class whose attention is not what the engine replays is refused here, and never 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -14,15 +14,11 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from models.attention_call import AttentionCall
+from models.eager import eager_output, eager_patterns, finished_patterns, forward, single_stack
 from models.errors import UnsupportedModel
-from models.tap import ENGINE, Tap, tapped
+from models.tap import ENGINES, Tap, tapped
 
 SOURCE_TOKENS, TEXT_TOKENS = 11, 7  # different, so that cross-attention is told apart by its width
-EAGER_FIELDS = {
-    "decoder": ("decoder_attentions", "attentions"),
-    "encoder": ("encoder_attentions", "attentions"),
-    "cross": ("cross_attentions",),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +44,13 @@ class Plan:
 
     route: "registry" (queries and keys are kept) or "eager" (the model only gives its own finished patterns).
     eager_difference: largest difference found at load to transformers' eager attention; None where it offers none.
+    unseen: stacks whose attention the model computes on its own, unseen, beside others that are seen (LongT5's encoder).
     """
 
     route: str
     sites: tuple[Site, ...]
     eager_difference: float | None = None
+    unseen: tuple[str, ...] = ()
 
     @property
     def stacks(self) -> tuple[str, ...]:
@@ -82,7 +80,7 @@ def find_plan(module: PreTrainedModel, config: Any) -> Plan:
     Raises UnsupportedModel where there is no attention to see, or where the replay disagrees with transformers' own.
     """
     inputs = _probe_inputs(module, config)
-    if config._attn_implementation != ENGINE:
+    if config._attn_implementation not in ENGINES:
         return _eager_plan(module, inputs)
     seen, readers = _watch(module, inputs)
     if not seen:
@@ -91,7 +89,10 @@ def find_plan(module: PreTrainedModel, config: Any) -> Plan:
             "choose a model with softmax attention."
         )
     sites = _name_sites(module, seen, readers)
-    return Plan("registry", sites, _difference_to_eager(module, inputs, sites, seen))
+    eager = eager_output(module, inputs)
+    seen_stacks = {site.stack for site in sites}
+    unseen = tuple(name for name in _expected_stacks(module) if name not in seen_stacks)
+    return Plan("registry", sites, _difference_to_eager(module, eager, sites, seen), unseen)
 
 
 def _probe_inputs(module: PreTrainedModel, config: Any) -> dict[str, Tensor]:
@@ -107,13 +108,6 @@ def _probe_inputs(module: PreTrainedModel, config: Any) -> dict[str, Tensor]:
         return {"input_ids": source, "attention_mask": torch.ones_like(source), "decoder_input_ids": target}
     text = ids(SOURCE_TOKENS)
     return {"input_ids": text, "attention_mask": torch.ones_like(text)}
-
-
-@torch.no_grad()
-def _forward(module: PreTrainedModel, inputs: dict[str, Tensor], **extra: Any) -> Any:
-    if getattr(module.config, "use_cache", None) is not None:
-        extra["use_cache"] = False
-    return module(**inputs, **extra)
 
 
 def _watch(module: PreTrainedModel, inputs: dict[str, Tensor]) -> tuple[list[_Seen], dict[int, str]]:
@@ -141,7 +135,7 @@ def _watch(module: PreTrainedModel, inputs: dict[str, Tensor]) -> tuple[list[_Se
     ]
     try:
         with tapped(Tap(observer=observe)):
-            _forward(module, inputs)
+            forward(module, inputs)
     finally:
         for hook in hooks:
             hook.remove()
@@ -194,27 +188,17 @@ def _repeats(before: _Seen, now: _Seen) -> bool:
     return torch.equal(before.call.query, now.call.query) and torch.equal(before.call.key, now.call.key)
 
 
-def eager_patterns(output: Any, stack: str) -> tuple[Tensor, ...]:
-    """transformers' own patterns of one stack, [batch, head, query, key] a layer; layers without attention left out."""
-    for name in EAGER_FIELDS[stack]:
-        patterns = getattr(output, name, None)
-        if patterns:
-            return tuple(pattern for pattern in patterns if pattern is not None)
-    return ()
+def _expected_stacks(module: PreTrainedModel) -> tuple[str, ...]:
+    return ("encoder", "decoder", "cross") if module.config.is_encoder_decoder else ()
 
 
 def _difference_to_eager(
-    module: PreTrainedModel, inputs: dict, sites: tuple[Site, ...], seen: list[_Seen]
+    module: PreTrainedModel, eager: Any, sites: tuple[Site, ...], seen: list[_Seen]
 ) -> float | None:
-    module.set_attn_implementation("eager")
-    try:
-        output = _forward(module, inputs, output_attentions=True)
-    finally:
-        module.set_attn_implementation(ENGINE)
     worst = 0.0
     for stack in dict.fromkeys(site.stack for site in sites):
         ours = [seen[i].call for i, site in enumerate(sites) if site.stack == stack and not site.companion]
-        theirs = eager_patterns(output, stack)
+        theirs = eager_patterns(eager, stack)
         if not theirs:
             return None
         worst = max(worst, _largest_difference(module, stack, ours, theirs))
@@ -222,17 +206,16 @@ def _difference_to_eager(
 
 
 def _largest_difference(
-    module: PreTrainedModel, stack: str, ours: list[AttentionCall], theirs: tuple
+    module: PreTrainedModel, stack: str, ours: list[AttentionCall], theirs: tuple[Tensor, ...]
 ) -> float:
-    if len(ours) != len(theirs):
+    shapes = [(call.heads, call.queries, call.keys) for call in ours]
+    if shapes != [tuple(eager.shape[1:]) for eager in theirs]:
         raise UnsupportedModel(
             f"{type(module).__name__} made {len(ours)} attention calls in its {stack}, but transformers' eager attention "
-            f"reports {len(theirs)} layers there, so heads cannot be matched to layers; this class is not supported."
+            f"reports {len(theirs)} layers or other sizes there, so heads cannot be matched to layers; this class is not "
+            "supported."
         )
-    worst = max(
-        (call.weights() - eager[0].float()).abs().max().item()
-        for call, eager in zip(ours, theirs, strict=True)
-    )
+    worst = max(_difference(call, eager[0].float()) for call, eager in zip(ours, theirs, strict=True))
     tolerance = 1e-5 if module.dtype == torch.float32 else 3e-2
     if not worst <= tolerance:
         raise UnsupportedModel(
@@ -242,24 +225,24 @@ def _largest_difference(
     return worst
 
 
+def _difference(call: AttentionCall, eager: Tensor) -> float:
+    if call.sinks is not None and bool(eager.sum(dim=-1).min() > 0.999):
+        call = replace(call, sinks=None)  # Granite SWA reports its weights before the sink takes its share
+    return (call.weights() - eager).abs().max().item()
+
+
 def _eager_plan(module: PreTrainedModel, inputs: dict[str, Tensor]) -> Plan:
-    output = _forward(module, inputs, output_attentions=True)
-    stacks = ("encoder", "decoder", "cross") if module.config.is_encoder_decoder else (_single_stack(output),)
+    output = forward(module, inputs, output_attentions=True)
+    stacks = _expected_stacks(module) or (single_stack(output),)
     sites = [
         Site(stack, layer, pattern.shape[1], "")
         for stack in stacks
-        for layer, pattern in enumerate(eager_patterns(output, stack))
+        for layer, pattern in enumerate(finished_patterns(output, stack, inputs))
     ]
     if not sites:
         raise UnsupportedModel(
             f"{type(module).__name__} neither uses transformers' attention registry nor returns attention weights, so "
             "there is nothing to show; choose a model with softmax attention."
         )
-    return Plan("eager", tuple(sites), 0.0)
-
-
-def _single_stack(output: Any) -> str:
-    patterns = eager_patterns(output, "decoder")
-    if not patterns:
-        return "decoder"
-    return "encoder" if bool((torch.triu(patterns[0][0, 0], diagonal=1) > 1e-6).any()) else "decoder"
+    found = {site.stack for site in sites}
+    return Plan("eager", tuple(sites), 0.0, tuple(stack for stack in stacks if stack not in found))

@@ -23,6 +23,7 @@ ENGINE = "headlight"
 # For classes that transformers does not vouch for under SDPA: some mark a decoder's self-attention as not causal
 # (BigBird-Pegasus) or read the mask themselves (NLLB-MoE's router), which is right only with the additive eager mask.
 ENGINE_EXPLICIT_MASK = "headlight-explicit-mask"
+ENGINES = (ENGINE, ENGINE_EXPLICIT_MASK)
 
 Observer = Callable[[nn.Module, AttentionCall, Tensor], None]
 
