@@ -1,0 +1,69 @@
+# Two commands are enough: `make run` opens the app, `make test` checks everything. Both do what they need first,
+# and are quick the second time. PORT=8600 chooses another port, PYTHON=python3.12 another Python,
+# INDEX=https://download.pytorch.org/whl/cpu a further package index (PyTorch without CUDA is much smaller).
+
+PORT ?= 8501
+MODEL ?= smollm2-135m
+WORKERS ?= 2
+INDEX ?=
+PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(INDEX),--extra-index-url $(INDEX))
+BROWSERS := chromium chromium-browser google-chrome-stable google-chrome microsoft-edge
+
+.PHONY: run test lint bench format clean
+.DEFAULT_GOAL := run
+
+run: .venv/.runtime
+	$(BIN)/python -m models.fetch $(MODEL)
+	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
+
+test: lint .venv/.browser
+	$(BIN)/python -m models.fetch --all
+	OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false \
+		$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not e2e"
+	TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest -m e2e
+
+lint: .venv/.develop
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	@if [ -x $(BIN)/hadolint ]; then $(BIN)/hadolint Dockerfile; fi
+
+bench: .venv/.develop
+	$(BIN)/python -m models.fetch $(MODEL)
+	$(BIN)/python -m tests.benchmarks
+
+format: .venv/.develop
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache
+
+# The stamps are written last, so that what was broken off is done again.
+.venv/.made:
+	@test -n "$(PYTHON)" || { echo "Headlight needs Python 3.11 or newer: install it, or run \
+	make PYTHON=/path/to/python3.11" | tr -s '\t ' ' '; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.runtime: requirements.txt .venv/.made
+	@echo "Installing the packages of requirements.txt; the first time this takes some minutes."
+	$(PIP) -r requirements.txt
+	@touch $@
+
+.venv/.develop: requirements-dev.txt .venv/.runtime
+	$(PIP) -r requirements-dev.txt
+	@touch $@
+
+# A browser that is there already, else Playwright's own, else the distribution's where we may install it.
+.venv/.browser: .venv/.develop
+	@for name in $(BROWSERS); do command -v $$name >/dev/null 2>&1 && touch $@ && exit 0; done; \
+	if [ "$$(id -u)" = 0 ]; then deps=--with-deps; fi; \
+	$(BIN)/python -m playwright install $$deps chromium && touch $@ && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium && touch $@ && exit 0; fi; \
+	echo "No browser for the tests: install Chromium or Chrome, then run make test again."; exit 1
