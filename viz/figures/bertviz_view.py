@@ -1,8 +1,9 @@
 """BertViz's head view and model view as one self-contained page each: no CDN, any token, a known weight.
 
-Weights travel as 16-bit integers (an error of at most 7.7e-6 of a weight of 1) instead of decimal text written twice:
-2.7 bytes a weight where BertViz's own page takes about 40. BertViz draws one SVG line per weight in sight, so
-besides the bytes there is a limit on lines, beyond which a browser takes many seconds or gives up.
+Weights travel as 16-bit integers (an error of at most 7.7e-6 of a weight of 1) instead of decimal text
+written twice: 2.7 bytes a weight where BertViz's own page takes about 40. BertViz draws one SVG line per
+weight in sight, so besides the bytes there is a limit on lines, beyond which a browser takes many seconds or
+gives up.
 """
 
 from collections.abc import Sequence
@@ -33,7 +34,7 @@ BERTVIZ_LIMIT_LINES = 250_000
 _STACKS = ("encoder", "decoder", "cross")
 _TOKEN_WIDTH = {"head": 32, "model": 12}  # characters that fit
 _HINT = {
-    "head": "Hover over a token to see its lines. Click a square to switch that head, double-click for it alone.",
+    "head": "Hover over a token for its lines. Click a square to switch a head, double-click for it alone.",
     "model": "Click a head to enlarge it, and once more to close it.",
 }
 _VIS = "<div id='vis'></div>"
@@ -55,7 +56,8 @@ _HUES = (
 )
 # The dark style turns lightness round (see bertviz.css), so these are deep: what is seen is bright.
 _HUES_DARK = (
-    "#4b2fb0", "#a3323f", "#0f6b2f", "#8a5a00", "#0b6a94", "#8a1f5c", "#167a6c", "#5f5f00", "#8f2d8f", "#555555",
+    "#4b2fb0", "#a3323f", "#0f6b2f", "#8a5a00", "#0b6a94",
+    "#8a1f5c", "#167a6c", "#5f5f00", "#8f2d8f", "#555555",
 )  # fmt: skip
 
 
@@ -63,8 +65,8 @@ _HUES_DARK = (
 class Panel:
     """What one stack looks at, in the layers and heads chosen.
 
-    name: "self", or "encoder", "decoder", "cross" where a model has several. attention: [layer, head, query, key],
-    each row sums to 1. Tokens are display strings, one a query and one a key.
+    name: "self", or "encoder", "decoder", "cross" where a model has several. attention: [layer, head, query,
+    key], each row sums to 1. Tokens are display strings, one a query and one a key.
     """
 
     name: str
@@ -84,8 +86,9 @@ def head_view_html(
 ) -> str:
     """BertViz's head view: all heads of one layer as coloured lines from query to key.
 
-    layers, heads: the real numbers of the panels' first two axes. layer, shown_heads: what is lit at the start
-    (the first layer and all heads, unless told). Raises BadSelection where shapes, tokens or numbers disagree.
+    layers, heads: the real numbers of the panels' first two axes. layer, shown_heads: what is lit at the
+    start (the first layer and all heads, unless told). Raises BadSelection where shapes, tokens or numbers
+    disagree.
     """
     _check(panels, layers, heads)
     if layer is not None and layer not in layers:
@@ -123,8 +126,8 @@ def sentence_pair_panels(panel: Panel, second_start: int) -> tuple[Panel, ...]:
     """
     if not 0 < second_start < len(panel.query_tokens):
         raise BadSelection(
-            f"The second text must start inside the {len(panel.query_tokens)} tokens, but position {second_start}"
-            " was given: show the whole text instead."
+            f"The second text must start inside the {len(panel.query_tokens)} tokens, but position"
+            f" {second_start} was given: show the whole text instead."
         )
     attention = np.asarray(panel.attention)
     a, b, whole = slice(0, second_start), slice(second_start, None), slice(None)
@@ -146,7 +149,7 @@ def estimated_bytes(view: View, shapes: Sequence[tuple[int, int, int, int]]) -> 
 
 
 def drawn_lines(view: View, shapes: Sequence[tuple[int, int, int, int]]) -> int:
-    """How many SVG lines the browser draws at once: one layer's weights in the head view, all in the model view."""
+    """How many SVG lines are drawn at once: one layer's weights in the head view, all in the model view."""
     return max(
         (1 if view == "head" else layers) * heads * queries * keys for layers, heads, queries, keys in shapes
     )
@@ -218,8 +221,8 @@ def _check(panels: Sequence[Panel], layers: Sequence[int], heads: Sequence[int])
         shape = tuple(panel.attention.shape)
         if shape != expected or 0 in shape:
             raise BadSelection(
-                f"BertViz needs weights of {expected} (layers, heads, queries, keys) for the stack '{panel.name}',"
-                f" but they are {shape}: choose layers and heads that every stack shown has."
+                f"BertViz needs weights of {expected} (layers, heads, queries, keys) for the stack"
+                f" '{panel.name}', but they are {shape}: choose layers and heads that every stack shown has."
             )
 
 

@@ -1,8 +1,8 @@
 """The query-key view: which dimensions of one head's query and keys make its weights.
 
-After BertViz's neuron view, which is bound to its own old BERT and GPT-2 classes and always divides by the square
-root of the head's width. Here the scaling is the model's own, bars have a sign and a height instead of an opacity,
-and the page says so when the product alone does not explain the weights.
+After BertViz's neuron view, which is bound to its own old BERT and GPT-2 classes and always divides by the
+square root of the head's width. Here the scaling is the model's own, bars have a sign and a height instead
+of an opacity, and the page says so when the product alone does not explain the weights.
 """
 
 from functools import cache
@@ -40,9 +40,9 @@ def query_key_html(
     """A self-contained page: for a chosen query token, q, every k, q x k, their sum and the weight.
 
     query: [query, d_head]; key: [key, d_head], both as the head multiplies them (after rotary embedding).
-    pattern: [query, key], weights after the softmax. scaling: what q·k is multiplied by, 1/sqrt(d_head) unless told.
-    scores: [query, key] before the softmax where the model adds to q·k (position bias, soft cap); the difference
-    gets a column of its own. selected: the query shown first, the last one unless told.
+    pattern: [query, key], weights after the softmax. scaling: what q·k is multiplied by, 1/sqrt(d_head)
+    unless told. scores: [query, key] before the softmax where the model adds to q·k (position bias, soft
+    cap); the difference gets a column of its own. selected: the query shown first, the last one unless told.
     Raises BadSelection where the shapes disagree.
     """
     q, k, weights = (np.asarray(part, dtype=np.float32) for part in (query, key, pattern))
@@ -52,7 +52,9 @@ def query_key_html(
     total = product if scores is None else np.asarray(scores, dtype=np.float32)
     start = len(query_tokens) - 1 if selected is None else selected
     if not 0 <= start < len(query_tokens):
-        raise BadSelection(f"Query {start} is out of range: the text has tokens 0 to {len(query_tokens) - 1}.")
+        raise BadSelection(
+            f"Query {start} is out of range: the text has tokens 0 to {len(query_tokens) - 1}."
+        )
     data = {
         "query": packed(q, "float32"),
         "key": packed(k, "float32"),

@@ -11,9 +11,9 @@ _UNSHOWABLE = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
 def visible(token: str) -> str:
     """The token with every unprintable character replaced by something that can be seen.
 
-    Line breaks and tabs become arrows, other control characters their pictures (U+2400 block), and what has no
-    picture (lone surrogates, bidirectional overrides, unassigned code points) its `\\uXXXX` escape. Spaces stay.
-    The result is legal in XML 1.0 and can always be encoded as UTF-8.
+    Line breaks and tabs become arrows, other control characters their pictures (U+2400 block), and what has
+    no picture (lone surrogates, bidirectional overrides, unassigned code points) its `\\uXXXX` escape.
+    Spaces stay. The result is legal in XML 1.0 and can always be encoded as UTF-8.
     """
     return "".join(_visible_character(character) for character in token)
 

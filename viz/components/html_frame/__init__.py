@@ -1,17 +1,17 @@
 """A self-contained HTML page inside the app, in a sandbox of its own.
 
-`st.iframe` would give the page the app's origin: its cookies, its session, its DOM. Here scripts run, but in an
-origin of nothing, so even a page that went wrong can reach neither the app nor a network address.
+`st.iframe` would give the page the app's origin: its cookies, its session, its DOM. Here scripts run, but in
+an origin of nothing, so even a page that went wrong can reach neither the app nor a network address.
 """
 
 from pathlib import Path
 
-import streamlit as st
+from streamlit.components.v2 import component
 
 _FOLDER = Path(__file__).parent
 _NAME = "headlight_html_frame"
 
-_mount = st.components.v2.component(
+_mount = component(
     _NAME,
     js=(_FOLDER / "html_frame.js").read_text(encoding="utf-8"),
     css=(_FOLDER / "html_frame.css").read_text(encoding="utf-8"),

@@ -27,6 +27,7 @@
     const size = Math.abs(value);
     return size >= 1e4 || size < 1e-3 ? value.toExponential(1) : Number(value.toPrecision(3)).toString();
   };
+  const isolated = (token) => `\u2068${token}\u2069`; // right-to-left tokens must not turn the line round
   const largest = (rows) => rows.reduce((top, row) => row.reduce((t, v) => Math.max(t, Math.abs(v)), top), 0) || 1;
 
   // One signed bar a dimension: two paths (positive, negative) in a box `width` wide and 2 high.
@@ -119,7 +120,7 @@
     buttons[index].scrollIntoView({block: "nearest"});
     const q = query[index];
     drawBars(queryBars, q, largest([q]));
-    queryName.textContent = `q of “${data.queryTokens[index]}”`;
+    queryName.textContent = `q of “${isolated(data.queryTokens[index])}”`;
     const shown = key.map((_, i) => i).filter((i) => pattern[index][i] > 0);
     const products = key.map((k) => k.map((value, d) => value * q[d] * data.scaling));
     const sums = products.map((product) => product.reduce((sum, value) => sum + value, 0));
@@ -145,7 +146,7 @@
     const parts = [`dimension ${d}`, `q ${three(q)}`];
     if (index >= 0) {
       const k = key[index][d];
-      parts.push(`k ${three(k)}`, `q × k ${scale} = ${three(q * k * data.scaling)}`, `key “${data.keyTokens[index]}”`);
+      parts.push(`k ${three(k)}`, `q × k ${scale} = ${three(q * k * data.scaling)}`, `key “${isolated(data.keyTokens[index])}”`);
     }
     hint.textContent = parts.join("  ·  ");
   });
