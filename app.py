@@ -1,10 +1,17 @@
 """Headlight: see what every attention head does. Start with `streamlit run app.py`."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from viz import state
 
-st.set_page_config(page_title="Headlight", page_icon=":material/flashlight_on:", layout="wide")
+PICTURES = Path(__file__).parent / "viz"
+
+# An icon of our own: Streamlit fetches its named icons for the browser's tab from the internet.
+st.set_page_config(page_title="Headlight", page_icon=PICTURES / "logo.svg", layout="wide")
+st.logo(PICTURES / "wordmark.svg", icon_image=PICTURES / "logo.svg", size="large")
+st.html("<style>.stMainBlockContainer { padding-top: 3.5rem; padding-bottom: 3rem; }</style>")
 
 state.begin()
 page = st.navigation(

@@ -29,12 +29,25 @@ def obtain(request: Request) -> tuple[Request, models.Capture] | None:
     return request, run
 
 
+def attempt(request: Request) -> models.Capture | None:
+    """The capture of a side request; what went wrong is said on the page, and None comes back."""
+    try:
+        return _with_progress(request)
+    except models.HeadlightError as error:
+        st.error(str(error), icon=":material/error:")
+        return None
+
+
 def _with_progress(request: Request) -> models.Capture:
     if services.is_captured(request):
         return services.capture(request)
     place = st.empty()
     bar = place.progress(0.0, text="Starting")
+
+    def show(message: str, fraction: float) -> None:
+        bar.progress(min(fraction, 1.0), text=message)
+
     try:
-        return services.capture(request, lambda message, part: bar.progress(min(part, 1.0), text=message))
+        return services.capture(request, show)
     finally:
         place.empty()

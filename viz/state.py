@@ -13,10 +13,11 @@ import streamlit as st
 
 import models
 from viz import samples
+from viz.components.token_strip import DIRECTIONS
 from viz.figures.heatmap import SCALES
 
 MODEL, DEVICE, TEXT, SECOND, LIMIT = "model", "device", "text", "second", "limit"
-LAYER, HEAD, STACK, TOKEN = "layer", "head", "stack", "token"
+LAYER, HEAD, STACK, TOKEN, DIRECTION = "layer", "head", "stack", "token", "direction"
 SCALE, FIRST_OUT, VALUE_WEIGHTED, SORT, VIEW = "scale", "first_out", "value_weighted", "sort", "view"
 
 LIMITS = (128, 256, 512, 1024, 2048)
@@ -64,6 +65,7 @@ KEPT: dict[str, Kept] = {
     HEAD: Kept(None, _count),
     STACK: Kept(""),
     TOKEN: Kept(None, _count),
+    DIRECTION: Kept(DIRECTIONS[0], _one_of(*DIRECTIONS)),
     SCALE: Kept(SCALES[0], _one_of(*SCALES)),
     FIRST_OUT: Kept(False, _flag),
     VALUE_WEIGHTED: Kept(False, _flag),
@@ -76,14 +78,18 @@ def begin() -> None:
     """Fill this visitor's session from the URL, once; later runs only keep what is there alive."""
     for name, kept in KEPT.items():
         if name in st.session_state:
-            st.session_state[name] = st.session_state[name]  # a widget that is not drawn in a run loses its value
+            st.session_state[name] = st.session_state[
+                name
+            ]  # a widget that is not drawn in a run loses its value
         else:
             st.session_state[name] = _from_url(name, kept)
 
 
 def remember() -> None:
     """Write what differs from the defaults into the URL."""
-    wanted = {name: _for_url(st.session_state[name]) for name, kept in KEPT.items() if _worth_keeping(name, kept)}
+    wanted = {
+        name: _for_url(st.session_state[name]) for name, kept in KEPT.items() if _worth_keeping(name, kept)
+    }
     if dict(st.query_params) != wanted:
         st.query_params.from_dict(wanted)
 

@@ -41,29 +41,31 @@ Colorscale = list[tuple[float, str]]
 
 @dataclass(frozen=True, slots=True)
 class RoleStyle:
-    """How a head's role is marked: a letter, so that colour is never the only sign, and a colour for each theme."""
+    """How a head's role is marked: a letter, as colour must never be the only sign, and a colour for each theme.
+
+    quiet: written without a coloured ground.
+    """
 
     letter: str
     colour: str
     colour_dark: str
+    quiet: bool = False
 
 
 # After Okabe & Ito's colour-blind safe palette, darkened or lightened until a badge stands out from its ground.
-# The first-token sink is grey: it is what most heads do, and the least worth looking at.
+# The first-token sink is a grey letter: it is what most heads do, and the least worth looking at.
 ROLES: dict[str, RoleStyle] = {
     "previous token": RoleStyle("P", "#0072b2", "#56b4e9"),
     "induction": RoleStyle("I", "#b0357f", "#e89ac7"),
     "duplicate token": RoleStyle("D", "#007a5a", "#2fc79b"),
-    "first token": RoleStyle("F", "#6b7280", "#9aa3b2"),
+    "first token": RoleStyle("F", "#6b7280", "#9aa3b2", quiet=True),
     "self": RoleStyle("S", "#8f6a00", "#e6c84f"),
 }
 
 
-def role_style(role: str) -> RoleStyle | None:
-    """The badge of a role, or None for a head without one; an unlisted role gets its initial in grey."""
-    if not role:
-        return None
-    return ROLES.get(role, RoleStyle(role[0].upper(), "#6b7280", "#9aa3b2"))
+def role_style(role: str) -> RoleStyle:
+    """The badge of a role, which must not be ""; an unlisted role gets its initial in grey."""
+    return ROLES.get(role, RoleStyle(role[0].upper(), "#6b7280", "#9aa3b2", quiet=True))
 
 
 def ink_scale(dark: bool) -> Colorscale:

@@ -16,7 +16,7 @@ from viz.figures.token_text import label
 Scale = Literal["linear", "square root", "logarithmic"]
 SCALES: tuple[Scale, ...] = ("square root", "linear", "logarithmic")
 
-LARGEST = 512  # cells a side that are sent to the browser; beyond it neighbouring tokens share a cell
+LARGEST = 384  # cells a side that are sent to the browser; beyond it neighbouring tokens share a cell
 LOG_DECADES = 4.0
 MAX_TICKS = 42
 LABEL_WIDTH = 14
@@ -43,16 +43,18 @@ def heatmap(
     scale: Scale = "square root",
     leave_out_first: bool = False,
     measure: str = "weight",
+    first_token: int = 0,
     dark: bool = False,
     height: int = 560,
 ) -> go.Figure:
     """Plotly figure of weights [query, key], queries downwards and keys to the right.
 
     Hovering tells the exact weight (the mean of the cell where tokens share one). The scale bends the colours, never
-    the numbers. leave_out_first: the first key is blanked and the colours span what is left.
+    the numbers. leave_out_first: the text's first key is blanked and the colours span what is left. first_token: position
+    in the text of the first token given, where only a part of it is.
     """
-    cells, rows, columns = pooled(pattern, query_tokens, key_tokens)
-    if leave_out_first:
+    cells, rows, columns = pooled(pattern, query_tokens, key_tokens, first_token)
+    if leave_out_first and first_token == 0:
         cells = cells.copy()
         cells[:, 0] = np.nan
     top = float(np.nanmax(cells)) if np.isfinite(cells).any() else 0.0
@@ -81,7 +83,6 @@ def difference_heatmap(
     query_tokens: Sequence[str],
     key_tokens: Sequence[str],
     *,
-    names: tuple[str, str] = ("first", "second"),
     dark: bool = False,
     height: int = 420,
 ) -> go.Figure:
@@ -101,12 +102,11 @@ def difference_heatmap(
         )
     )
     _lay_out(figure, rows, columns, dark, height)
-    figure.update_layout(title={"text": f"{names[0]} minus {names[1]}", "font": {"size": 14}}, margin_t=64)
     return figure
 
 
 def pooled(
-    pattern: Any, query_tokens: Sequence[str], key_tokens: Sequence[str]
+    pattern: Any, query_tokens: Sequence[str], key_tokens: Sequence[str], first_token: int = 0
 ) -> tuple[NDArray[np.float32], Axis, Axis]:
     """The cells to draw and their axes: one cell a token pair, or a block's mean where a side has over LARGEST tokens."""
     cells = np.asarray(pattern, dtype=np.float32)
@@ -119,7 +119,7 @@ def pooled(
         sums = np.add.reduceat(np.add.reduceat(cells, row_edges, axis=0), column_edges, axis=1)
         counts = np.outer(_counts(row_edges, cells.shape[0]), _counts(column_edges, cells.shape[1]))
         cells = (sums / counts).astype(np.float32)
-    return cells, _axis(query_tokens, row_edges), _axis(key_tokens, column_edges)
+    return cells, _axis(query_tokens, row_edges, first_token), _axis(key_tokens, column_edges, first_token)
 
 
 def bent_scale(scale: Scale, dark: bool) -> theme.Colorscale:
@@ -128,8 +128,12 @@ def bent_scale(scale: Scale, dark: bool) -> theme.Colorscale:
     if scale == "linear":
         return colours
     stops = np.linspace(0.0, 1.0, STOPS)
-    places = stops**2 if scale == "square root" else np.where(stops > 0, 10 ** (-LOG_DECADES * (1 - stops)), 0.0)
-    return [(float(place), _colour_at(colours, float(stop))) for place, stop in zip(places, stops, strict=True)]
+    places = (
+        stops**2 if scale == "square root" else np.where(stops > 0, 10 ** (-LOG_DECADES * (1 - stops)), 0.0)
+    )
+    return [
+        (float(place), _colour_at(colours, float(stop))) for place, stop in zip(places, stops, strict=True)
+    ]
 
 
 def _edges(tokens: int) -> NDArray[np.int64]:
@@ -142,12 +146,12 @@ def _counts(edges: NDArray[np.int64], tokens: int) -> NDArray[np.int64]:
     return np.diff(np.append(edges, tokens))
 
 
-def _axis(tokens: Sequence[str], edges: NDArray[np.int64]) -> Axis:
+def _axis(tokens: Sequence[str], edges: NDArray[np.int64], first_token: int) -> Axis:
     last = np.append(edges[1:], len(tokens)) - 1
     names = [
-        f"{start} {label(tokens[start], LABEL_WIDTH)}"
+        f"{start + first_token} {label(str(tokens[start]), LABEL_WIDTH)}"
         if start == stop
-        else f"{start}-{stop} {label(tokens[start], LABEL_WIDTH)}…"
+        else f"{start + first_token}-{stop + first_token} {label(str(tokens[start]), LABEL_WIDTH)}…"
         for start, stop in zip(edges.tolist(), last.tolist(), strict=True)
     ]
     step = -(-len(names) // MAX_TICKS)
@@ -203,14 +207,16 @@ def _lay_out(figure: go.Figure, rows: Axis, columns: Axis, dark: bool, height: i
         ticktext=columns.labels,
         tickangle=-60,
         side="top",
-        title={"text": "key (looked at)", "font": {"size": 12, "color": text}},
+        automargin=True,
+        title={"text": "key (looked at)", "font": {"size": 12, "color": text}, "standoff": 6},
     )
     figure.update_yaxes(
         **side,
         tickvals=[rows.names[cell] for cell in rows.shown],
         ticktext=rows.labels,
         autorange="reversed",
-        title={"text": "query (looking)", "font": {"size": 12, "color": text}},
+        automargin=True,
+        title={"text": "query (looking)", "font": {"size": 12, "color": text}, "standoff": 6},
     )
     figure.update_layout(
         height=height,

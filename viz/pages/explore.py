@@ -9,9 +9,11 @@ from viz import state
 from viz.obtain import obtain
 from viz.services import Request
 from viz.sidebar import sidebar
+from viz.views.chooser import chosen_view
 from viz.views.explain import explain
 from viz.views.selected_head import Selection, selected_head
 from viz.views.summary import summary
+from viz.views.tokens import tokens
 from viz.views.wall import wall
 
 
@@ -31,12 +33,14 @@ def heads(request: Request, run: models.Capture) -> None:
     stack = _stack(run)
     layer, head = state.head(run, stack)
     chosen = Selection(run, stack, layer, head, dark=st.context.theme.type == "dark")
+    tokens(chosen)
     left, right = st.columns([0.42, 0.58], gap="medium")
     with left:
         wall(request, chosen)
     with right:
         selected_head(chosen)
     explain("heads")
+    chosen_view(request, chosen)
     state.remember()
 
 

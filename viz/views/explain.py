@@ -13,9 +13,43 @@ Darker means more attention (brighter in the dark theme); each picture is scaled
 **The heatmap** is the selected head, exact: each row sums to 1 and says how the token on the left spreads its attention over
 the tokens on top. In a decoder the upper right is empty, for nobody may look ahead.
 
+**The tokens** above are coloured by what the clicked token looks at, in the selected head.
+
 **Badges** name what a head does *on this text*: at least 40% of the attention to the previous token (P) or to itself (S),
 30% to what followed an earlier copy of the token (I, induction) or to that copy (D, duplicate), 60% to the first token (F),
 each at least twice what even attention over all visible tokens would give, on three tokens or more.
+""",
+    "Lines": """
+The same weights as lines: on the left the token that looks, on the right what it looks at; a stronger line is more attention.
+Hover over a token to see its lines alone.
+""",
+    "Compare": """
+Two patterns side by side, and what is left when one is subtracted from the other: indigo where the first looks more, orange
+where the second does. The total variation distance is half the sum of all differences in a row: 0% for equal rows, 100% for
+rows that share nothing.
+""",
+    "BertViz": """
+**head view** and **model view** are BertViz's own drawings of the same weights (Vig 2019, arXiv 1906.05714), served from this
+machine. **query and key** shows where a weight comes from: the query of one token, the key of every token it may see, their
+product dimension by dimension, the sum (scaled), and the softmax of the sums, which is the weight.
+""",
+    "Rollout": """
+Attention rollout (Abnar & Zuidema 2020, arXiv 2005.00928) follows attention through all layers: each layer's heads are
+averaged, half of every token is taken to pass straight on (the residual stream), and the layers are multiplied. A row says
+which tokens of the text a token's last layer is made of, if attention were all that moves information. It ignores what the
+values and the feed-forward layers do, so read it as a sketch.
+""",
+    "All heads": """
+Every head and what it scores on this text. Click a column's name to sort, a row to select the head. The CSV holds the chance
+level of every score too: what a head would score that spreads its attention evenly over all it may see.
+""",
+    "Continue": """
+On the left what the model holds likeliest to come next, with its probability after the softmax over the whole vocabulary. On
+the right it goes on writing; then look at the heads over the longer text, for instance to see where a copied name came from.
+""",
+    "Download": """
+PNG and SVG are the picture of the selected head; CSV its weights with all digits; HTML a page of it that works without a
+network; NPZ everything that all heads did, to reopen in a notebook with `models.Capture.load`.
 """,
 }
 

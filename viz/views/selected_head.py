@@ -80,18 +80,42 @@ def selected_head(chosen: Selection) -> None:
     except models.BadSelection as error:
         st.warning(str(error))
         weights = chosen.run.pattern(chosen.layer, chosen.head, chosen.stack).numpy()
+    start, stop = _shown_tokens(chosen)
+    queries, keys = slice(start, stop), slice(start, stop) if chosen.stack != "cross" else slice(None)
     figure = heatmap(
-        weights,
-        chosen.query_tokens,
-        chosen.key_tokens,
+        weights[queries, keys],
+        chosen.query_tokens[queries],
+        chosen.key_tokens[keys],
         scale=state.get(state.SCALE),
         leave_out_first=state.get(state.FIRST_OUT),
         measure=chosen.measure,
+        first_token=start,
         dark=chosen.dark,
     )
-    if max(weights.shape) > LARGEST:
-        st.caption(f"Each cell is the mean of several tokens: {LARGEST} cells a side are drawn. Exact values: CSV or NPZ.")
-    st.plotly_chart(figure, key="heatmap", theme=None, config=_chart_config(chosen), alt=f"Heatmap of {chosen.title}")
+    st.plotly_chart(
+        figure, key="heatmap", theme=None, config=_chart_config(chosen), alt=f"Heatmap of {chosen.title}"
+    )
+
+
+def _shown_tokens(chosen: Selection) -> tuple[int, int]:
+    """The part of a long text that is drawn: all of it, unless the visitor narrows it down."""
+    tokens = len(chosen.query_tokens)
+    if max(tokens, len(chosen.key_tokens)) <= LARGEST:
+        return 0, tokens
+    start, stop = st.slider(
+        "Tokens shown",
+        0,
+        tokens,
+        (0, tokens),
+        key=f"window-{tokens}",
+        help=f"Up to {LARGEST} tokens are drawn one by one; of more, each cell is the mean of several.",
+    )
+    stop = max(stop, start + 1)
+    if stop - start > LARGEST:
+        st.caption(
+            f"Each cell is the mean of {(stop - start) / LARGEST:.2g} x {(stop - start) / LARGEST:.2g} weights."
+        )
+    return min(start, tokens - 1), stop
 
 
 def _controls() -> None:
@@ -130,7 +154,9 @@ def _score_line(chosen: Selection) -> str:
     scores = chosen.run.scores(chosen.stack)
     parts = []
     for name in scores.names:
-        value, chance = (table[name][chosen.layer, chosen.head].item() for table in (scores.values, scores.chance))
+        value, chance = (
+            table[name][chosen.layer, chosen.head].item() for table in (scores.values, scores.chance)
+        )
         if not math.isnan(value):
             parts.append(f"{SCORE_NAMES[name]} **{value:.2g}**{UNITS.get(name, '')} (chance {chance:.2g})")
     return " · ".join(parts)

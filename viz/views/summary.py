@@ -27,7 +27,7 @@ def summary(request: Request, run: models.Capture) -> None:
             icon=":material/content_cut:",
         )
     if model.note:
-        st.info(model.note, icon=":material/info:")
+        st.caption(f":material/info: {model.note}")
 
 
 def _facts(model: models.AttentionModel, run: models.Capture) -> list[str]:

@@ -21,7 +21,9 @@ def wall(request: Request, chosen: Selection) -> None:
         "Order",
         [BY_LAYER, *scores.names],
         key=state.SORT,
-        format_func=lambda name: "Layers down, heads across" if name == BY_LAYER else f"Highest {SCORE_NAMES[name]} first",
+        format_func=lambda name: (
+            "Layers down, heads across" if name == BY_LAYER else f"Highest {SCORE_NAMES[name]} first"
+        ),
         label_visibility="collapsed",
         help="Lay the heads out by layer, or by what they score on this text.",
     )
@@ -29,7 +31,9 @@ def wall(request: Request, chosen: Selection) -> None:
         services.atlas(request, run, stack),
         key=f"wall-{stack}",
         selected=(chosen.layer, chosen.head),
-        roles=[[scores.role(layer, head) for head in range(run.heads(layer, stack))] for layer in range(layers)],
+        roles=[
+            [scores.role(layer, head) for head in range(run.heads(layer, stack))] for layer in range(layers)
+        ],
         scores={name: values.numpy() for name, values in scores.values.items()},
         chance={name: values.numpy() for name, values in scores.chance.items()},
         sort=state.get(state.SORT),

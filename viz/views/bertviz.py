@@ -1,0 +1,113 @@
+"""BertViz's head view and model view, and a query-key view in the manner of its neuron view."""
+
+from __future__ import annotations
+
+import streamlit as st
+import torch
+
+import models
+from viz.components.html_frame import frame
+from viz.figures.bertviz_view import (
+    BERTVIZ_LIMIT_BYTES,
+    Panel,
+    estimated_bytes,
+    head_view_html,
+    model_view_html,
+    within_limits,
+)
+from viz.figures.query_key_view import query_key_html
+from viz.views.selected_head import Selection
+
+VIEWS = ("head view", "model view", "query and key")
+FRAME_HEIGHT = 720
+LONGEST_QUERY_KEY = 256  # tokens; beyond it the browser draws too many rows to be of use
+
+
+def bertviz(chosen: Selection) -> None:
+    """One of the three views, inside the page; needs no network."""
+    view = st.segmented_control(
+        "View", VIEWS, default=VIEWS[0], required=True, key="bertviz-view", label_visibility="collapsed",
+        help="head view: lines between tokens, all heads of a layer; model view: all heads as thumbnails; query and key: "
+        "the numbers behind one weight.",
+    )  # fmt: skip
+    if view == "query and key":
+        query_key(chosen)
+    elif view == "model view":
+        _model_view(chosen)
+    else:
+        _head_view(chosen)
+
+
+def _head_view(chosen: Selection) -> None:
+    run, stack = chosen.run, chosen.stack
+    heads = list(range(run.heads(chosen.layer, stack)))
+    shape = (1, len(heads), len(chosen.query_tokens), len(chosen.key_tokens))
+    if not _light_enough("head", shape):
+        return
+    panel = Panel(
+        "self", run.pattern(chosen.layer, None, stack)[None].numpy(), chosen.query_tokens, chosen.key_tokens
+    )
+    html = head_view_html(
+        [panel], [chosen.layer], heads, layer=chosen.layer, shown_heads=[chosen.head], dark=chosen.dark
+    )
+    frame(html, height=FRAME_HEIGHT, key="bertviz-head", title=f"BertViz head view of layer {chosen.layer}")
+
+
+def _model_view(chosen: Selection) -> None:
+    run, stack = chosen.run, chosen.stack
+    layers = range(run.layers(stack))
+    heads = min(run.heads(layer, stack) for layer in layers)
+    first, last = st.slider(
+        "Layers", 0, len(layers) - 1, _window(chosen.layer, len(layers)), key=f"bertviz-layers-{len(layers)}",
+        help="BertViz draws every weight as a line, so a few layers at a time.",
+    ) if len(layers) > 1 else (0, 0)  # fmt: skip
+    shown = list(range(first, last + 1))
+    if not _light_enough("model", (len(shown), heads, len(chosen.query_tokens), len(chosen.key_tokens))):
+        return
+    attention = torch.stack([run.pattern(layer, None, stack)[:heads] for layer in shown])
+    panel = Panel("self", attention.numpy(), chosen.query_tokens, chosen.key_tokens)
+    html = model_view_html([panel], shown, list(range(heads)), dark=chosen.dark)
+    frame(html, height=FRAME_HEIGHT, key="bertviz-model", title="BertViz model view")
+
+
+def query_key(chosen: Selection) -> None:
+    """For one query token: its query, every key, their products, and the weight they make."""
+    if max(len(chosen.query_tokens), len(chosen.key_tokens)) > LONGEST_QUERY_KEY:
+        st.info(
+            f"This view lists every dimension of every token, up to {LONGEST_QUERY_KEY} tokens; shorten the text."
+        )
+        return
+    run, where = chosen.run, (chosen.layer, chosen.head, chosen.stack)
+    try:
+        html = query_key_html(
+            run.query(*where).numpy(),
+            run.key(*where).numpy(),
+            run.pattern(*where).numpy(),
+            chosen.query_tokens,
+            chosen.key_tokens,
+            title=chosen.title,
+            scaling=run.scaling(chosen.layer, chosen.stack),
+            scores=run.attention_scores(*where).numpy()
+            if run.adds_to_product(chosen.layer, chosen.stack)
+            else None,
+            dark=chosen.dark,
+        )
+    except models.BadSelection as error:
+        st.info(str(error))
+        return
+    frame(html, height=FRAME_HEIGHT, key="query-key", title=f"Query and key of {chosen.name}")
+
+
+def _window(layer: int, layers: int) -> tuple[int, int]:
+    return max(0, min(layer - 1, layers - 3)), min(layers - 1, max(layer + 1, 2))
+
+
+def _light_enough(view, shape: tuple[int, int, int, int]) -> bool:
+    if within_limits(view, [shape]):
+        return True
+    st.info(
+        f"BertViz's {view} view of this would weigh about {estimated_bytes(view, [shape]) / 1e6:,.0f} MB (limit "
+        f"{BERTVIZ_LIMIT_BYTES / 1e6:.0f} MB) and draw a line for each of {shape[0] * shape[1] * shape[2] * shape[3]:,} "
+        "weights. Shorten the text or choose fewer layers; the wall and the heatmap above show the same heads at any length."
+    )
+    return False

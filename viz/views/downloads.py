@@ -1,0 +1,82 @@
+"""Everything in view, to take along."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import streamlit as st
+
+from viz.components.picture_download import picture_download
+from viz.figures.export_csv import pattern_csv
+from viz.figures.export_html import head_html
+from viz.figures.export_svg import heatmap_svg
+from viz.services import Request
+from viz.views.selected_head import SCORE_NAMES, Selection
+
+
+def downloads(request: Request, chosen: Selection) -> None:
+    """Picture, numbers and page of the selected head, and the whole capture."""
+    stem = f"{request.model.replace('/', '-')}-{chosen.name.replace(' ', '')}"
+    st.markdown(f"**{chosen.title}**")
+    picture_download(_svg(request, chosen), stem=stem, key="picture")
+    with st.container(horizontal=True):
+        st.download_button(
+            "CSV of the pattern",
+            lambda: pattern_csv(chosen.weights(), chosen.query_tokens, chosen.key_tokens).encode(),
+            file_name=f"{stem}.csv",
+            mime="text/csv",
+            on_click="ignore",
+            help="Every weight with all its digits, tokens in the first row and column.",
+        )
+        st.download_button(
+            "HTML of the head",
+            lambda: _html(request, chosen).encode(),
+            file_name=f"{stem}.html",
+            mime="text/html",
+            on_click="ignore",
+            help="One page that works by itself, without a network: heatmap with hover, scores, text.",
+        )
+        st.download_button(
+            "NPZ of the capture",
+            lambda: _npz(chosen),
+            file_name=f"{request.model.replace('/', '-')}-capture.npz",
+            mime="application/octet-stream",
+            on_click="ignore",
+            help=f"All heads of all layers, about {chosen.run.nbytes / 1e6:.3g} MB; models.Capture.load opens it again.",
+        )
+
+
+def _svg(request: Request, chosen: Selection) -> str:
+    caption = f"{request.model}: {chosen.measure}, on “{' '.join(request.text.split())[:160]}”"
+    return heatmap_svg(
+        chosen.weights(), chosen.query_tokens, chosen.key_tokens, chosen.title, caption, chosen.dark
+    )
+
+
+def _html(request: Request, chosen: Selection) -> str:
+    scores = chosen.run.scores(chosen.stack)
+    return head_html(
+        chosen.weights(),
+        chosen.query_tokens,
+        chosen.key_tokens,
+        head=chosen.name,
+        role=chosen.role,
+        model=request.model,
+        text=request.text,
+        scores={
+            SCORE_NAMES[name]: (
+                scores.values[name][chosen.layer, chosen.head].item(),
+                scores.chance[name][chosen.layer, chosen.head].item(),
+            )
+            for name in scores.names
+        },
+        dark=chosen.dark,
+    )
+
+
+def _npz(chosen: Selection) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "capture.npz"
+        chosen.run.save(path)
+        return path.read_bytes()

@@ -1,0 +1,29 @@
+"""Attention rollout: where, through all layers together, a token's information came from."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+import models
+from viz import state
+from viz.figures.heatmap import heatmap
+from viz.views.selected_head import Selection
+
+
+def rollout(chosen: Selection) -> None:
+    """Heatmap of the rollout of the selected stack."""
+    try:
+        rolled = chosen.run.rollout(chosen.stack).numpy()
+    except models.BadSelection as error:
+        st.info(str(error))
+        return
+    figure = heatmap(
+        rolled,
+        chosen.query_tokens,
+        chosen.key_tokens,
+        scale=state.get(state.SCALE),
+        leave_out_first=state.get(state.FIRST_OUT),
+        measure="share",
+        dark=chosen.dark,
+    )
+    st.plotly_chart(figure, key="rollout", theme=None, config={"displaylogo": False}, alt="Attention rollout")
