@@ -23,7 +23,7 @@ def _display(tokenizer: PreTrainedTokenizerBase, token_id: int, raw: str | None)
         return raw
     if "\u2581" in raw:  # SentencePiece marks a space so; decoding a single token would drop it
         return raw.replace("\u2581", " ")
-    text = tokenizer.decode([token_id], clean_up_tokenization_spaces=False)
+    text = str(tokenizer.decode([token_id], clean_up_tokenization_spaces=False))
     if REPLACEMENT in text:
         return _as_bytes(raw)
     return text or raw
