@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import torch
 from torch import nn
-from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
+from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from models.architecture import Architecture, architecture
 from models.errors import BrokenWeights, HeadlightError, UnsupportedModel
@@ -17,7 +17,7 @@ from models.plan import Plan, find_plan
 from models.progress import Progress, no_progress, part
 from models.quiet import quiet
 from models.source import find
-from models.tap import ENGINE
+from models.tap import engine_name
 from models.tokenizer import load_tokenizer
 
 
@@ -48,6 +48,26 @@ def load(
     return AttentionModel(name, module, tokenizer, shape, plan, place, number, _note(note, module, plan))
 
 
+def wrap(
+    module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase | None = None, name: str = ""
+) -> AttentionModel:
+    """A transformers model that is in memory already, ready to be looked at.
+
+    From then on its attention runs through the engine, and it stands in evaluation mode. Without a tokenizer only
+    `capture_inputs` takes it. Raises UnsupportedModel.
+    """
+    shape = geometry(module.config)
+    module.eval()
+    if module._can_set_attn_implementation():
+        module.set_attn_implementation(engine_name(type(module)))
+    plan = find_plan(module, module.config)
+    name = name or type(module).__name__
+    reader = cast(PreTrainedTokenizerBase, tokenizer)
+    return AttentionModel(
+        name, module, reader, shape, plan, module.device, module.dtype, _note("", module, plan)
+    )
+
+
 def _config(folder: Path) -> PreTrainedConfig:
     try:
         return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
@@ -74,7 +94,7 @@ def _module(
             use_safetensors=True,
             trust_remote_code=False,
             local_files_only=True,
-            attn_implementation=ENGINE if follows_registry else "eager",
+            attn_implementation=engine_name(kind.module_class) if follows_registry else "eager",
             output_loading_info=True,
         )
         module = _with_trained_parts(name, module, kind, report)
@@ -119,13 +139,15 @@ def _usable_positions(module: nn.Module, context: int | None) -> int | None:
 
 
 def _note(note: str, module: PreTrainedModel, plan: Plan) -> str:
-    if plan.route == "registry":
-        return note
-    own = (
-        f"{type(module).__name__} computes its attention itself, so what is shown are the patterns it "
-        "reports, and queries and keys cannot be looked at."
-    )
-    return f"{note} {own}".strip()
+    notes = [note]
+    if plan.route == "eager":
+        notes.append(
+            f"{type(module).__name__} computes its attention itself, so what is shown are the patterns it "
+            "reports, and queries and keys cannot be looked at."
+        )
+    if plan.unseen:
+        notes.append(f"The attention of its {' and '.join(plan.unseen)} has another form and is not shown.")
+    return " ".join(notes).strip()
 
 
 def _first_line(error: Exception) -> str:
