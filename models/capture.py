@@ -135,6 +135,11 @@ class Capture:
         """Scores before the softmax, float32 [query, key]; the lowest float where a key is hidden."""
         return self._call(layer, stack, head).scores(head).cpu()
 
+    def adds_to_product(self, layer: int, stack: str | None = None) -> bool:
+        """Whether the model does more to query-key products than scale and mask them (position bias, soft cap)."""
+        call = self._call(layer, stack)
+        return call.position_bias is not None or call.softcap is not None
+
     def scaling(self, layer: int, stack: str | None = None) -> float:
         """What query-key products are multiplied with before the softmax."""
         return self._call(layer, stack).scaling
@@ -406,10 +411,7 @@ def _eager_layers(
         )
     output = _forward(model, encoded, output_attentions=True)
     layers_of = {
-        stack: tuple(
-            LayerRecord(FinishedPatterns(pattern[0], causal=stack == "decoder"))
-            for pattern in eager_patterns(output, stack)
-        )
+        stack: tuple(LayerRecord(FinishedPatterns(pattern[0])) for pattern in eager_patterns(output, stack))
         for stack in model.plan.stacks
     }
     return layers_of, output

@@ -116,7 +116,7 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 def _describe(record: LayerRecord, put: Any) -> dict[str, Any]:
     attention = record.attention
     if isinstance(attention, FinishedPatterns):
-        return {"pattern": put(attention.pattern), "causal": attention.causal}
+        return {"pattern": put(attention.pattern)}
     norms = record.norms()
     tensors = {name: put(t) for name in TENSORS if isinstance(t := getattr(attention, name), Tensor)}
     return {
@@ -130,7 +130,7 @@ def _describe(record: LayerRecord, put: Any) -> dict[str, Any]:
 
 def _restore(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> LayerRecord:
     if "pattern" in record:
-        return LayerRecord(FinishedPatterns(torch.from_numpy(arrays[record["pattern"]]), record["causal"]))
+        return LayerRecord(FinishedPatterns(torch.from_numpy(arrays[record["pattern"]])))
     tensors = {name: torch.from_numpy(arrays[stored]) for name, stored in record["tensors"].items()}
     call = AttentionCall(
         **tensors, scaling=record["scaling"], causal=record["causal"], softcap=record["softcap"]

@@ -32,7 +32,7 @@ def stream(
     shown = ""
     for token in token_ids(model, given, new_tokens, temperature, seed):
         written.append(token)
-        whole = model.tokenizer.decode(written, skip_special_tokens=True)
+        whole = str(model.tokenizer.decode(written, skip_special_tokens=True))
         if whole.endswith("\ufffd") and len(written) < new_tokens:
             continue
         yield whole[len(shown) :]

@@ -37,7 +37,8 @@ def encode(model: AttentionModel, text: Text, max_tokens: int | None = None) -> 
         raise BadText(
             f"A sentence pair needs an encoder, but {model.name} is a {model.geometry.role}; give one text."
         )
-    encoding = model.tokenizer(*parts, return_tensors="pt")
+    pair = parts[1] if len(parts) == 2 else None
+    encoding = model.tokenizer(parts[0], pair, return_tensors="pt")
     total = encoding["input_ids"].shape[1]
     if total == 0:
         raise BadText("The text holds nothing that this model's tokenizer keeps; type some words.")

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from models.attention_call import AttentionCall
 from models.progress import Progress, no_progress
-from models.records import FinishedPatterns, LayerRecord, Patterns
+from models.records import LayerRecord, Patterns
 from models.scores import NAMES, Scores, ScoreSums, TokenPairs
 
 BLOCK_ELEMENTS = 2**20  # weights in flight: 4 MB, which stays in a core's cache
@@ -100,9 +101,12 @@ def _pool(tokens: int, size: int, device: torch.device) -> Tensor:
 
 
 def _device(attention: Patterns) -> torch.device:
-    return attention.pattern.device if isinstance(attention, FinishedPatterns) else attention.query.device
+    return attention.visible(slice(0, 1)).device
 
 
 def _mask_key(attention: Patterns) -> object:
-    mask = None if isinstance(attention, FinishedPatterns) else attention.mask
-    return (attention.queries, attention.keys, attention.causal, None if mask is None else mask.data_ptr())
+    """Equal for layers whose queries see the same keys, so that their chance level is worked out once."""
+    if isinstance(attention, AttentionCall):
+        mask = None if attention.mask is None else attention.mask.data_ptr()
+        return (attention.queries, attention.keys, attention.causal, mask)
+    return id(attention)

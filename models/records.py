@@ -31,7 +31,6 @@ class FinishedPatterns:
     """Patterns that a model's own eager attention returned, float [head, query, key]."""
 
     pattern: Tensor
-    causal: bool
 
     @property
     def heads(self) -> int:
@@ -49,8 +48,8 @@ class FinishedPatterns:
         return (self.pattern if head is None else self.pattern[head])[..., rows, :].float()
 
     def visible(self, rows: slice = slice(None)) -> Tensor:
-        everything = torch.ones(1, self.queries, self.keys, dtype=torch.bool, device=self.pattern.device)
-        return (everything.tril() if self.causal else everything)[:, rows]
+        # Hidden keys have a weight of exactly zero in every head; a visible one hardly ever has.
+        return self.pattern[:, rows].gt(0).any(dim=0, keepdim=True)
 
     def upto(self, last_row: int) -> FinishedPatterns:
         return self
