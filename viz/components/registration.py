@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import streamlit as st
+from streamlit.components.v2 import component
 
 from viz import theme
 
@@ -22,7 +22,7 @@ def register(name: str, *more_scripts: str) -> "ComponentRenderer":
     folder = _HERE / name
     scripts = [_HERE / "shared.js", *(folder / script for script in more_scripts), folder / f"{name}.js"]
     styles = [_HERE / "shared.css", folder / f"{name}.css"]
-    return st.components.v2.component(
+    return component(
         f"headlight_{name}",
         js="\n".join(path.read_text("utf-8") for path in scripts),
         css="\n".join(path.read_text("utf-8") for path in styles),

@@ -65,6 +65,9 @@ function unpackWeights(base64) {
   return Uint8Array.from(binary, (character) => character.charCodeAt(0));
 }
 
+// Weights are shown against the strongest in view, but never as if 0.05 were much.
+const LEAST_TOP = Math.round(255 * Math.sqrt(0.05));
+
 function weightOf(byte) {
   return (byte / 255) ** 2;
 }
@@ -115,12 +118,14 @@ class Selection {
     this.told = null;
   }
 
+  /** Takes Python's order, unless it was taken before; true if it was new. */
   obey(order) {
-    if (order.stamp === this.stamp) return;
+    if (order.stamp === this.stamp) return false;
     clearTimeout(this.timer);
     this.stamp = order.stamp;
     this.value = order.value;
     this.told = JSON.stringify(order.value);
+    return true;
   }
 
   /** Moves the selection; `tell` reaches Python now, or once no further move has come for a moment. */

@@ -94,8 +94,8 @@ def _flat(values: Any, atlas: Atlas) -> list[float | None]:
 
 
 def _descending(values: list[float | None]) -> dict[str, list[Any]]:
-    indices = sorted(range(len(values)), key=lambda index: -math.inf if (v := values[index]) is None else v)
-    return {"indices": indices[::-1], "values": values}
+    indices = sorted(range(len(values)), key=lambda index: math.inf if (v := values[index]) is None else -v)
+    return {"indices": indices, "values": values}
 
 
 def _roles(roles: Sequence[Sequence[str]], atlas: Atlas) -> tuple[list[str], list[int]]:
@@ -108,6 +108,7 @@ def _roles(roles: Sequence[Sequence[str]], atlas: Atlas) -> tuple[list[str], lis
     return names, [names.index(role) if role else -1 for role in flat]
 
 
-def _legend_entry(role: str) -> dict[str, str]:
+def _legend_entry(role: str) -> dict[str, str | bool]:
     style = theme.role_style(role)
-    return {"name": role, "letter": style.letter, "light": style.colour, "dark": style.colour_dark}
+    colours = {"light": style.colour, "dark": style.colour_dark}
+    return {"name": role, "letter": style.letter, "quiet": style.quiet, **colours}

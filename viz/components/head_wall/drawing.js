@@ -68,7 +68,7 @@ function paintLabels(context, layout, colours) {
   context.font = `11px ${colours.font}`;
   context.fillStyle = colours.muted;
   for (const left of layout.headers) {
-    for (let head = 0; head < layout.widest; head += everyColumn) paintColumnLabel(context, layout, left, head);
+    for (let head = 0; head < layout.columns; head += everyColumn) paintColumnLabel(context, layout, left, head);
   }
   for (const row of layout.rows) {
     if (row.layer % everyRow === 0) paintRowLabel(context, layout, row);
@@ -101,12 +101,15 @@ function paintStrike(context, cell, side, colours) {
 function paintBadge(context, cell, side, role, colours) {
   const size = side < READABLE ? 5 : clamp(Math.round(side * 0.3), 10, 14);
   const [x, y] = [cell.x + side - size, cell.y];
-  context.fillStyle = colours.background;
-  context.fillRect(x - 1, y, size + 1, size + 1);
-  context.fillStyle = colours.dark ? role.dark : role.light;
-  context.fillRect(x, y, size, size);
+  const colour = colours.dark ? role.dark : role.light;
+  if (!role.quiet) {
+    context.fillStyle = colours.background;
+    context.fillRect(x - 1, y, size + 1, size + 1);
+    context.fillStyle = colour;
+    context.fillRect(x, y, size, size);
+  }
   if (side < READABLE) return;
-  context.fillStyle = colours.dark ? "#0b0d13" : "#ffffff";
+  context.fillStyle = role.quiet ? colour : colours.background;
   context.font = `700 ${size - 2}px ${colours.font}`;
   context.textAlign = "center";
   context.textBaseline = "alphabetic";
@@ -159,7 +162,9 @@ function paintSelectedLabels(context, layout, cell, colours) {
   const x = left + layout.gutter + cell.head * (layout.tile + layout.gap) + layout.tile / 2;
   context.fillStyle = colours.background;
   context.fillRect(left, row.y + layout.tile / 2 - 8, layout.gutter - 5, 16);
-  context.fillRect(x - 13, 0, 26, layout.header - 4);
+  const step = layout.tile + layout.gap;
+  const half = step < 22 ? 26 : step / 2; // over the neighbours' labels too, where these would be cut in two
+  context.fillRect(x - half, 0, 2 * half, layout.header - 4);
   context.fillStyle = colours.accent;
   context.font = `700 11px ${colours.font}`;
   paintRowLabel(context, layout, row);

@@ -35,21 +35,20 @@ class HeadWall {
   }
 
   update(data, send) {
+    const resorted = JSON.stringify(data.order) !== JSON.stringify(this.data?.order);
     this.data = data;
     this.tell = (value) => send("pick", value);
     this.colours = readColours(this.root, data.palette);
     this.selection = Selection.of(data.key);
-    this.selection.obey(data.selection);
+    const ordered = this.selection.obey(data.selection);
     this.marks.setAttribute("aria-label", data.label);
-    this.marks.setAttribute("aria-rowcount", data.atlas.heads.length);
-    this.marks.setAttribute("aria-colcount", Math.max(...data.atlas.heads));
     this.starts = data.atlas.heads.map((_, layer) => data.atlas.heads.slice(0, layer).reduce((a, b) => a + b, 0));
     if (!data.role.includes(this.only)) this.only = null;
     this.writeLegend();
-    this.show();
+    this.show(resorted, ordered);
   }
 
-  async show() {
+  async show(resorted, ordered) {
     const { atlas } = this.data;
     if (this.sheet.key !== atlas.key || !this.sheet.grey) {
       if (!(await this.sheet.load(atlas))) return;
@@ -57,7 +56,8 @@ class HeadWall {
     this.sheet.colour(this.colours.table);
     this.width = 0;
     this.arrange();
-    this.reveal();
+    if (resorted && this.data.order) this.scroller.scrollTo(0, 0);
+    else if (resorted || ordered) this.reveal();
   }
 
   /** Lays the wall out anew if its width has changed. */
@@ -70,6 +70,8 @@ class HeadWall {
     const lay = (space) => order ? flowingLayout(atlas.heads, order.indices, space) : layeredLayout(atlas.heads, space, maxHeight);
     this.layout = lay(room);
     if (this.layout.height > maxHeight) this.layout = lay(room - 12);
+    this.marks.setAttribute("aria-rowcount", this.layout.rows.length);
+    this.marks.setAttribute("aria-colcount", this.layout.columns);
     this.scroller.style.maxHeight = `${maxHeight + 8}px`;
     this.paint();
   }
@@ -172,8 +174,7 @@ class HeadWall {
   }
 
   roleButton(style, at, count) {
-    const badge = make("span", { className: "badge", textContent: style.letter });
-    badge.style.background = this.colours.dark ? style.dark : style.light;
+    const badge = badgeOf(style, this.colours);
     const name = make("span", { textContent: `${style.name} · ${count}` });
     const button = make("button", { title: `Show only ${style.name} heads` }, badge, name);
     button.setAttribute("aria-pressed", String(this.only === at));
@@ -188,6 +189,12 @@ class HeadWall {
   }
 }
 
+function badgeOf(role, { dark }) {
+  const badge = make("span", { className: "badge", textContent: role.letter });
+  badge.style[role.quiet ? "color" : "background"] = dark ? role.dark : role.light;
+  return badge;
+}
+
 function legendNote(kind, text, colour = "") {
   const sign = make("span", { className: kind });
   if (colour) sign.style.borderColor = colour;
@@ -200,9 +207,7 @@ function describeHead({ data, sheet, layout, colours }, index) {
   const role = data.role[index] >= 0 ? data.roles[data.role[index]] : null;
   const title = make("div", { className: "title" }, make("strong", { textContent: `L${layer} H${head}` }));
   if (role) {
-    const badge = make("span", { className: "badge", textContent: role.letter });
-    badge.style.background = colours.dark ? role.dark : role.light;
-    title.append(badge, make("span", { textContent: role.name }));
+    title.append(badgeOf(role, colours), make("span", { textContent: role.name }));
   }
   const preview = make("canvas", { className: "preview" });
   sheet.draw(fitCanvas(preview, 148, 148), index, 0, 0, 148);

@@ -52,7 +52,7 @@ function layeredLayout(heads, width, height) {
     }
   }
   return {
-    flowing: false, tile, gap, cells, rows, widest, header: HEADER, gutter: GUTTER,
+    flowing: false, tile, gap, cells, rows, columns: widest, header: HEADER, gutter: GUTTER,
     headers: Array.from({ length: blocks }, (_, block) => block * blockWidth),
     width: blocks * blockWidth - BLOCK_GAP,
     height: HEADER + perBlock * (tile + gap),
@@ -72,11 +72,11 @@ function flowingLayout(heads, order, width) {
     const [row, column] = [Math.floor(place / columns), place % columns];
     cells[index] = { ...named[index], place, x: column * (tile + FLOW_GAP), y: row * (tile + CAPTION) };
   }
-  const rows = Math.ceil(order.length / columns);
+  const starts = Array.from({ length: Math.ceil(order.length / columns) }, (_, row) => ({ y: row * (tile + CAPTION) }));
   return {
-    flowing: true, tile, gap: FLOW_GAP, cells, order, columns,
+    flowing: true, tile, gap: FLOW_GAP, cells, order, columns, rows: starts,
     width: Math.min(columns, order.length) * (tile + FLOW_GAP) - FLOW_GAP,
-    height: rows * (tile + CAPTION),
+    height: starts.length * (tile + CAPTION),
   };
 }
 
