@@ -138,7 +138,13 @@ class AttentionCall:
         """The same call without the keys that no query before `last_row` may see, which would only be zeros."""
         if not self.causal:
             return self
-        return replace(self, key=self.key[:, :last_row], value=self.value[:, :last_row])
+        bias = self.position_bias
+        return replace(
+            self,
+            key=self.key[:, :last_row],
+            value=self.value[:, :last_row],
+            position_bias=None if bias is None else bias[..., :last_row],
+        )
 
 
 def _select(tensor: Tensor | None, heads: slice, rows: slice) -> Tensor | None:
