@@ -11,8 +11,8 @@ from PIL import Image
 
 from models.errors import BadSelection
 from tests.figures.samples import HOSTILE, attention
+from viz import theme
 from viz.figures.export_svg import heatmap_svg
-from viz.figures.ink_image import ink_palette
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -46,7 +46,8 @@ def test_pixels_are_the_weights(dark):
     np.testing.assert_allclose(levels, weights, atol=weights.max() / 509)
     colours = np.asarray(embedded(root).convert("RGB"))
     query, key = np.unravel_index(weights.argmax(), weights.shape)
-    assert tuple(colours[query, key]) == ink_palette(dark)[-1]
+    strongest = (theme.INK_DARK if dark else theme.INK)[-1]
+    assert "#{:02x}{:02x}{:02x}".format(*colours[query, key]) == strongest
     assert image_element(root).get("style") == "image-rendering:pixelated"
 
 

@@ -49,6 +49,8 @@ def test_a_causal_mask_needs_no_explanation():
     seen = np.tril(np.ones((5, 5), bool))
     weights = np.where(seen, np.exp(scores), 0)
     weights /= weights.sum(axis=1, keepdims=True)
+    unmasked = data_of(query_key_html(q, k, weights, KEY_TOKENS, KEY_TOKENS, title="L5 H3"))
+    assert unmasked["note"] == ""
     masked = np.where(seen, scores, -np.inf)
     data = data_of(query_key_html(q, k, weights, KEY_TOKENS, KEY_TOKENS, title="L5 H3", scores=masked))
     assert data["note"] == ""

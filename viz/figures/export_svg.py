@@ -178,6 +178,7 @@ def _document(at: _Layout, title: str, caption: str, ink: str, body: Sequence[st
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'
-        f' viewBox="0 0 {width} {height}" font-family="Helvetica, Arial, sans-serif" fill="{ink}" role="img">\n'
+        f' viewBox="0 0 {width} {height}" font-family="Helvetica, Arial, sans-serif"'
+        f' fill="{ink}" role="img">\n'
         f"<title>{escape(title)}</title>\n<desc>{escape(caption)}</desc>\n" + "\n".join(body) + "\n</svg>\n"
     )
