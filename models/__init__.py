@@ -1,9 +1,9 @@
 """Headlight's engine: load a model, look at its attention. Imports neither Streamlit nor Plotly.
 
-    model = models.load("smollm2-135m")
-    run = models.capture(model, "When Mary and John went to the store, John gave a drink to")
-    run.pattern(layer=5, head=3)        # float32 [query, key]
-    run.scores().values["induction"]    # float32 [layer, head]
+model = models.load("smollm2-135m")
+run = models.capture(model, "When Mary and John went to the store, John gave a drink to")
+run.pattern(layer=5, head=3)        # float32 [query, key]
+run.scores().values["induction"]    # float32 [layer, head]
 """
 
 from models.capture import Candidate, Capture, capture
@@ -19,6 +19,7 @@ from models.errors import (
 )
 from models.generation import stream
 from models.geometry import Geometry, geometry
+from models.inputs import count_tokens
 from models.loading import load
 from models.model import AttentionModel
 from models.progress import Progress, no_progress
@@ -43,6 +44,7 @@ __all__ = [
     "UnsupportedModel",
     "cache_folder",
     "capture",
+    "count_tokens",
     "geometry",
     "load",
     "no_progress",

@@ -51,6 +51,12 @@ def encode(model: AttentionModel, text: Text, max_tokens: int | None = None) -> 
     return Encoded(inputs, {"text": ids}, {"text": display_tokens(model.tokenizer, ids)}, total - kept)
 
 
+def count_tokens(model: AttentionModel, text: str, max_tokens: int | None = None) -> int:
+    """How many tokens of a text the model will read. Raises BadText."""
+    check_text(text)
+    return _kept(model, len(model.tokenizer(text)["input_ids"]), max_tokens)
+
+
 def encode_pair(model: AttentionModel, source: str, target: str, max_tokens: int | None = None) -> Encoded:
     """Source and target of an encoder-decoder; the decoder reads the target shifted right, as in training."""
     check_text(source)

@@ -9,6 +9,7 @@ from viz import services
 from viz.services import Request
 
 _LAST = "_last_good_request"
+_CANCELLED = "_cancelled_request"
 
 
 def obtain(request: Request) -> tuple[Request, models.Capture] | None:
@@ -16,17 +17,33 @@ def obtain(request: Request) -> tuple[Request, models.Capture] | None:
 
     Falls back to this visitor's last good request, so that a mistake never empties the page. None where there is none.
     """
+    if st.session_state.get(_CANCELLED) == request:
+        st.info("Cancelled. Press Run to start it again.", icon=":material/cancel:")
+        return _last()
     try:
         run = _with_progress(request)
     except models.HeadlightError as error:
         st.error(str(error), icon=":material/error:")
-        last = st.session_state.get(_LAST)
-        if last is None:
-            return None
-        st.caption("Below is what was shown before.")
-        return last, services.capture(last)
+        return _last()
     st.session_state[_LAST] = request
     return request, run
+
+
+def start_again() -> None:
+    """Forget what was cancelled: the visitor asks anew."""
+    st.session_state.pop(_CANCELLED, None)
+
+
+def _last() -> tuple[Request, models.Capture] | None:
+    last = st.session_state.get(_LAST)
+    if last is None:
+        return None
+    st.caption("Below is what was shown before.")
+    return last, services.capture(last)
+
+
+def _cancel(request: Request) -> None:
+    st.session_state[_CANCELLED] = request
 
 
 def attempt(request: Request) -> models.Capture | None:
@@ -42,7 +59,11 @@ def _with_progress(request: Request) -> models.Capture:
     if services.is_captured(request):
         return services.capture(request)
     place = st.empty()
-    bar = place.progress(0.0, text="Starting")
+    with place.container():
+        bar = st.progress(0.0, text="Starting")
+        st.button(
+            "Cancel", key=f"cancel-{request.key}", on_click=_cancel, args=(request,), help="Stop this run."
+        )
 
     def show(message: str, fraction: float) -> None:
         bar.progress(min(fraction, 1.0), text=message)

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import streamlit as st
+import torch
 
 import models
 from models.progress import Progress, part
 from viz.bounded_store import BoundedStore
 from viz.figures.atlas import Atlas, make_atlas
+from viz.forecast import forecast, measured_flops_per_s
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -75,11 +77,17 @@ def capture(request: Request, progress: Progress = models.no_progress) -> models
 
 def _run(request: Request, progress: Progress) -> models.Capture:
     loaded = model(request.model, request.device, part(progress, 0.0, 0.5))
-    progress("Running the text through the model", 0.5)
+    tokens = models.count_tokens(loaded, request.text, request.max_tokens)
+    progress(forecast(loaded, tokens, _flops_per_s(str(loaded.device))).sentence, 0.5)
     run = _capture(loaded, request)
     for stack in run.stacks:
         run.tiles(TILE, stack, part(progress, 0.7, 1.0))
     return run
+
+
+@st.cache_resource(show_spinner=False)
+def _flops_per_s(device: str) -> float:
+    return measured_flops_per_s(torch.device(device))
 
 
 def _capture(loaded: models.AttentionModel, request: Request) -> models.Capture:

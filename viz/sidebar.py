@@ -7,6 +7,7 @@ import torch
 
 import models
 from viz import state
+from viz.obtain import start_again
 from viz.samples import SAMPLES, Sample
 from viz.services import Request
 
@@ -26,7 +27,13 @@ def sidebar() -> Request:
             help="What the model reads. Press Ctrl+Enter, or Run, to see its heads on it.",
         )
         _second_text()
-        st.button("Run", type="primary", width="stretch", help="Run the text through the model.")
+        st.button(
+            "Run",
+            type="primary",
+            width="stretch",
+            on_click=start_again,
+            help="Run the text through the model.",
+        )
         _placement()
     return Request(
         model=(state.get(state.MODEL) or models.DEFAULT).strip(),
