@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -159,7 +160,7 @@ def _axis(tokens: Sequence[str], edges: NDArray[np.int64], first_token: int) -> 
 
 
 def _colour_at(colours: theme.Colorscale, place: float) -> str:
-    for (start, low), (stop, high) in zip(colours, colours[1:], strict=False):
+    for (start, low), (stop, high) in pairwise(colours):
         if place <= stop:
             return _mix(low, high, (place - start) / (stop - start))
     return colours[-1][1]
@@ -223,7 +224,7 @@ def _lay_out(figure: go.Figure, rows: Axis, columns: Axis, dark: bool, height: i
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor=theme.BACKGROUND_DARK if dark else theme.BACKGROUND,
-        font={"size": 11},
+        font={"size": 11, "color": theme.TEXT_DARK if dark else theme.TEXT},
         hoverlabel={"align": "left"},
         dragmode="zoom",
     )

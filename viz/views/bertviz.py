@@ -9,7 +9,10 @@ import models
 from viz.components.html_frame import frame
 from viz.figures.bertviz_view import (
     BERTVIZ_LIMIT_BYTES,
+    BERTVIZ_LIMIT_LINES,
     Panel,
+    View,
+    drawn_lines,
     estimated_bytes,
     head_view_html,
     model_view_html,
@@ -102,12 +105,13 @@ def _window(layer: int, layers: int) -> tuple[int, int]:
     return max(0, min(layer - 1, layers - 3)), min(layers - 1, max(layer + 1, 2))
 
 
-def _light_enough(view, shape: tuple[int, int, int, int]) -> bool:
+def _light_enough(view: View, shape: tuple[int, int, int, int]) -> bool:
     if within_limits(view, [shape]):
         return True
     st.info(
-        f"BertViz's {view} view of this would weigh about {estimated_bytes(view, [shape]) / 1e6:,.0f} MB (limit "
-        f"{BERTVIZ_LIMIT_BYTES / 1e6:.0f} MB) and draw a line for each of {shape[0] * shape[1] * shape[2] * shape[3]:,} "
-        "weights. Shorten the text or choose fewer layers; the wall and the heatmap above show the same heads at any length."
+        f"BertViz's {view} view of this would weigh about {estimated_bytes(view, [shape]) / 1e6:,.0f} MB and draw "
+        f"{drawn_lines(view, [shape]):,} lines at once, more than the {BERTVIZ_LIMIT_BYTES / 1e6:.0f} MB and "
+        f"{BERTVIZ_LIMIT_LINES:,} lines that a browser bears. Shorten the text or choose fewer layers; the wall and the "
+        "heatmap above show the same heads at any length."
     )
     return False

@@ -18,8 +18,16 @@ from viz.views.selected_head import SCORE_NAMES, Selection
 def downloads(request: Request, chosen: Selection) -> None:
     """Picture, numbers and page of the selected head, and the whole capture."""
     stem = f"{request.model.replace('/', '-')}-{chosen.name.replace(' ', '')}"
-    st.markdown(f"**{chosen.title}**")
-    picture_download(_svg(request, chosen), stem=stem, key="picture")
+    svg = _svg(request, chosen)
+    left, right = st.columns([0.5, 0.5], gap="medium")
+    left.image(svg, caption="The picture as it is saved", width=420)
+    with right:
+        st.markdown(f"**{chosen.title}**")
+        picture_download(svg, stem=stem, key="picture")
+        _files(request, chosen, stem)
+
+
+def _files(request: Request, chosen: Selection, stem: str) -> None:
     with st.container(horizontal=True):
         st.download_button(
             "CSV of the pattern",

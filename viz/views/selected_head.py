@@ -158,7 +158,7 @@ def _score_line(chosen: Selection) -> str:
             table[name][chosen.layer, chosen.head].item() for table in (scores.values, scores.chance)
         )
         if not math.isnan(value):
-            parts.append(f"{SCORE_NAMES[name]} **{value:.2g}**{UNITS.get(name, '')} (chance {chance:.2g})")
+            parts.append(f"{SCORE_NAMES[name]} **{value:.3g}**{UNITS.get(name, '')} (chance {chance:.3g})")
     return " · ".join(parts)
 
 
