@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -106,9 +107,12 @@ def _narrowed(
     (MiniMax-M3); -1 fills unused places.
     """
     indices, blocks = kwargs.pop("indices", None), kwargs.pop("block_indices", None)
-    if indices is None and blocks is None:
+    if indices is not None:
+        chosen, size = indices[:, None], 1
+    elif blocks is not None:
+        chosen, size = blocks, cast(Any, module).indexer.block_size
+    else:
         return mask
-    chosen, size = (indices[:, None], 1) if blocks is None else (blocks, module.indexer.block_size)
     count = -(-key.shape[2] // size)
     grid = torch.zeros(*chosen.shape[:3], count + 1, dtype=torch.bool, device=key.device)
     grid = grid.scatter(-1, chosen.long().masked_fill(chosen < 0, count), True)[..., :count]
