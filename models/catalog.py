@@ -115,8 +115,9 @@ CATALOG: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in 
 def entry(name: str) -> Entry:
     """The catalogue's row of that name; UnknownModel, with the names there are, where it has none."""
     if name not in CATALOG:
+        shown = "".join(sign if sign.isprintable() else " " for sign in name[:60])
         raise UnknownModel(
-            f"“{name}” is no model of the catalogue: choose {' or '.join(CATALOG)}, a Hub id such as "
+            f"“{shown}” is no model of the catalogue: choose {' or '.join(CATALOG)}, a Hub id such as "
             "openai-community/gpt2, or a folder on this machine."
         )
     return CATALOG[name]

@@ -11,7 +11,7 @@ from models.errors import HeadlightError
 
 
 def fetch(name: str) -> None:
-    """Bring one model of the catalogue into the cache folder, drawing a bar while there is something to wait for."""
+    """Bring one model of the catalogue into the cache, with a bar while there is something to wait for."""
     with tqdm(
         total=100, desc=name, bar_format="{desc:<58.58} {bar:24} {n:3.0f}% {elapsed}", delay=0.5
     ) as bar:

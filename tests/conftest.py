@@ -1,0 +1,68 @@
+"""Models that the tests share: tiny random ones made in place, and the catalogue's real ones from the cache."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from models.model import AttentionModel
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def _folder(factory: pytest.TempPathFactory, name: str) -> Path:
+    return factory.mktemp("models") / name
+
+
+@pytest.fixture(scope="session")
+def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random Llama: 3 layers of 6 heads, 2 key/value heads, head width 8."""
+    from tests import tiny_models
+
+    return tiny_models.llama(_folder(tmp_path_factory, "tiny-llama"))
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random BertForMaskedLM: 2 layers of 3 heads, head width 4."""
+    from tests import tiny_models
+
+    return tiny_models.bert(_folder(tmp_path_factory, "tiny-bert"))
+
+
+@pytest.fixture(scope="session")
+def tiny_t5(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random T5: an encoder of 2 layers, a decoder of 3, 5 heads of width 4."""
+    from tests import tiny_models
+
+    return tiny_models.t5(_folder(tmp_path_factory, "tiny-t5"))
+
+
+@pytest.fixture(scope="session")
+def load_once() -> Callable[[str], "AttentionModel"]:
+    """Loads a model by name or folder, each once a session; nothing in a test may change what it gives."""
+    from models.loading import load
+
+    loaded: dict[str, AttentionModel] = {}
+
+    def get(name: str) -> "AttentionModel":
+        if name not in loaded:
+            loaded[name] = load(name, device="cpu")
+        return loaded[name]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def smollm2(load_once: Callable[[str], "AttentionModel"]) -> "AttentionModel":
+    """The real SmolLM2-135M-Instruct."""
+    return load_once("smollm2-135m")
+
+
+@pytest.fixture(scope="session")
+def minilm(load_once: Callable[[str], "AttentionModel"]) -> "AttentionModel":
+    """The real all-MiniLM-L6-v2."""
+    return load_once("minilm")
