@@ -79,7 +79,7 @@ ENCODERS = [
         num_hidden_groups=2,
     ),
     encoder("ernie"),
-    encoder("mobilebert", embedding_size=20, intra_bottleneck_size=24, num_feedforward_networks=1, gain=1.0),
+    encoder("mobilebert", embedding_size=20, intra_bottleneck_size=24, num_feedforward_networks=1, gain=0.8),
     encoder("modernbert", bos_token_id=1, eos_token_id=2, cls_token_id=1, sep_token_id=2, **LOCAL),
     encoder("roc_bert", enable_pronunciation=False, enable_shape=False, concat_input=False),
     encoder("esm", mask_token_id=3, position_embedding_type="rotary"),
