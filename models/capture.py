@@ -42,6 +42,7 @@ class Capture:
 
     layers_of[stack]: the stack's layers in order. ids: token ids per axis ("text", or "source" and "target").
     predictions: probabilities of the predicted token, float32 [place, vocab]; places: their positions in the text.
+    second_start: position of a sentence pair's second sentence; dropped: tokens beyond max_tokens, left out.
     """
 
     geometry: Geometry
@@ -53,6 +54,7 @@ class Capture:
     vocabulary: Callable[[list[int]], tuple[str, ...]]
     model_name: str = ""
     dropped: int = 0
+    second_start: int | None = None
     heads_off: tuple[tuple[int, int], ...] = ()
     _overviews: dict[tuple[str, int], Overview] = field(default_factory=dict, repr=False)
 
@@ -322,6 +324,7 @@ def capture_inputs(
         vocabulary=lambda ids: display_tokens(tokenizer, ids),
         model_name=model.name,
         dropped=encoded.dropped,
+        second_start=encoded.second_start,
         heads_off=off,
     )
 

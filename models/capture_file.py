@@ -51,6 +51,7 @@ def save(run: Capture, path: Path) -> None:
         "tokens": run.token_strings,
         "places": run.places,
         "dropped": run.dropped,
+        "second_start": run.second_start,
         "heads_off": run.heads_off,
         "candidates": [list(run.vocabulary(row)) for row in best.indices.tolist()]
         if best is not None
@@ -86,6 +87,7 @@ def load(path: Path) -> Capture:
             vocabulary=vocabulary,
             model_name=head["model_name"],
             dropped=head["dropped"],
+            second_start=head["second_start"],
             heads_off=tuple((layer, head_) for layer, head_ in head["heads_off"]),
         )
     except (KeyError, TypeError, ValueError) as error:

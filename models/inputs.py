@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from transformers import BatchEncoding
 
 from models.errors import BadText, TextTooLong
 from models.model import AttentionModel
@@ -19,13 +20,14 @@ Text = str | tuple[str, str]
 class Encoded:
     """A text as one model reads it: forward arguments, and per axis ("text", "source", "target") token ids and strings.
 
-    dropped: how many tokens beyond max_tokens were left out.
+    dropped: how many tokens beyond max_tokens were left out. second_start: position of a pair's second sentence.
     """
 
     inputs: dict[str, Tensor]
     ids: dict[str, tuple[int, ...]]
     tokens: dict[str, tuple[str, ...]]
     dropped: int = 0
+    second_start: int | None = None
 
 
 def encode(model: AttentionModel, text: Text, max_tokens: int | None = None) -> Encoded:
@@ -48,7 +50,8 @@ def encode(model: AttentionModel, text: Text, max_tokens: int | None = None) -> 
         name: tensor[:, :kept].to(model.device) for name, tensor in encoding.items() if name in accepted
     }
     ids = tuple(inputs["input_ids"][0].tolist())
-    return Encoded(inputs, {"text": ids}, {"text": display_tokens(model.tokenizer, ids)}, total - kept)
+    tokens = display_tokens(model.tokenizer, ids)
+    return Encoded(inputs, {"text": ids}, {"text": tokens}, total - kept, _second_start(encoding, pair, kept))
 
 
 def count_tokens(model: AttentionModel, text: str, max_tokens: int | None = None) -> int:
@@ -103,6 +106,13 @@ def check_text(text: str) -> None:
                 f"Character {index} is half of a surrogate pair (U+{ord(character):04X}), which is no character of its "
                 "own; delete it and run again."
             )
+
+
+def _second_start(encoding: BatchEncoding, pair: str | None, kept: int) -> int | None:
+    if pair is None or not encoding.is_fast:
+        return None
+    owners = encoding.sequence_ids(0)[:kept]
+    return owners.index(1) if 1 in owners else None
 
 
 def _kept(model: AttentionModel, total: int, max_tokens: int | None) -> int:

@@ -34,7 +34,7 @@ def heads(request: Request, run: models.Capture) -> None:
     layer, head = state.head(run, stack)
     chosen = Selection(run, stack, layer, head, dark=st.context.theme.type == "dark")
     tokens(chosen)
-    left, right = st.columns([0.42, 0.58], gap="medium")
+    left, right = st.columns([0.44, 0.56], gap="medium")
     with left:
         wall(request, chosen)
     with right:

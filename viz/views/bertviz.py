@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 import torch
+from numpy.typing import NDArray
 
 import models
 from viz.components.html_frame import frame
@@ -16,6 +18,7 @@ from viz.figures.bertviz_view import (
     estimated_bytes,
     head_view_html,
     model_view_html,
+    sentence_pair_panels,
     within_limits,
 )
 from viz.figures.query_key_view import query_key_html
@@ -67,9 +70,8 @@ def _model_view(chosen: Selection) -> None:
     shown = list(range(first, last + 1))
     if not _light_enough("model", (len(shown), heads, len(chosen.query_tokens), len(chosen.key_tokens))):
         return
-    attention = torch.stack([run.pattern(layer, None, stack)[:heads] for layer in shown])
-    panel = Panel("self", attention.numpy(), chosen.query_tokens, chosen.key_tokens)
-    html = model_view_html([panel], shown, list(range(heads)), dark=chosen.dark)
+    attention = torch.stack([run.pattern(layer, None, stack)[:heads] for layer in shown]).numpy()
+    html = model_view_html(_panels(chosen, attention), shown, list(range(heads)), dark=chosen.dark)
     frame(html, height=FRAME_HEIGHT, key="bertviz-model", title="BertViz model view")
 
 
@@ -99,6 +101,13 @@ def query_key(chosen: Selection) -> None:
         st.info(str(error))
         return
     frame(html, height=FRAME_HEIGHT, key="query-key", title=f"Query and key of {chosen.name}")
+
+
+def _panels(chosen: Selection, attention: NDArray[np.float32]) -> tuple[Panel, ...]:
+    """The stack as BertViz takes it; a sentence pair also cut into who looks at whom."""
+    panel = Panel("self", attention, chosen.query_tokens, chosen.key_tokens)
+    start = chosen.run.second_start
+    return (panel,) if start is None else sentence_pair_panels(panel, start)
 
 
 def _window(layer: int, layers: int) -> tuple[int, int]:

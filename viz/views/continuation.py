@@ -6,6 +6,7 @@ import streamlit as st
 
 import models
 from viz import services, state
+from viz.plain import plain
 from viz.services import Request
 from viz.views.selected_head import Selection
 
@@ -72,13 +73,14 @@ def _continue(request: Request) -> None:
     written = _written(request)
     if written:
         place.code(written, language=None, wrap_lines=True)
-        st.button(
+        if st.button(
             "Look at the heads over the longer text",
             key="continue-take",
             on_click=_take,
             args=(request, written),
             help="Put the continuation behind the text and run it.",
-        )
+        ):
+            st.rerun()
 
 
 def _write(request: Request, place, count: int, temperature: float, seed: int) -> None:
@@ -90,7 +92,7 @@ def _write(request: Request, place, count: int, temperature: float, seed: int) -
             st.session_state[_WRITTEN] = (request.key, st.session_state[_WRITTEN][1] + piece)
             place.code(st.session_state[_WRITTEN][1], language=None, wrap_lines=True)
     except models.HeadlightError as error:
-        st.error(str(error))
+        st.error(plain(error))
 
 
 def _written(request: Request) -> str:
@@ -103,4 +105,3 @@ def _take(request: Request, written: str) -> None:
         state.put(**{state.SECOND: written})
     else:
         state.put(**{state.TEXT: request.text + written})
-    st.session_state["_whole_page"] = True
