@@ -20,7 +20,7 @@ from models.errors import (
 from models.generation import stream
 from models.geometry import Geometry, geometry
 from models.inputs import count_tokens
-from models.loading import load
+from models.loading import load, wrap
 from models.model import AttentionModel
 from models.progress import Progress, no_progress
 from models.scores import Scores
@@ -49,4 +49,5 @@ __all__ = [
     "load",
     "no_progress",
     "stream",
+    "wrap",
 ]
