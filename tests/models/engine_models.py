@@ -1,0 +1,74 @@
+"""The zoo's models with a tokenizer, twice: under the engine, and as transformers alone runs them, with equal weights."""
+
+from dataclasses import replace
+from functools import cache
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from models.loading import wrap
+from models.model import AttentionModel
+from tests import tiny_models
+from tests.models.zoo import Row, build
+from tests.models.zoo_decoders import DECODERS
+from tests.models.zoo_encoders import ENCODERS, PAIRS
+from tests.models.zoo_others import OWN_ATTENTION
+
+TEXT = "the cat sat on the mat, and the dog sat on the cat"
+SOURCE, TARGET = "the cat sat on the mat, and the dog", "the dog sat on"
+ROWS = {row.name: row for row in DECODERS + ENCODERS + PAIRS + OWN_ATTENTION}
+# Each kind of model with its kind of tokenizer, whose vocabulary and special tokens the config must follow.
+TOKENIZERS = {
+    "causal": (tiny_models.byte_level_tokenizer, {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}),
+    "masked": (tiny_models.word_piece_tokenizer, {"pad_token_id": 0}),
+    "seq2seq": (
+        tiny_models.unigram_tokenizer,
+        {"pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 1, "decoder_start_token_id": 0},
+    ),
+}
+
+
+@cache
+def tokenizer(auto: str) -> PreTrainedTokenizerBase:
+    return TOKENIZERS[auto][0]()
+
+
+def _row(name: str) -> Row:
+    row = ROWS[name]
+    vocabulary = {"vocab_size": len(tokenizer(row.auto))}
+    return replace(row, config=row.config | TOKENIZERS[row.auto][1] | vocabulary)
+
+
+def fresh(name: str) -> AttentionModel:
+    """A model of its own, for tests that change it."""
+    row = _row(name)
+    return wrap(build(row), tokenizer(row.auto), name=name)
+
+
+@cache
+def engine(name: str) -> AttentionModel:
+    """The zoo's `name` under the engine; shared, so nothing may change it."""
+    return fresh(name)
+
+
+@cache
+def stock(name: str) -> PreTrainedModel:
+    """The same weights under transformers' own eager attention."""
+    return build(_row(name))
+
+
+def stock_output(name: str, text: str = TEXT, module: PreTrainedModel | None = None):
+    """What transformers alone makes of a text: logits and attentions. `module`: another than `stock(name)`."""
+    given = tokenizer(ROWS[name].auto)(text, return_tensors="pt")
+    named = {key: given[key] for key in ("input_ids", "attention_mask")}
+    with torch.no_grad():
+        return (module or stock(name))(**named, output_attentions=True)
+
+
+def assert_near(found: Tensor, expected: Tensor, tolerance: float = 1e-5) -> None:
+    """Equal within `tolerance` of the largest expected number; all zeros would not pass."""
+    assert found.shape == expected.shape
+    scale = expected.abs().max().item()
+    assert 0 < scale < float("inf")
+    assert (found - expected).abs().max().item() <= tolerance * scale
