@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 import streamlit as st
 
 import models
 from viz import services
+from viz.plain import plain
 from viz.services import Request
+
+_log = logging.getLogger(__name__)
 
 _LAST = "_last_good_request"
 _CANCELLED = "_cancelled_request"
@@ -20,10 +25,8 @@ def obtain(request: Request) -> tuple[Request, models.Capture] | None:
     if st.session_state.get(_CANCELLED) == request:
         st.info("Cancelled. Press Run to start it again.", icon=":material/cancel:")
         return _last()
-    try:
-        run = _with_progress(request)
-    except models.HeadlightError as error:
-        st.error(str(error), icon=":material/error:")
+    run = attempt(request)
+    if run is None:
         return _last()
     st.session_state[_LAST] = request
     return request, run
@@ -36,10 +39,11 @@ def start_again() -> None:
 
 def _last() -> tuple[Request, models.Capture] | None:
     last = st.session_state.get(_LAST)
-    if last is None:
+    run = None if last is None else attempt(last)
+    if run is None:
         return None
     st.caption("Below is what was shown before.")
-    return last, services.capture(last)
+    return last, run
 
 
 def _cancel(request: Request) -> None:
@@ -51,8 +55,19 @@ def attempt(request: Request) -> models.Capture | None:
     try:
         return _with_progress(request)
     except models.HeadlightError as error:
-        st.error(str(error), icon=":material/error:")
-        return None
+        _complain(str(error))
+    except Exception as error:
+        # Any model may be asked for: what nobody has foreseen must not take the earlier result off the page.
+        _log.exception("%s failed", request.model)
+        _complain(
+            f"“{request.model}” failed on this text, with {type(error).__name__} ({str(error)[:200]}): try a shorter "
+            "text or another model; the details stand in the server's log."
+        )
+    return None
+
+
+def _complain(message: str) -> None:
+    st.error(plain(message), icon=":material/error:")
 
 
 def _with_progress(request: Request) -> models.Capture:
