@@ -8,6 +8,7 @@ import streamlit as st
 
 import models
 from viz import services
+from viz.components.text_guard import REPLACEMENT
 from viz.plain import plain
 from viz.services import Request
 
@@ -29,6 +30,12 @@ def obtain(request: Request) -> tuple[Request, models.Capture] | None:
     if run is None:
         return _last()
     st.session_state[_LAST] = request
+    if REPLACEMENT in request.text + request.second:
+        st.warning(
+            f"Each “{REPLACEMENT}” in the text stands for a character that could not be read, such as half of an emoji: "
+            "put the right character there, or delete it.",
+            icon=":material/warning:",
+        )
     return request, run
 
 

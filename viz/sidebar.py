@@ -7,6 +7,7 @@ import torch
 
 import models
 from viz import state
+from viz.components.text_guard import text_guard
 from viz.obtain import start_again
 from viz.samples import SAMPLES, Sample
 from viz.services import Request
@@ -35,6 +36,7 @@ def sidebar() -> Request:
             help="Run the text through the model.",
         )
         _placement()
+        text_guard()
     return Request(
         model=(state.get(state.MODEL) or models.DEFAULT).strip(),
         device=state.get(state.DEVICE),
