@@ -22,6 +22,7 @@ from viz.figures.bertviz_view import (
     within_limits,
 )
 from viz.figures.query_key_view import query_key_html
+from viz.plain import plain
 from viz.views.selected_head import Selection
 
 VIEWS = ("head view", "model view", "query and key")
@@ -98,7 +99,7 @@ def query_key(chosen: Selection) -> None:
             dark=chosen.dark,
         )
     except models.BadSelection as error:
-        st.info(str(error))
+        st.info(plain(error))
         return
     frame(html, height=FRAME_HEIGHT, key="query-key", title=f"Query and key of {chosen.name}")
 

@@ -7,6 +7,7 @@ import streamlit as st
 import models
 from viz import state
 from viz.figures.heatmap import heatmap
+from viz.plain import plain
 from viz.views.selected_head import Selection
 
 
@@ -15,7 +16,7 @@ def rollout(chosen: Selection) -> None:
     try:
         rolled = chosen.run.rollout(chosen.stack).numpy()
     except models.BadSelection as error:
-        st.info(str(error))
+        st.info(plain(error))
         return
     figure = heatmap(
         rolled,

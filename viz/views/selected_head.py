@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 import models
 from viz import state
 from viz.figures.heatmap import LARGEST, SCALES, heatmap
+from viz.plain import plain
 
 SCORE_NAMES = {
     "entropy": "entropy",
@@ -78,7 +79,7 @@ def selected_head(chosen: Selection) -> None:
     try:
         weights = chosen.weights()
     except models.BadSelection as error:
-        st.warning(str(error))
+        st.warning(plain(error))
         weights = chosen.run.pattern(chosen.layer, chosen.head, chosen.stack).numpy()
     start, stop = _shown_tokens(chosen)
     queries, keys = slice(start, stop), slice(start, stop) if chosen.stack != "cross" else slice(None)

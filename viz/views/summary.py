@@ -6,6 +6,7 @@ import streamlit as st
 
 import models
 from viz import services
+from viz.plain import plain
 from viz.services import Request
 
 KINDS = {
@@ -27,7 +28,7 @@ def summary(request: Request, run: models.Capture) -> None:
             icon=":material/content_cut:",
         )
     if model.note:
-        st.caption(f":material/info: {model.note}")
+        st.caption(f":material/info: {plain(model.note)}")
 
 
 def _facts(model: models.AttentionModel, run: models.Capture) -> list[str]:
