@@ -46,7 +46,9 @@ def start_again() -> None:
 
 def _last() -> tuple[Request, models.Capture] | None:
     last = st.session_state.get(_LAST)
-    run = None if last is None else attempt(last)
+    if last is None:
+        return None
+    run = attempt(last)
     if run is None:
         return None
     st.caption("Below is what was shown before.")
