@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -11,14 +12,21 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome
 _ARGUMENTS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-gpu"]
 
 
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser that is closed at the end."""
+    installed = next((path for name in _NAMES if (path := shutil.which(name))), None)
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=installed, args=_ARGUMENTS)
+        yield launched
+        launched.close()
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One browser for all tests of a run."""
-    installed = next((path for name in _NAMES if (path := shutil.which(name))), None)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=installed, args=_ARGUMENTS)
-        yield chromium
-        chromium.close()
+    with chromium() as launched:
+        yield launched
 
 
 @dataclass
