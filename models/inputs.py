@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers import BatchEncoding
 
-from models.errors import BadText, TextTooLong
+from models.errors import BadSelection, BadText, TextTooLong
 from models.model import AttentionModel
 from models.tokens import display_tokens
 
@@ -45,9 +45,10 @@ def encode(model: AttentionModel, text: Text, max_tokens: int | None = None) -> 
     if total == 0:
         raise BadText("The text holds nothing that this model's tokenizer keeps; type some words.")
     kept = _kept(model, total, max_tokens)
+    places = _kept_places(model, encoding["input_ids"][0].tolist(), kept)
     accepted = inspect.signature(model.module.forward).parameters
     inputs = {
-        name: tensor[:, :kept].to(model.device) for name, tensor in encoding.items() if name in accepted
+        name: tensor[:, places].to(model.device) for name, tensor in encoding.items() if name in accepted
     }
     ids = tuple(inputs["input_ids"][0].tolist())
     tokens = display_tokens(model.tokenizer, ids)
@@ -115,8 +116,17 @@ def _second_start(encoding: BatchEncoding, pair: str | None, kept: int) -> int |
     return owners.index(1) if 1 in owners else None
 
 
+def _kept_places(model: AttentionModel, ids: list[int], kept: int) -> list[int]:
+    """Which tokens stay when a text is cut: its beginning, and the end mark behind it, without which an encoder reads
+    a text as it never saw one."""
+    marked = model.geometry.role != "decoder" and ids[-1] in model.tokenizer.all_special_ids and kept > 1
+    return [*range(kept - 1), len(ids) - 1] if marked else list(range(kept))
+
+
 def _kept(model: AttentionModel, total: int, max_tokens: int | None) -> int:
     context = model.geometry.context
+    if max_tokens is not None and max_tokens < 1:
+        raise BadSelection(f"A text cannot be cut to {max_tokens} tokens; pass max_tokens=1 or more.")
     if max_tokens is not None:
         return min(total, max_tokens, context or max_tokens)
     if context is not None and total > context:

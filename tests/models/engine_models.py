@@ -43,7 +43,7 @@ def _row(name: str) -> Row:
 def fresh(name: str) -> AttentionModel:
     """A model of its own, for tests that change it."""
     row = _row(name)
-    return wrap(build(row), tokenizer(row.auto), name=name)
+    return wrap(build(row), tokenizer(row.auto), name=name.capitalize())
 
 
 @cache

@@ -53,7 +53,7 @@ def test_four_tokens_in_more_cells_are_drawn_larger():
     torch.testing.assert_close(found, FOUR.repeat_interleave(2, 0).repeat_interleave(2, 1))
 
 
-@pytest.mark.parametrize("queries, keys, size", [(23, 23, 5), (31, 31, 8), (19, 13, 7), (32, 32, 32)])
+@pytest.mark.parametrize(("queries", "keys", "size"), [(23, 23, 5), (31, 31, 8), (19, 13, 7), (32, 32, 32)])
 def test_lengths_that_do_not_divide(queries, keys, size):
     call = drawn(3, queries, keys)
     found = overview([LayerRecord(call)], None, size).tiles[0]

@@ -217,5 +217,5 @@ def test_a_head_that_is_not_there(head):
 
 def test_a_class_with_attention_of_its_own_says_that_it_has_no_switch():
     model: AttentionModel = engine("falcon")
-    with pytest.raises(BadSelection, match="falcon .* cannot be switched off"):
+    with pytest.raises(BadSelection, match=r"Falcon .* cannot be switched off"):
         capture(model, TEXT, heads_off=[(0, 0)])
