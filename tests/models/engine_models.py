@@ -13,11 +13,12 @@ from tests import tiny_models
 from tests.models.zoo import Row, build
 from tests.models.zoo_decoders import DECODERS
 from tests.models.zoo_encoders import ENCODERS, PAIRS
+from tests.models.zoo_latent import LATENT
 from tests.models.zoo_others import OWN_ATTENTION
 
 TEXT = "the cat sat on the mat, and the dog sat on the cat"
 SOURCE, TARGET = "the cat sat on the mat, and the dog", "the dog sat on"
-ROWS = {row.name: row for row in DECODERS + ENCODERS + PAIRS + OWN_ATTENTION}
+ROWS = {row.name: row for row in DECODERS + ENCODERS + PAIRS + LATENT + OWN_ATTENTION}
 # Each kind of model with its kind of tokenizer, whose vocabulary and special tokens the config must follow.
 TOKENIZERS = {
     "causal": (tiny_models.byte_level_tokenizer, {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}),
@@ -31,7 +32,10 @@ TOKENIZERS = {
 
 @cache
 def tokenizer(auto: str) -> PreTrainedTokenizerBase:
-    return TOKENIZERS[auto][0]()
+    made = TOKENIZERS[auto][0]()
+    if auto == "masked":
+        made.model_input_names = ["input_ids", "token_type_ids", "attention_mask"]  # as BERT's own
+    return made
 
 
 def _row(name: str) -> Row:
@@ -64,6 +68,21 @@ def stock_output(name: str, text: str = TEXT, module: PreTrainedModel | None = N
     named = {key: given[key] for key in ("input_ids", "attention_mask")}
     with torch.no_grad():
         return (module or stock(name))(**named, output_attentions=True)
+
+
+def stock_generates(name: str, text: str, new_tokens: int, **settings) -> list[int]:
+    """Token ids that transformers' own greedy generate gives, without its end token."""
+    given = tokenizer(ROWS[name].auto)(text, return_tensors="pt")
+    written = stock(name).generate(
+        input_ids=given["input_ids"],
+        attention_mask=given["attention_mask"],
+        do_sample=False,
+        max_new_tokens=new_tokens,
+        use_cache=False,  # transformers' cache has no room for a T5 decoder deeper than its encoder
+        **{"forced_eos_token_id": None} | settings,  # BART's default puts an end mark at the limit
+    )
+    end = stock(name).config.eos_token_id
+    return [token for token in written[0].tolist() if token != end]
 
 
 def assert_near(found: Tensor, expected: Tensor, tolerance: float = 1e-5) -> None:
