@@ -6,7 +6,8 @@ run.pattern(layer=5, head=3)        # float32 [query, key]
 run.scores().values["induction"]    # float32 [layer, head]
 """
 
-from models.capture import Candidate, Capture, capture
+from models.capture import Candidate, Capture
+from models.capturing import capture
 from models.catalog import CATALOG, DEFAULT
 from models.errors import (
     BadSelection,

@@ -7,7 +7,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from models import overview as overview_module
 from models.attention_call import AttentionCall
-from models.capture import capture
+from models.capturing import capture
 from models.overview import overview
 from models.records import FinishedPatterns, LayerRecord
 from tests.models.engine_models import TEXT, engine

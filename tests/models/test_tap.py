@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.capture import Capture, capture
+from models.capture import Capture
+from models.capturing import capture
 from models.errors import BadSelection
 from models.model import AttentionModel
 from models.tap import Tap, tapped

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from models.attention_call import AttentionCall
-from models.capture import Capture, capture_inputs
+from models.capture import Capture
+from models.capturing import capture_inputs
 from models.errors import UnsupportedModel
 from models.inputs import Encoded
 from models.loading import wrap

@@ -1,0 +1,175 @@
+"""Run a text through a model once and keep what every head's pattern can be replayed from."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models import generation
+from models.attention_call import AttentionCall
+from models.capture import Capture
+from models.eager import eager_patterns
+from models.errors import BadSelection, UnsupportedModel
+from models.inputs import Encoded, Text, encode, encode_pair, with_target
+from models.model import AttentionModel
+from models.records import FinishedPatterns, LayerRecord, output_weight
+from models.tap import Tap, tapped
+from models.tokens import display_tokens
+
+TARGET_TOKENS = 32  # how far an encoder-decoder is let write where no target was given
+
+
+def capture(
+    model: AttentionModel,
+    text: Text | None = None,
+    *,
+    source: str | None = None,
+    target: str | None = None,
+    heads_off: Iterable[tuple[int, int]] = (),
+    max_tokens: int | None = None,
+) -> Capture:
+    """Run a text through a model and keep what its heads did.
+
+    text: a string, or a pair of strings for an encoder; an encoder-decoder takes source= and target= (where no target
+    is given, the model writes one greedily). heads_off: (layer, head) of the default stack, whose output is zeroed
+    before the output projection for this run alone. max_tokens: cut the text there (Capture.dropped says how much
+    went); without it a text beyond the model's context raises TextTooLong. Raises BadText, BadSelection.
+    """
+    encoded = _encode(model, text, source, target, max_tokens)
+    return capture_inputs(model, encoded, heads_off=heads_off)
+
+
+def capture_inputs(
+    model: AttentionModel, encoded: Encoded, *, heads_off: Iterable[tuple[int, int]] = ()
+) -> Capture:
+    """The same for a text that is encoded already."""
+    off = tuple(sorted(set(heads_off)))
+    if model.plan.route == "eager":
+        layers_of, output = _eager_layers(model, encoded, off)
+    else:
+        layers_of, output = _tapped_layers(model, encoded, off)
+    predictions, places = _predictions(model, encoded, output)
+    tokenizer = model.tokenizer
+    return Capture(
+        geometry=model.geometry,
+        layers_of=layers_of,
+        ids=encoded.ids,
+        token_strings=encoded.tokens,
+        predictions=predictions,
+        places=places,
+        vocabulary=lambda ids: display_tokens(tokenizer, ids),
+        model_name=model.name,
+        dropped=encoded.dropped,
+        second_start=encoded.second_start,
+        heads_off=off,
+    )
+
+
+def _encode(
+    model: AttentionModel, text: Text | None, source: str | None, target: str | None, limit: int | None
+) -> Encoded:
+    if model.geometry.role != "encoder-decoder":
+        if text is None:
+            raise BadSelection(f"{model.name} is no encoder-decoder; give its text as the second argument.")
+        return encode(model, text, limit)
+    source = source if source is not None else text if isinstance(text, str) else None
+    if source is None:
+        raise BadSelection(f"{model.name} is an encoder-decoder; give source= and, if you like, target=.")
+    if target is not None:
+        return encode_pair(model, source, target, limit)
+    given = encode(model, source, limit)
+    return with_target(model, given, generation.write_target(model, given, TARGET_TOKENS), limit)
+
+
+def gates(model: AttentionModel, off: Iterable[tuple[int, int]]) -> dict[int, Tensor]:
+    """Gate per attention call that zeroes the given heads (layer, head) of the default stack. Raises BadSelection."""
+    stack = "decoder" if "decoder" in model.plan.stacks else model.plan.stacks[0]
+    made: dict[int, Tensor] = {}
+    for layer, head in off:
+        calls = model.plan.calls_of(stack, layer)
+        heads = model.plan.sites[calls[0]].heads if calls else 0
+        if not 0 <= head < heads:
+            raise BadSelection(
+                f"L{layer} H{head} cannot be switched off: {model.name} has {model.plan.layers(stack)} layers"
+                + (
+                    f" and layer {layer} has {heads} heads, both counted from 0."
+                    if calls
+                    else ", counted from 0."
+                )
+            )
+        for call in calls:
+            gate = made.setdefault(call, torch.ones(heads, device=model.device))
+            gate[head] = 0.0
+    return made
+
+
+@torch.inference_mode()
+def _forward(model: AttentionModel, encoded: Encoded, **extra: Any) -> Any:
+    accepted = inspect.signature(model.module.forward).parameters
+    if "use_cache" in accepted or hasattr(model.module.config, "use_cache"):
+        extra["use_cache"] = False
+    if "logits_to_keep" in accepted:
+        extra["logits_to_keep"] = 1
+    return model.module(**encoded.inputs, **extra)
+
+
+def _tapped_layers(
+    model: AttentionModel, encoded: Encoded, off: tuple[tuple[int, int], ...]
+) -> tuple[dict[str, tuple[LayerRecord, ...]], Any]:
+    sites = model.plan.sites
+    layers_of: dict[str, list[LayerRecord]] = {stack: [] for stack in model.plan.stacks}
+    seen = 0
+
+    def observe(module: nn.Module, call: AttentionCall, output: Tensor) -> None:
+        nonlocal seen
+        site = sites[seen] if seen < len(sites) else None
+        seen += 1
+        if site is None or site.companion:
+            return
+        name = site.output_projection
+        weight = None if name is None else output_weight(model.module.get_submodule(name))
+        layers_of[site.stack].append(LayerRecord(call, weight))
+
+    with tapped(Tap(observer=observe, gates=gates(model, off))):
+        output = _forward(model, encoded)
+    if seen != len(sites):
+        raise UnsupportedModel(
+            f"{model.name} made {seen} attention calls on this text but {len(sites)} when it was loaded, so heads cannot "
+            "be matched to layers; this model is not supported."
+        )
+    return {stack: tuple(records) for stack, records in layers_of.items()}, output
+
+
+def _eager_layers(
+    model: AttentionModel, encoded: Encoded, off: tuple[tuple[int, int], ...]
+) -> tuple[dict[str, tuple[LayerRecord, ...]], Any]:
+    if off:
+        raise BadSelection(
+            f"{model.name} computes attention outside transformers' attention registry, so single heads cannot be "
+            "switched off; choose another model."
+        )
+    output = _forward(model, encoded, output_attentions=True)
+    layers_of = {
+        stack: tuple(LayerRecord(FinishedPatterns(pattern[0])) for pattern in eager_patterns(output, stack))
+        for stack in model.plan.stacks
+    }
+    return layers_of, output
+
+
+def _predictions(model: AttentionModel, encoded: Encoded, output: Any) -> tuple[Tensor, tuple[int, ...]]:
+    logits = getattr(output, "logits", None)
+    if logits is None:
+        return torch.zeros(0, 0), ()
+    ids = encoded.ids.get("text", encoded.ids.get("target", ()))
+    places = _masks(model, ids) if model.geometry.role == "encoder" else (len(ids) - 1,)
+    chosen = logits[0, list(places)] if model.geometry.role == "encoder" else logits[0, -1:]
+    return torch.softmax(chosen.float(), dim=-1).cpu(), places
+
+
+def _masks(model: AttentionModel, ids: tuple[int, ...]) -> tuple[int, ...]:
+    mask = getattr(model.tokenizer, "mask_token_id", None)
+    return tuple(pos for pos, token_id in enumerate(ids) if mask is not None and token_id == mask)
