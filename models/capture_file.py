@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,20 +27,26 @@ CANDIDATES = (
     100  # predictions are kept for the likeliest tokens only: a whole vocabulary helps nobody in a file
 )
 TENSORS = ("query", "key", "value", "mask", "position_bias", "sinks")
+# What reading a broken or foreign file can raise, in NumPy, zipfile and here.
+_DAMAGE = (
+    *(OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, EOFError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error, MemoryError),
+)
 
 
 def save(run: Capture, path: Path) -> None:
     """Write everything needed to reopen: queries, keys, values, masks, value norms, tokens, candidates."""
     arrays: dict[str, np.ndarray] = {}
-    stored: dict[tuple[int, tuple], str] = {}
+    stored: dict[tuple, tuple[str, Tensor]] = {}
 
     def put(tensor: Tensor) -> str:
-        # Masks and position biases are one tensor shared by many layers: written once.
-        identity = (tensor.data_ptr(), tuple(tensor.shape))
+        # Masks and position biases are one tensor shared by many layers: written once. The tensor is held on to, so that
+        # no later one can come to lie at the same address.
+        identity = (tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride())
         if identity not in stored:
-            stored[identity] = f"t{len(stored)}"
-            arrays[stored[identity]] = _array(tensor)
-        return stored[identity]
+            stored[identity] = (f"t{len(stored)}", tensor)
+            arrays[stored[identity][0]] = _array(tensor)
+        return stored[identity][0]
 
     best = run.predictions.topk(min(CANDIDATES, run.predictions.shape[-1])) if run.places else None
     head = {
@@ -74,7 +81,7 @@ def load(path: Path) -> Capture:
     arrays, head = _read(path)
     try:
         predictions, vocabulary = _candidates(arrays, head)
-        return Capture(
+        run = Capture(
             geometry=Geometry(**head["geometry"]),
             layers_of={
                 stack: tuple(_restore(record, arrays) for record in records)
@@ -90,8 +97,27 @@ def load(path: Path) -> Capture:
             second_start=head["second_start"],
             heads_off=tuple((layer, head_) for layer, head_ in head["heads_off"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+        _check(run)
+    except _DAMAGE as error:
         raise HeadlightError(f"{path} is a damaged capture ({error!r}); save it again.") from None
+    return run
+
+
+def _check(run: Capture) -> None:
+    """Raise ValueError where the parts do not fit together, so that no page breaks on them later."""
+    for stack in run.stacks:
+        size = (len(run.query_tokens(stack)), len(run.key_tokens(stack)))
+        if any(
+            record.attention.weights(0, slice(0, 1)).shape[-1] != size[1] for record in run.layers_of[stack]
+        ):
+            raise ValueError(f"{stack}: patterns do not fit their {size[1]} keys")
+        if any(record.attention.queries != size[0] for record in run.layers_of[stack]):
+            raise ValueError(f"{stack}: patterns do not fit their {size[0]} queries")
+    for axis, tokens in run.token_strings.items():
+        if len(tokens) != len(run.ids[axis]) or not all(isinstance(token, str) for token in tokens):
+            raise ValueError(f"{axis}: tokens do not fit their ids")
+    if len(run.places) != len(run.predictions) or not all(isinstance(place, int) for place in run.places):
+        raise ValueError("predictions do not fit their places")
 
 
 def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -99,17 +125,18 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         head = json.loads(arrays.pop("head").tobytes())
+        kind, version = head["format"], head["version"]
     except FileNotFoundError:
         raise HeadlightError(
             f"There is no file {path}; give the path of a capture saved by Headlight."
         ) from None
-    except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile):
+    except _DAMAGE:
         raise HeadlightError(
             f"{path} is no capture saved by Headlight, or it is damaged; save it again."
         ) from None
-    if head.get("format") != FORMAT or head.get("version") != VERSION:
+    if (kind, version) != (FORMAT, VERSION):
         raise HeadlightError(
-            f"{path} holds {head.get('format')} version {head.get('version')}, but {FORMAT} version {VERSION} is read "
+            f"{path} holds {kind} version {version}, but {FORMAT} version {VERSION} is read "
             "here; save it again with this version."
         )
     return arrays, head
@@ -142,7 +169,7 @@ def _restore(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> LayerReco
 
 
 def _candidates(arrays: dict[str, np.ndarray], head: dict[str, Any]):
-    """Probabilities over the kept candidates only, renumbered from 0, and their strings."""
+    """Probabilities over the vocabulary, 0 for all but the kept candidates, and the strings of these."""
     if not head["places"]:
         return torch.zeros(0, 0), lambda ids: ()
     ids = torch.from_numpy(arrays["candidate_ids"])

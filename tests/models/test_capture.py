@@ -74,7 +74,9 @@ def test_a_sentence_pair(minilm):
 @pytest.mark.real
 def test_well_known_heads_are_found(smollm2):
     """On a repeated text some head copies what followed, and some head looks one token back."""
-    run = capture(smollm2, "apple river stone cloud engine piano green" + " apple river stone cloud engine piano" * 2)
+    run = capture(
+        smollm2, "apple river stone cloud engine piano green" + " apple river stone cloud engine piano" * 2
+    )
     scores = run.scores()
     roles = {scores.role(layer, head) for layer in range(30) for head in range(9)}
     assert {"induction", "previous token", "first token"} <= roles
@@ -136,7 +138,9 @@ def test_half_a_surrogate_pair(text):
     assert_sentence(error.value)
 
 
-@pytest.mark.parametrize("text", ["🙂🏳️‍🌈", "שלום عالم", "a\x00b\x07\x1b[31m", "<script>alert(1)</script>", "\u202eabc", "…"])
+@pytest.mark.parametrize(
+    "text", ["🙂🏳️‍🌈", "שלום عالم", "a\x00b\x07\x1b[31m", "<script>alert(1)</script>", "\u202eabc", "…"]
+)
 @pytest.mark.parametrize("name", ["gpt2", "bert", "falcon"])
 def test_unusual_texts_are_read(name, text):
     run = capture(engine(name), text)

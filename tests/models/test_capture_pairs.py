@@ -6,7 +6,16 @@ import pytest
 import torch
 
 from models import BadSelection, BadText, Capture, TextTooLong, capture
-from tests.models.engine_models import SOURCE, TARGET, assert_near, engine, stock, stock_generates, stock_output, tokenizer
+from tests.models.engine_models import (
+    SOURCE,
+    TARGET,
+    assert_near,
+    engine,
+    stock,
+    stock_generates,
+    stock_output,
+    tokenizer,
+)
 from tests.sentences import assert_sentence
 
 PAIRS = ["t5", "bart"]

@@ -151,7 +151,9 @@ def test_rollout_by_hand():
 def test_the_order_of_layers_matters_to_rollout():
     step = torch.tensor([[[1.0, 0, 0], [1, 0, 0], [0, 0, 1]]])
     jump = torch.tensor([[[1.0, 0, 0], [0, 1, 0], [0, 1, 0]]])
-    assert with_patterns(step, jump).rollout()[2, 0] == 0.25  # third looks at second, which holds the first by then
+    assert (
+        with_patterns(step, jump).rollout()[2, 0] == 0.25
+    )  # third looks at second, which holds the first by then
     assert with_patterns(jump, step).rollout()[2, 0] == 0
 
 
