@@ -27,6 +27,15 @@ UNITS = {"entropy": " nats", "mean_distance": " tokens"}
 
 
 @dataclass(frozen=True, slots=True)
+class Drawn:
+    """Numbers to draw, [query, key], what they measure, and why it is not what was asked for ("" where it is)."""
+
+    weights: NDArray[np.float32]
+    measure: str
+    notice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """What all views of one run look at."""
 
@@ -56,15 +65,23 @@ class Selection:
     def key_tokens(self) -> tuple[str, ...]:
         return self.run.key_tokens(self.stack)
 
-    def weights(self) -> NDArray[np.float32]:
-        """What is drawn of the head, [query, key]: its weights, or their value-weighted norms."""
+    def drawn(self) -> Drawn:
+        """What is drawn of the head: its weights, or their value-weighted norms where asked for and defined."""
+        where = (self.layer, self.head, self.stack)
+        notice = ""
         if state.get(state.VALUE_WEIGHTED):
-            return self.run.value_weighted(self.layer, self.head, self.stack).numpy()
-        return self.run.pattern(self.layer, self.head, self.stack).numpy()
+            try:
+                return Drawn(self.run.value_weighted(*where).numpy(), "norm of a·v·W_O")
+            except models.BadSelection as error:
+                notice = str(error)
+        return Drawn(self.run.pattern(*where).numpy(), "weight", notice)
+
+    def weights(self) -> NDArray[np.float32]:
+        return self.drawn().weights
 
     @property
     def measure(self) -> str:
-        return "norm of a·v·W_O" if state.get(state.VALUE_WEIGHTED) else "weight"
+        return self.drawn().measure
 
 
 def head_name(layer: int, head: int) -> str:
@@ -76,20 +93,18 @@ def selected_head(chosen: Selection) -> None:
     st.markdown(f"#### {chosen.title}", help=_role_help(chosen))
     st.caption(_score_line(chosen))
     _controls()
-    try:
-        weights = chosen.weights()
-    except models.BadSelection as error:
-        st.warning(plain(error))
-        weights = chosen.run.pattern(chosen.layer, chosen.head, chosen.stack).numpy()
+    drawn = chosen.drawn()
+    if drawn.notice:
+        st.warning(plain(drawn.notice))
     start, stop = _shown_tokens(chosen)
     queries, keys = slice(start, stop), slice(start, stop) if chosen.stack != "cross" else slice(None)
     figure = heatmap(
-        weights[queries, keys],
+        drawn.weights[queries, keys],
         chosen.query_tokens[queries],
         chosen.key_tokens[keys],
         scale=state.get(state.SCALE),
         leave_out_first=state.get(state.FIRST_OUT),
-        measure=chosen.measure,
+        measure=drawn.measure,
         first_token=start,
         dark=chosen.dark,
     )

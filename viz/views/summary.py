@@ -22,13 +22,19 @@ def summary(request: Request, run: models.Capture) -> None:
     model = services.model(request.model, request.device)
     st.caption(" · ".join(_facts(model, run)))
     if run.dropped:
-        st.warning(
-            f"The text is cut: {run.dropped:,} tokens beyond the first {len(run.tokens):,} are left out. "
-            "Raise “Tokens at most” under “Device and limits” to read more.",
-            icon=":material/content_cut:",
-        )
+        st.warning(_cut(request, model, run), icon=":material/content_cut:")
     if model.note:
         st.caption(f":material/info: {plain(model.note)}")
+
+
+def _cut(request: Request, model: models.AttentionModel, run: models.Capture) -> str:
+    context = model.geometry.context
+    if context is not None and context <= request.max_tokens:
+        limit, advice = context, "this model reads no more."
+    else:
+        limit = request.max_tokens
+        advice = "raise “Tokens at most” under “Device and limits” to read more."
+    return f"The text is cut: {run.dropped:,} tokens beyond the limit of {limit:,} are left out; {advice}"
 
 
 def _facts(model: models.AttentionModel, run: models.Capture) -> list[str]:
