@@ -1,0 +1,26 @@
+"""Folders with models that the page meets: sound ones of other kinds, and spoilt ones."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def tiny_falcon(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A class that computes its attention itself: no queries, no keys, only finished patterns."""
+    import torch
+    from transformers import FalconConfig, FalconForCausalLM
+
+    from tests import tiny_models
+
+    torch.manual_seed(0)
+    config = FalconConfig(
+        num_hidden_layers=2,
+        num_attention_heads=3,
+        hidden_size=24,
+        vocab_size=311,
+        new_decoder_architecture=False,
+        alibi=False,
+    )
+    folder = tmp_path_factory.mktemp("models") / "tiny-falcon"
+    return tiny_models.save(FalconForCausalLM(config), tiny_models.byte_level_tokenizer(), folder)
