@@ -11,7 +11,7 @@ PICTURES = Path(__file__).parent / "viz"
 # An icon of our own: Streamlit fetches its named icons for the browser's tab from the internet.
 st.set_page_config(page_title="Headlight", page_icon=PICTURES / "logo.svg", layout="wide")
 st.logo(PICTURES / "wordmark.svg", icon_image=PICTURES / "logo.svg", size="large")
-st.html("<style>.stMainBlockContainer { padding-top: 3.5rem; padding-bottom: 3rem; }</style>")
+st.html("<style>.stMainBlockContainer { padding: 3rem 2.5rem; }</style>")
 
 state.begin()
 page = st.navigation(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -150,13 +151,18 @@ def _counts(edges: NDArray[np.int64], tokens: int) -> NDArray[np.int64]:
 def _axis(tokens: Sequence[str], edges: NDArray[np.int64], first_token: int) -> Axis:
     last = np.append(edges[1:], len(tokens)) - 1
     names = [
-        f"{start + first_token} {label(str(tokens[start]), LABEL_WIDTH)}"
+        f"{start + first_token} {_shown(str(tokens[start]))}"
         if start == stop
-        else f"{start + first_token}-{stop + first_token} {label(str(tokens[start]), LABEL_WIDTH)}…"
+        else f"{start + first_token}-{stop + first_token} {_shown(str(tokens[start]))}…"
         for start, stop in zip(edges.tolist(), last.tolist(), strict=True)
     ]
     step = -(-len(names) // MAX_TICKS)
     return Axis(names, list(range(0, len(names), step)))
+
+
+def _shown(token: str) -> str:
+    """A token as Plotly draws it literally: it reads labels as HTML, and many special tokens look like tags."""
+    return escape(label(token, LABEL_WIDTH), quote=False)
 
 
 def _colour_at(colours: theme.Colorscale, place: float) -> str:

@@ -19,8 +19,11 @@ from viz.views.wall import wall
 
 def page() -> None:
     request = sidebar()
-    st.markdown("### Explore")
-    st.caption("Every attention head of the model on your text. Click a head to see it large.")
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        st.markdown("### Explore", width="content")
+        st.caption(
+            "Every attention head of the model on your text. Click a head to see it large.", width="content"
+        )
     shown = obtain(request)
     if shown is not None:
         summary(*shown)
