@@ -42,8 +42,7 @@ def _facts(model: models.AttentionModel, run: models.Capture) -> list[str]:
     heads = sum(run.heads(layer, stack) for stack in run.stacks for layer in range(run.layers(stack)))
     facts = [
         f"**{KINDS[shape.kind]}** ({shape.kind.upper()})",
-        f"{shape.layers} layers x {shape.heads} heads"
-        + (f", {shape.kv_heads} key/value heads" if shape.kv_heads != shape.heads else ""),
+        _sizes(shape),
         f"{heads} patterns on {len(run.tokens)} tokens, {run.nbytes / 1e6:.3g} MB kept",
         f"{model.device}, {str(model.dtype).removeprefix('torch.')}",
     ]
@@ -51,3 +50,10 @@ def _facts(model: models.AttentionModel, run: models.Capture) -> list[str]:
     if difference is not None and model.plan.route == "registry":
         facts.append(f"within {difference:.1g} of transformers’ own eager attention (measured at load)")
     return facts
+
+
+def _sizes(shape: models.Geometry) -> str:
+    sizes = f"{shape.layers} layers x {shape.heads} heads"
+    if shape.encoder_layers is not None:
+        sizes = f"encoder {shape.encoder_layers} layers x {shape.encoder_heads} heads, decoder {sizes}"
+    return sizes + (f", {shape.kv_heads} key/value heads" if shape.kv_heads != shape.heads else "")
