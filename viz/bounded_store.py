@@ -20,37 +20,38 @@ class BoundedStore(Generic[T]):
         self._limit = limit
         self._weigh = weigh
         self._kept: OrderedDict[Hashable, T] = OrderedDict()
-        self._making: dict[Hashable, threading.Lock] = {}
-        self._lock = threading.Lock()
+        self._making: set[Hashable] = set()
+        self._changed = threading.Condition()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The result kept under `key`, made now if there is none. What `make` raises is passed on, and not kept."""
-        with self._lock:
+        """The result kept under `key`, made now if there is none. What `make` raises is passed on, and not kept.
+
+        Who waits for a computation that fails makes a try of its own.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: key in self._kept or key not in self._making)
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-            making = self._making.setdefault(key, threading.Lock())
-        with making:
-            with self._lock:
-                if key in self._kept:
-                    return self._kept[key]
-            try:
-                result = make()
-            finally:
-                with self._lock:
-                    self._making.pop(key, None)
-            with self._lock:
+            self._making.add(key)
+        try:
+            result = make()
+            with self._changed:
                 self._kept[key] = result
                 self._let_go()
             return result
+        finally:
+            with self._changed:
+                self._making.discard(key)
+                self._changed.notify_all()
 
     def __contains__(self, key: Hashable) -> bool:
-        with self._lock:
+        with self._changed:
             return key in self._kept
 
     @property
     def nbytes(self) -> int:
-        with self._lock:
+        with self._changed:
             return sum(map(self._weigh, self._kept.values()))
 
     def _let_go(self) -> None:

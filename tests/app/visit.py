@@ -1,6 +1,7 @@
 """One visitor of the app, without a browser: open it at an address, look at what is shown."""
 
 import base64
+import html
 import json
 import re
 from collections.abc import Sequence
@@ -65,7 +66,7 @@ def cells(app: AppTest, key: str = "heatmap") -> NDArray[Any]:
 def axes(app: AppTest, key: str = "heatmap") -> tuple[list[str], list[str]]:
     """Names of the rows (queries) and of the columns (keys), without the number in front."""
     trace = figure(app, key)["data"][0]
-    rows, columns = ([name.split(" ", 1)[1] for name in trace[axis]] for axis in ("y", "x"))
+    rows, columns = ([html.unescape(name.split(" ", 1)[1]) for name in trace[axis]] for axis in ("y", "x"))
     return rows, columns
 
 
