@@ -86,7 +86,7 @@ def _with_progress(request: Request) -> models.Capture:
     with place.container():
         bar = st.progress(0.0, text="Starting")
         st.button(
-            "Cancel", key=f"cancel-{request.key}", on_click=_cancel, args=(request,), help="Stop this run."
+            "Cancel", key=f"cancel-{hash(request)}", on_click=_cancel, args=(request,), help="Stop this run."
         )
 
     def show(message: str, fraction: float) -> None:

@@ -19,7 +19,7 @@ from viz.figures.atlas import Atlas, make_atlas
 from viz.forecast import forecast, measured_flops_per_s
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    pass
 
 GIGABYTE = 2**30
 MODEL_BYTES = int(float(os.environ.get("HEADLIGHT_MODEL_GB", "6")) * GIGABYTE)
@@ -36,10 +36,7 @@ class Request:
     text: str
     second: str = ""
     max_tokens: int = 512
-
-    @property
-    def key(self) -> Hashable:
-        return (self.model, self.device, self.text, self.second, self.max_tokens)
+    dtype: str = "auto"
 
 
 @st.cache_resource(show_spinner=False)
@@ -57,26 +54,29 @@ def _atlases() -> BoundedStore[Atlas]:
     return BoundedStore(64 * 2**20, lambda atlas: len(atlas.png))
 
 
-def model(name: str, device: str, progress: Progress = models.no_progress) -> models.AttentionModel:
+def model(
+    name: str, device: str, dtype: str = "auto", progress: Progress = models.no_progress
+) -> models.AttentionModel:
     """The loaded model, shared; loads it where nobody has. Raises HeadlightError."""
-    return _models().get((name, device), lambda: models.load(name, device, progress=progress))
+    return _models().get((name, device, dtype), lambda: models.load(name, device, dtype, progress=progress))
 
 
-def is_loaded(name: str, device: str) -> bool:
-    return (name, device) in _models()
+def model_of(request: Request, progress: Progress = models.no_progress) -> models.AttentionModel:
+    """The model that a request asks for."""
+    return model(request.model, request.device, request.dtype, progress)
 
 
 def is_captured(request: Request) -> bool:
-    return request.key in _captures()
+    return request in _captures()
 
 
 def capture(request: Request, progress: Progress = models.no_progress) -> models.Capture:
     """The capture of a request with its overview worked out. Raises HeadlightError."""
-    return _captures().get(request.key, lambda: _run(request, progress))
+    return _captures().get(request, lambda: _run(request, progress))
 
 
 def _run(request: Request, progress: Progress) -> models.Capture:
-    loaded = model(request.model, request.device, part(progress, 0.0, 0.5))
+    loaded = model_of(request, part(progress, 0.0, 0.5))
     tokens = models.count_tokens(loaded, request.text, request.max_tokens)
     progress(forecast(loaded, tokens, _flops_per_s(str(loaded.device))).sentence, 0.5)
     run = _capture(loaded, request)
@@ -102,4 +102,4 @@ def _capture(loaded: models.AttentionModel, request: Request) -> models.Capture:
 def atlas(request: Request, run: models.Capture, stack: str) -> Atlas:
     """The picture of all heads of a stack."""
     heads = [run.heads(layer, stack) for layer in range(run.layers(stack))]
-    return _atlases().get((request.key, stack), lambda: make_atlas(run.tiles(TILE, stack).numpy(), heads))
+    return _atlases().get((request, stack), lambda: make_atlas(run.tiles(TILE, stack).numpy(), heads))

@@ -43,6 +43,7 @@ def sidebar() -> Request:
         text=state.get(state.TEXT) or "",
         second=state.get(state.SECOND) or "",
         max_tokens=state.get(state.LIMIT),
+        dtype=state.get(state.DTYPE),
     )
 
 
@@ -106,6 +107,12 @@ def _placement() -> None:
             _devices(),
             key=state.DEVICE,
             help="auto takes CUDA, then Apple's MPS, then the CPU; bfloat16 on CUDA, float32 elsewhere.",
+        )
+        st.selectbox(
+            "Numbers",
+            state.DTYPES,
+            key=state.DTYPE,
+            help="What the model computes in: auto takes bfloat16 on CUDA and float32 elsewhere.",
         )
         st.select_slider(
             "Tokens at most",

@@ -16,10 +16,11 @@ from viz import samples
 from viz.components.token_strip import DIRECTIONS
 from viz.figures.heatmap import SCALES
 
-MODEL, DEVICE, TEXT, SECOND, LIMIT = "model", "device", "text", "second", "limit"
+MODEL, DEVICE, DTYPE, TEXT, SECOND, LIMIT = "model", "device", "dtype", "text", "second", "limit"
 LAYER, HEAD, STACK, TOKEN, DIRECTION = "layer", "head", "stack", "token", "direction"
 SCALE, FIRST_OUT, VALUE_WEIGHTED, SORT, VIEW = "scale", "first_out", "value_weighted", "sort", "view"
 
+DTYPES = ("auto", "float32", "bfloat16", "float16")
 LIMITS = (128, 256, 512, 1024, 2048)
 LONGEST_TEXT = 200_000  # characters that the text field takes
 LONGEST_URL_TEXT = 1_500  # characters of text that go into the address
@@ -58,6 +59,7 @@ def _flag(raw: str) -> bool:
 KEPT: dict[str, Kept] = {
     MODEL: Kept(models.DEFAULT),
     DEVICE: Kept("auto"),
+    DTYPE: Kept("auto", _one_of(*DTYPES)),
     TEXT: Kept(samples.DEFAULT.text),
     SECOND: Kept(samples.DEFAULT.second),
     LIMIT: Kept(512, _one_of(*LIMITS)),

@@ -20,7 +20,7 @@ def continuation(request: Request, chosen: Selection) -> None:
     with left:
         _candidates(chosen.run)
     with right:
-        if services.model(request.model, request.device).geometry.role == "encoder":
+        if services.model_of(request).geometry.role == "encoder":
             st.info(
                 "An encoder reads both ways and cannot continue a text; choose a decoder or an encoder-decoder."
             )
@@ -85,11 +85,11 @@ def _continue(request: Request) -> None:
 
 def _write(request: Request, place, count: int, temperature: float, seed: int) -> None:
     """Stream into `place`; kept at every step, so that a stop in the middle loses nothing."""
-    st.session_state[_WRITTEN] = (request.key, "")
+    st.session_state[_WRITTEN] = (request, "")
     try:
-        model = services.model(request.model, request.device)
+        model = services.model_of(request)
         for piece in models.stream(model, request.text, count, temperature, seed):
-            st.session_state[_WRITTEN] = (request.key, st.session_state[_WRITTEN][1] + piece)
+            st.session_state[_WRITTEN] = (request, st.session_state[_WRITTEN][1] + piece)
             place.code(st.session_state[_WRITTEN][1], language=None, wrap_lines=True)
     except models.HeadlightError as error:
         st.error(plain(error))
@@ -97,11 +97,11 @@ def _write(request: Request, place, count: int, temperature: float, seed: int) -
 
 def _written(request: Request) -> str:
     key, text = st.session_state.get(_WRITTEN, (None, ""))
-    return text if key == request.key else ""
+    return text if key == request else ""
 
 
 def _take(request: Request, written: str) -> None:
-    if services.model(request.model, request.device).geometry.role == "encoder-decoder":
+    if services.model_of(request).geometry.role == "encoder-decoder":
         state.put(**{state.SECOND: written})
     else:
         state.put(**{state.TEXT: request.text + written})

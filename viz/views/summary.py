@@ -19,7 +19,7 @@ KINDS = {
 
 def summary(request: Request, run: models.Capture) -> None:
     """Model, kind, sizes and notices of a run."""
-    model = services.model(request.model, request.device)
+    model = services.model_of(request)
     st.caption(" · ".join(_facts(model, run)))
     if run.dropped:
         st.warning(_cut(request, model, run), icon=":material/content_cut:")
