@@ -5,6 +5,7 @@ An own loop, because transformers' generate draws from the process-wide random s
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 
 import torch
@@ -23,20 +24,26 @@ def stream(
     temperature: 0 takes the likeliest token each time, above it draws from softmax(logits / temperature) with `seed`.
     Pieces are held back until they are whole characters. Raises BadText, BadSelection.
     """
-    if model.geometry.role == "encoder":
-        raise BadSelection(f"{model.name} is an encoder and cannot continue a text; choose a decoder.")
-    if temperature < 0:
-        raise BadSelection(f"The temperature must be 0 or more, but {temperature} came.")
+    if "decoder" not in model.plan.stacks:
+        raise BadSelection(f"{model.name} looks both ways and cannot continue a text; choose a decoder.")
+    if not temperature >= 0:
+        raise BadSelection(
+            f"The temperature must be 0 or more, but {temperature} came; 0 is the likeliest token."
+        )
     given = encode(model, text)
-    written: list[int] = []
-    shown = ""
+    # Decoded behind the text, since a tokenizer may drop the space that begins what it decodes.
+    ids = [] if model.geometry.role == "encoder-decoder" else list(given.ids["text"])
+    shown = len(_decode(model, ids))
     for token in token_ids(model, given, new_tokens, temperature, seed):
-        written.append(token)
-        whole = str(model.tokenizer.decode(written, skip_special_tokens=True))
-        if whole.endswith("\ufffd") and len(written) < new_tokens:
-            continue
-        yield whole[len(shown) :]
-        shown = whole
+        ids.append(token)
+        whole = _decode(model, ids).rstrip("\ufffd")  # what a character's first bytes decode to
+        if len(whole) > shown:
+            yield whole[shown:]
+            shown = len(whole)
+
+
+def _decode(model: AttentionModel, ids: list[int]) -> str:
+    return str(model.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
 
 def write_target(model: AttentionModel, given: Encoded, new_tokens: int) -> list[int]:
@@ -48,18 +55,23 @@ def token_ids(
     model: AttentionModel, given: Encoded, new_tokens: int, temperature: float = 0.0, seed: int = 0
 ) -> Iterator[int]:
     """Token ids that follow, up to the model's end token, its context or `new_tokens`."""
+    if not model.module.can_generate():
+        raise BadSelection(
+            f"The weights of {model.name} have no language head, so it cannot write; choose another model, or give the "
+            "whole text."
+        )
     generator = torch.Generator().manual_seed(seed)
     step = (
         _seq2seq_steps(model, given)
         if model.geometry.role == "encoder-decoder"
         else _decoder_steps(model, given)
     )
-    ends = _end_tokens(model)
+    ends, never = _end_tokens(model), _forbidden_tokens(model)
     logits = next(step)
     used = 1 if model.geometry.role == "encoder-decoder" else len(given.ids["text"])
     limit = new_tokens if model.geometry.context is None else min(new_tokens, model.geometry.context - used)
     for count in range(1, limit + 1):
-        token = _choose(logits, temperature, generator)
+        token = _choose(logits.index_fill(0, never, -torch.inf), temperature, generator)
         if token in ends:
             return
         yield token
@@ -70,16 +82,23 @@ def token_ids(
 @torch.inference_mode()
 def _decoder_forward(model: AttentionModel, **inputs) -> tuple[Tensor, object]:
     output = model.module(use_cache=True, **inputs)
-    return output.logits[0, -1], output.past_key_values
+    return output.logits[0, -1], getattr(output, "past_key_values", None)
 
 
 def _decoder_steps(model: AttentionModel, given: Encoded):
     """Coroutine: takes a token id, gives the next logits [vocab]."""
-    logits, cache = _decoder_forward(model, input_ids=given.inputs["input_ids"])
+    ids = given.inputs["input_ids"]
+    counts = "position_ids" in inspect.signature(model.module.forward).parameters
+    logits, cache = _decoder_forward(model, input_ids=ids)
     while True:
-        token = yield logits
-        ids = torch.tensor([[token]], device=model.device)
-        logits, cache = _decoder_forward(model, input_ids=ids, past_key_values=cache)
+        new = torch.tensor([[(yield logits)]], device=model.device)
+        ids = torch.cat([ids, new], dim=1)
+        if cache is None:  # the first GPT and RecurrentGemma hand out none: they read the whole text again
+            logits, cache = _decoder_forward(model, input_ids=ids)
+            continue
+        # A hybrid whose first layer has no attention (Bamba) finds no length in its cache and would begin at 0 again.
+        place = {"position_ids": torch.full_like(new, ids.shape[1] - 1)} if counts else {}
+        logits, cache = _decoder_forward(model, input_ids=new, past_key_values=cache, **place)
 
 
 def _seq2seq_steps(model: AttentionModel, given: Encoded):
@@ -107,3 +126,12 @@ def _end_tokens(model: AttentionModel) -> set[int]:
     ends = getattr(config, "eos_token_id", None)
     listed = ends if isinstance(ends, list) else [ends]
     return {int(token) for token in [*listed, model.tokenizer.eos_token_id] if token is not None}
+
+
+def _forbidden_tokens(model: AttentionModel) -> Tensor:
+    """Tokens that the model's own settings rule out: Marian would write its padding for ever."""
+    config = getattr(model.module, "generation_config", None)
+    words = getattr(config, "bad_words_ids", None) or []
+    single = [ids[0] for ids in words if len(ids) == 1]
+    listed = [*single, *(getattr(config, "suppress_tokens", None) or [])]
+    return torch.tensor(listed, dtype=torch.long, device=model.device)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 
 from transformers import PreTrainedTokenizerBase
 
 REPLACEMENT = "\ufffd"
+_BYTE_FALLBACK = re.compile(
+    "<0x[0-9A-F]{2}>"
+)  # how SentencePiece names the bytes of what it has no piece for
 
 
 def display_tokens(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> tuple[str, ...]:
@@ -25,7 +29,7 @@ def _display(tokenizer: PreTrainedTokenizerBase, token_id: int, raw: str | None)
         return raw.replace("\u2581", " ")
     text = str(tokenizer.decode([token_id], clean_up_tokenization_spaces=False))
     if REPLACEMENT in text:
-        return _as_bytes(raw)
+        return f"<{raw[3:5]}>" if _BYTE_FALLBACK.fullmatch(raw) else _as_bytes(raw)
     return text or raw
 
 
