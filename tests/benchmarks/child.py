@@ -26,7 +26,6 @@ def memory(source: str, way: str, tokens: int) -> dict[str, float]:
     import models
     from tests.benchmarks.subjects import subject, text_of
 
-    torch.set_num_threads(torch.get_num_threads())
     item = subject(source, source)
     text = text_of(item.model.tokenizer, tokens)
 
