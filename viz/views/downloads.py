@@ -5,7 +5,9 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from viz.components.picture_download import picture_download
 from viz.figures.export_csv import pattern_csv
@@ -28,10 +30,11 @@ def downloads(request: Request, chosen: Selection) -> None:
 
 
 def _files(request: Request, chosen: Selection, stem: str) -> None:
+    drawn = chosen.drawn()  # now: a file is made when its button is pressed, outside of the visitor's session
     with st.container(horizontal=True):
         st.download_button(
             "CSV of the pattern",
-            lambda: pattern_csv(chosen.weights(), chosen.query_tokens, chosen.key_tokens).encode(),
+            lambda: pattern_csv(drawn.weights, chosen.query_tokens, chosen.key_tokens).encode(),
             file_name=f"{stem}.csv",
             mime="text/csv",
             on_click="ignore",
@@ -39,7 +42,7 @@ def _files(request: Request, chosen: Selection, stem: str) -> None:
         )
         st.download_button(
             "HTML of the head",
-            lambda: _html(request, chosen).encode(),
+            lambda: _html(request, chosen, drawn.weights).encode(),
             file_name=f"{stem}.html",
             mime="text/html",
             on_click="ignore",
@@ -62,10 +65,10 @@ def _svg(request: Request, chosen: Selection) -> str:
     )
 
 
-def _html(request: Request, chosen: Selection) -> str:
+def _html(request: Request, chosen: Selection, weights: NDArray[np.float32]) -> str:
     scores = chosen.run.scores(chosen.stack)
     return head_html(
-        chosen.weights(),
+        weights,
         chosen.query_tokens,
         chosen.key_tokens,
         head=chosen.name,
