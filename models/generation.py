@@ -6,7 +6,7 @@ An own loop, because transformers' generate draws from the process-wide random s
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from models.model import AttentionModel
 
 def stream(
     model: AttentionModel, text: str, new_tokens: int, temperature: float = 0.0, seed: int = 0
-) -> Iterator[str]:
+) -> Generator[str]:
     """Yield the continuation of a text as pieces of text; for an encoder-decoder, its answer to the text.
 
     temperature: 0 takes the likeliest token each time, above it draws from softmax(logits / temperature) with `seed`.
@@ -53,7 +53,7 @@ def write_target(model: AttentionModel, given: Encoded, new_tokens: int) -> list
 
 def token_ids(
     model: AttentionModel, given: Encoded, new_tokens: int, temperature: float = 0.0, seed: int = 0
-) -> Iterator[int]:
+) -> Generator[int]:
     """Token ids that follow, up to the model's end token, its context or `new_tokens`."""
     if not model.module.can_generate():
         raise BadSelection(

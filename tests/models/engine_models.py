@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from models.loading import wrap
@@ -13,12 +14,12 @@ from tests import tiny_models
 from tests.models.zoo import Row, build
 from tests.models.zoo_decoders import DECODERS
 from tests.models.zoo_encoders import ENCODERS, PAIRS
-from tests.models.zoo_latent import LATENT
+from tests.models.zoo_latent import HYBRIDS, LATENT
 from tests.models.zoo_others import OWN_ATTENTION
 
 TEXT = "the cat sat on the mat, and the dog sat on the cat"
 SOURCE, TARGET = "the cat sat on the mat, and the dog", "the dog sat on"
-ROWS = {row.name: row for row in DECODERS + ENCODERS + PAIRS + LATENT + OWN_ATTENTION}
+ROWS = {row.name: row for row in DECODERS + ENCODERS + PAIRS + LATENT + HYBRIDS + OWN_ATTENTION}
 # Each kind of model with its kind of tokenizer, whose vocabulary and special tokens the config must follow.
 TOKENIZERS = {
     "causal": (tiny_models.byte_level_tokenizer, {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}),
@@ -67,13 +68,14 @@ def stock_output(name: str, text: str = TEXT, module: PreTrainedModel | None = N
     given = tokenizer(ROWS[name].auto)(text, return_tensors="pt")
     named = {key: given[key] for key in ("input_ids", "attention_mask")}
     with torch.no_grad():
-        return (module or stock(name))(**named, output_attentions=True)
+        return nn.Module.__call__(module or stock(name), **named, output_attentions=True)
 
 
 def stock_generates(name: str, text: str, new_tokens: int, **settings) -> list[int]:
     """Token ids that transformers' own greedy generate gives, without its end token."""
     given = tokenizer(ROWS[name].auto)(text, return_tensors="pt")
-    written = stock(name).generate(
+    generator: Any = stock(name)
+    written = generator.generate(
         input_ids=given["input_ids"],
         attention_mask=given["attention_mask"],
         do_sample=False,

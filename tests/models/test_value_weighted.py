@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import pytest
 import torch
@@ -17,17 +18,16 @@ from tests.sentences import assert_sentence
 class Layer:
     """Where layer 1 of a class makes its values and reads its heads.
 
-    values, output: names of the linear layers. transposed: GPT-2's Conv1D stores its weight as [in, out].
+    values, output: names of the linear layers; GPT-2's first makes queries and keys too.
     """
 
     values: str
     output: str
-    transposed: bool = False
     stack: str | None = None
 
 
 LAYERS = {
-    "gpt2": Layer("transformer.h.1.attn.c_attn", "transformer.h.1.attn.c_proj", transposed=True),
+    "gpt2": Layer("transformer.h.1.attn.c_attn", "transformer.h.1.attn.c_proj"),
     "llama gqa": Layer("model.layers.1.self_attn.v_proj", "model.layers.1.self_attn.o_proj"),
     "gemma2": Layer("model.layers.1.self_attn.v_proj", "model.layers.1.self_attn.o_proj"),
     "gpt_oss": Layer("model.layers.1.self_attn.v_proj", "model.layers.1.self_attn.o_proj"),
@@ -47,6 +47,14 @@ def run_of(name: str) -> Capture:
     return capture(engine(name), TEXT)
 
 
+def projection(name: str, path: str) -> tuple[Tensor, Tensor]:
+    """Weight as [head * d_value, d_model] and bias [d_model] of the stock model; GPT-2 alone stores it that way."""
+    tensors = dict(stock(name).named_parameters())
+    weight = tensors[f"{path}.weight"]
+    weight = weight if name == "gpt2" else weight.T
+    return weight, tensors.get(f"{path}.bias", torch.zeros(weight.shape[1]))
+
+
 @cache
 def from_weights(name: str) -> tuple[Tensor, Tensor, Tensor]:
     """From the stock model: each head's write before it is added up [head, query, key, d_model], the attention
@@ -57,10 +65,9 @@ def from_weights(name: str) -> tuple[Tensor, Tensor, Tensor]:
         return lambda module, args, output: made.__setitem__(label, output[0])
 
     module = stock(name)
-    output: nn.Module = module.get_submodule(layer.output)
     hooks = [
         module.get_submodule(layer.values).register_forward_hook(keep("values")),
-        output.register_forward_hook(keep("output")),
+        module.get_submodule(layer.output).register_forward_hook(keep("output")),
     ]
     run = run_of(name)
     axis = "text" if "text" in run.ids else "source"
@@ -68,17 +75,16 @@ def from_weights(name: str) -> tuple[Tensor, Tensor, Tensor]:
     if axis == "source":
         given["decoder_input_ids"] = torch.tensor([run.ids["target"]])
     with torch.no_grad():
-        answer = module(**given, output_attentions=True)
+        answer: Any = nn.Module.__call__(module, **given, output_attentions=True)
     for hook in hooks:
         hook.remove()
     pattern = answer["cross_attentions" if layer.stack else "attentions"][1][0]
-    values = made["values"][:, -48:] if layer.transposed else made["values"]
-    weight = output.weight if layer.transposed else output.weight.T
+    values = made["values"][:, -48:] if name == "gpt2" else made["values"]
+    weight, bias = projection(name, layer.output)
     heads, width = len(pattern), weight.shape[0] // len(pattern)
     values = values.view(len(values), -1, width).transpose(0, 1)
     values = values.repeat_interleave(heads // len(values), dim=0)
     written = values @ weight.view(heads, width, -1)
-    bias = output.bias if output.bias is not None else torch.zeros(weight.shape[1])
     return torch.einsum("hqk,hkd->hqkd", pattern, written), bias, made["output"]
 
 
@@ -101,8 +107,7 @@ def test_all_writes_together_are_the_output_of_the_block(name):
 def test_values_and_patterns_of_the_capture_write_the_same(name):
     layer, run = LAYERS[name], run_of(name)
     writes, _, _ = from_weights(name)
-    output = stock(name).get_submodule(layer.output)
-    weight = output.weight if layer.transposed else output.weight.T
+    weight, _ = projection(name, layer.output)
     for head in range(len(writes)):
         value = run.value(1, head, layer.stack)
         block = weight[head * value.shape[1] : (head + 1) * value.shape[1]]
@@ -112,7 +117,7 @@ def test_values_and_patterns_of_the_capture_write_the_same(name):
 def test_a_latent_model_writes_from_its_expanded_values():
     """Values 14 wide beside keys 16 wide."""
     run, path = capture(engine("deepseek_v3"), TEXT), "model.layers.1.self_attn.o_proj"
-    weight = stock("deepseek_v3").get_submodule(path).weight.T
+    weight, _ = projection("deepseek_v3", path)
     assert (run.key(1, 2).shape[1], run.value(1, 2).shape[1]) == (16, 14)
     expected = run.pattern(1, 2) * (run.value(1, 2) @ weight[28:42]).norm(dim=-1)
     assert_near(run.value_weighted(1, 2), expected)
@@ -176,4 +181,4 @@ def test_value_weighted_needs_the_models_own_tokens():
     weighted = run.value_weighted(1, 3)
     shares = weighted / weighted.sum(-1, keepdim=True)
     assert (shares - run.pattern(1, 3)).abs().max() > 0.01
-    assert tokenizer("causal").decode(run.ids["text"]) == TEXT
+    assert tokenizer("causal").decode(list(run.ids["text"])) == TEXT
