@@ -26,7 +26,7 @@ def obtain(request: Request) -> tuple[Request, models.Capture] | None:
     if st.session_state.get(_CANCELLED) == request:
         st.info("Cancelled. Press Run to start it again.", icon=":material/cancel:")
         return _last()
-    run = attempt(request)
+    run = attempt(request, can_cancel=True)
     if run is None:
         return _last()
     st.session_state[_LAST] = request
@@ -59,10 +59,14 @@ def _cancel(request: Request) -> None:
     st.session_state[_CANCELLED] = request
 
 
-def attempt(request: Request) -> models.Capture | None:
-    """The capture of a side request; what went wrong is said on the page, and None comes back."""
+def attempt(request: Request, can_cancel: bool = False) -> models.Capture | None:
+    """The capture of a request; what went wrong is said on the page, and None comes back.
+
+    can_cancel: offers a button for it, which works outside of fragments alone: a click inside of a fragment waits until
+    the fragment is done (Run, in the sidebar, interrupts both).
+    """
     try:
-        return _with_progress(request)
+        return _with_progress(request, can_cancel)
     except models.HeadlightError as error:
         _complain(str(error))
     except Exception as error:
@@ -79,15 +83,20 @@ def _complain(message: str) -> None:
     st.error(plain(message), icon=":material/error:")
 
 
-def _with_progress(request: Request) -> models.Capture:
+def _with_progress(request: Request, can_cancel: bool) -> models.Capture:
     if services.is_captured(request):
         return services.capture(request)
     place = st.empty()
     with place.container():
         bar = st.progress(0.0, text="Starting")
-        st.button(
-            "Cancel", key=f"cancel-{hash(request)}", on_click=_cancel, args=(request,), help="Stop this run."
-        )
+        if can_cancel:
+            st.button(
+                "Cancel",
+                key=f"cancel-{hash(request)}",
+                on_click=_cancel,
+                args=(request,),
+                help="Stop this run.",
+            )
 
     def show(message: str, fraction: float) -> None:
         bar.progress(min(fraction, 1.0), text=message)

@@ -121,6 +121,8 @@ def test_candidates_and_a_continuation_that_is_taken_over(run: models.Capture):
     assert list(app.dataframe[0].value["token"]) == [candidate.token for candidate in run.top_next(12)]
     visit.rerun(app, **{"continue-count": 4})
     visit.click(app, "continue-go")
+    app.session_state["_written"][1].wait(visit.TIMEOUT_S)
+    visit.rerun(app)
     written = "".join(models.stream(services.model(visit.REAL, "auto"), TEXT, 4))
     assert app.code[0].value == written.removeprefix("\n")  # Streamlit's code block drops one
     visit.click(app, "continue-take")

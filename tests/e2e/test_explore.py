@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.real]
 TEXT = "The cat sat on the mat, and the dog sat on the cat."
 SLOW_MS = 90_000  # the first visitor waits for the model
 Open = Callable[..., Page]
+expect.set_options(timeout=20_000)  # two busy cores, where the usual 5 s are too few
 
 
 @pytest.fixture(scope="module")
@@ -189,6 +190,23 @@ def test_a_sentence_pair_and_hostile_text(visitor: Open) -> None:
         expect(page.get_by_text("What am I looking at?")).to_have_count(2)
     expect(page.get_by_test_id("stException")).to_have_count(0)
     assert page.evaluate("window.hit") is None
+
+
+def test_writing_can_be_stopped(visitor: Open) -> None:
+    page = visitor("?text=Once upon a time&view=Continue")
+    tokens = page.get_by_role("spinbutton", name="New tokens")
+    tokens.fill("512")
+    tokens.press("Enter")
+    page.get_by_role("button", name="Continue", exact=True).click()
+    written = page.get_by_test_id("stCode")
+    expect(written).to_contain_text(re.compile(r"\w+ \w+ \w+"), timeout=SLOW_MS)
+    page.get_by_role("button", name="Stop", exact=True).click()
+    take = page.get_by_role("button", name="Look at the heads over the longer text")
+    expect(take).to_be_visible()
+    text = "Once upon a time" + written.inner_text()
+    assert len(text.split()) < 250  # far from 512 tokens
+    take.click()
+    expect(text_field(page)).to_have_value(re.compile(re.escape(text.strip())))
 
 
 def test_a_mistake_leaves_the_picture_in_view(visitor: Open) -> None:

@@ -9,9 +9,12 @@ from viz import services, state
 from viz.plain import plain
 from viz.services import Request
 from viz.views.selected_head import Selection
+from viz.writing import Writing
 
 _WRITTEN = "_written"
 CANDIDATES = 12
+LOOK_EVERY_S = 0.3
+FIRST_LOOK_S = 0.2  # short texts are done by then
 
 
 def continuation(request: Request, chosen: Selection) -> None:
@@ -65,39 +68,62 @@ def _continue(request: Request) -> None:
         )
         seed = st.number_input("Seed", 0, 2**31, 0, key="continue-seed", help="Same seed, same draw.")
     with st.container(horizontal=True):
-        go = st.button("Continue", type="primary", key="continue-go", help="Let the model write on.")
-        st.button("Stop", key="continue-stop", help="Stop writing; what is written stays.")
-    place = st.empty()
-    if go:
-        _write(request, place, int(count), float(temperature), int(seed))
-    written = _written(request)
-    if written:
-        place.code(written, language=None, wrap_lines=True)
-        if st.button(
-            "Look at the heads over the longer text",
-            key="continue-take",
-            on_click=_take,
-            args=(request, written),
-            help="Put the continuation behind the text and run it.",
-        ):
-            st.rerun()
+        st.button(
+            "Continue",
+            type="primary",
+            key="continue-go",
+            help="Let the model write on.",
+            on_click=_start,
+            args=(request, int(count), float(temperature), int(seed)),
+        )
+        st.button("Stop", key="continue-stop", help="Stop writing; what is written stays.", on_click=_stop)
+    asked, writing = st.session_state.get(_WRITTEN, (None, None))
+    if writing is None or asked != request:
+        return
+    if writing.running:
+        writing.wait(FIRST_LOOK_S)
+        _growing(writing)
+    else:
+        _written(request, writing)
 
 
-def _write(request: Request, place, count: int, temperature: float, seed: int) -> None:
-    """Stream into `place`; kept at every step, so that a stop in the middle loses nothing."""
-    st.session_state[_WRITTEN] = (request, "")
-    try:
-        model = services.model_of(request)
-        for piece in models.stream(model, request.text, count, temperature, seed):
-            st.session_state[_WRITTEN] = (request, st.session_state[_WRITTEN][1] + piece)
-            place.code(st.session_state[_WRITTEN][1], language=None, wrap_lines=True)
-    except models.HeadlightError as error:
-        st.error(plain(error))
+def _start(request: Request, count: int, temperature: float, seed: int) -> None:
+    _stop()
+
+    model = services.model_of(request)
+    writing = Writing(lambda: models.stream(model, request.text, count, temperature, seed))
+    st.session_state[_WRITTEN] = (request, writing)
 
 
-def _written(request: Request) -> str:
-    key, text = st.session_state.get(_WRITTEN, (None, ""))
-    return text if key == request else ""
+def _stop() -> None:
+    _, writing = st.session_state.get(_WRITTEN, (None, None))
+    if writing is not None:
+        writing.stop()
+
+
+@st.fragment(run_every=LOOK_EVERY_S)
+def _growing(writing: Writing) -> None:
+    """Looks again and again, until the writing is done."""
+    st.code(writing.text, language=None, wrap_lines=True)
+    if not writing.running:
+        st.rerun()
+
+
+def _written(request: Request, writing: Writing) -> None:
+    if writing.error is not None:
+        st.error(plain(writing.error))
+    if not writing.text:
+        st.caption("Nothing was written: the model holds that the text ends here, or was stopped at once.")
+        return
+    st.code(writing.text, language=None, wrap_lines=True)
+    if st.button(
+        "Look at the heads over the longer text",
+        key="continue-take",
+        on_click=_take,
+        args=(request, writing.text),
+        help="Put the continuation behind the text and run it.",
+    ):
+        st.rerun()
 
 
 def _take(request: Request, written: str) -> None:
