@@ -7,10 +7,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.browser import browser
+
 if TYPE_CHECKING:
     from models.model import AttentionModel
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+__all__ = ["browser"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever drives a browser is marked so, and runs by itself: one process can hold one Playwright."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.e2e)
 
 
 def _folder(factory: pytest.TempPathFactory, name: str) -> Path:
