@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from models.model import AttentionModel
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# The models are tiny: on a busy machine their threads wait for one another more than they compute, ten times over.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 __all__ = ["browser"]
 
