@@ -129,7 +129,9 @@ def _shown_tokens(chosen: Selection) -> tuple[int, int]:
     stop = max(stop, start + 1)
     if stop - start > LARGEST:
         side = -(-(stop - start) // LARGEST)
-        st.caption(f"Each cell is the mean of up to {side} x {side} weights; narrow the range to see every one.")
+        st.caption(
+            f"Each cell is the mean of up to {side} x {side} weights; narrow the range to see every one."
+        )
     return min(start, tokens - 1), stop
 
 
