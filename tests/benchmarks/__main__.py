@@ -52,12 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         subjects = _subjects(Path(scratch), options.quick)
         costs = {s.name: [cost(s.model.module, s.model.geometry, n) for n in plan.lengths] for s in subjects}
         _card(subjects, costs)
+        card = [as_json(name, item) for name, items in costs.items() for item in items]
         lines: list[Line] = []
         for part, measured in _parts(plan, subjects, costs, rounds, threads, options.quick):
             if part in options.only:
                 lines += _said(measured, targets=not options.quick)
-    card = [as_json(name, item) for name, items in costs.items() for item in items]
-    write(options.output, about, card, lines)
+                write(
+                    options.output, about, card, lines
+                )  # what is measured stays, should the rest be broken off
     heading(f"Written to {options.output}. {_summary(lines)}")
 
 
