@@ -26,6 +26,7 @@ from models.model import AttentionModel
 from models.progress import Progress, no_progress
 from models.scores import Scores
 from models.store import cache_folder
+from models.token_loss import token_loss
 
 __all__ = [
     "CATALOG",
@@ -50,5 +51,6 @@ __all__ = [
     "load",
     "no_progress",
     "stream",
+    "token_loss",
     "wrap",
 ]

@@ -1,0 +1,74 @@
+"""How hard each token of a text was to foresee: the loss, token by token."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from models.capturing import gates
+from models.errors import BadSelection
+from models.inputs import Encoded, encode
+from models.model import AttentionModel
+from models.tap import Tap, tapped
+
+# Positions whose logits are taken to float32 at once: a large vocabulary would otherwise need the memory twice.
+BLOCK = 256
+
+
+def token_loss(
+    model: AttentionModel,
+    text: str | Encoded,
+    *,
+    heads_off: Iterable[tuple[int, int]] = (),
+    max_tokens: int | None = None,
+) -> Tensor:
+    """Loss of predicting each token of a text from those before it, float32 [pos], nats per token.
+
+    The first token is NaN, for nothing stands before it; the mean of the others is what transformers calls the loss of
+    the text (labels equal to the inputs), and its exponential the perplexity. One forward pass; the softmax is taken in
+    float32. heads_off: (layer, head) whose output is zeroed before the output projection, in this pass alone.
+    max_tokens: cut the text there; without it a text beyond the model's context raises TextTooLong. Raises BadText, and
+    BadSelection for anything but a decoder with a language head, and for heads that do not exist.
+    """
+    _demand_decoder(model)
+    given = encode(model, text, max_tokens) if isinstance(text, str) else text
+    off = tuple(heads_off)
+    if off and model.plan.route == "eager":
+        raise BadSelection(
+            f"{model.name} computes attention outside transformers' attention registry, so single heads cannot be "
+            "switched off; choose another model."
+        )
+    with tapped(Tap(gates=gates(model, off))):
+        logits = _logits(model, given)
+    ids = torch.tensor(given.ids["text"], device=logits.device)
+    losses = torch.full((len(ids),), torch.nan)
+    for start in range(0, len(ids) - 1, BLOCK):
+        stop = min(start + BLOCK, len(ids) - 1)
+        block = functional.cross_entropy(
+            logits[start:stop].float(), ids[start + 1 : stop + 1], reduction="none"
+        )
+        losses[start + 1 : stop + 1] = block.cpu()
+    return losses
+
+
+@torch.inference_mode()
+def _logits(model: AttentionModel, given: Encoded) -> Tensor:
+    """[pos, vocab], in the model's own number format."""
+    accepted = inspect.signature(model.module.forward).parameters
+    extra = {"use_cache": False} if "use_cache" in accepted else {}
+    return model.module(**given.inputs, **extra).logits[0]
+
+
+def _demand_decoder(model: AttentionModel) -> None:
+    if model.geometry.role != "decoder" or "decoder" not in model.plan.stacks:
+        raise BadSelection(
+            f"{model.name} does not predict each token from those before it, so it has no loss per token; choose a decoder."
+        )
+    if not model.module.can_generate():
+        raise BadSelection(
+            f"The weights of {model.name} have no language head, so it predicts no tokens; choose another model."
+        )
