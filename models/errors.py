@@ -35,3 +35,7 @@ class TextTooLong(BadText):
 
 class BadSelection(HeadlightError):
     """A layer, head, device or other choice that does not exist here."""
+
+
+class BadCard(HeadlightError):
+    """A model's card is missing, cannot be read, or contradicts itself."""

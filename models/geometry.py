@@ -1,7 +1,9 @@
 """What a config says of a model's attention: layers, heads, key/value heads, widths and kind."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 from transformers import PreTrainedConfig
@@ -11,6 +13,14 @@ from models.architecture import Role, architecture
 from models.errors import UnsupportedModel
 
 Kind = Literal["mha", "mqa", "gqa", "mla"]
+KIND_NAMES: Mapping[Kind, str] = MappingProxyType(
+    {
+        "mha": "multi-head attention",
+        "mqa": "multi-query attention",
+        "gqa": "grouped-query attention",
+        "mla": "multi-head latent attention",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,35 @@
+"""How large a model's key/value cache is by formula: DeepSeek-V2 (arXiv 2405.04434), Table 1."""
+
+from __future__ import annotations
+
+import torch
+
+from models.errors import BadSelection
+from models.geometry import Geometry
+
+
+def cache_elements_per_token_and_layer(shape: Geometry, latents: bool = True) -> int:
+    """Numbers that one layer keeps of one token.
+
+    MHA 2 * heads * d_head, GQA 2 * kv_heads * d_head, MQA 2 * d_head, MLA kv_lora_rank + qk_rope_head_dim. Values that
+    are not as wide as keys count with their own width. latents: False for an MLA that caches the keys and values it
+    expands its latents to, as transformers' own DeepSeek classes do. Self-attention over the whole past only: a sliding
+    window keeps less, and an encoder keeps nothing, which is refused with BadSelection.
+    """
+    if shape.role == "encoder":
+        raise BadSelection(
+            "An encoder reads its text at once and keeps no cache; the formula is for decoders."
+        )
+    if shape.kv_lora_rank is not None and latents:
+        return shape.kv_lora_rank + (shape.qk_rope_head_dim or 0)
+    return shape.kv_heads * (shape.d_head + shape.v_head_dim)
+
+
+def cache_elements_per_token(shape: Geometry, latents: bool = True) -> int:
+    """Numbers that all layers together keep of one token; see `cache_elements_per_token_and_layer`."""
+    return shape.layers * cache_elements_per_token_and_layer(shape, latents)
+
+
+def cache_bytes_per_token(shape: Geometry, dtype: torch.dtype = torch.bfloat16, latents: bool = True) -> int:
+    """Bytes that all layers together keep of one token; see `cache_elements_per_token_and_layer`."""
+    return dtype.itemsize * cache_elements_per_token(shape, latents)
