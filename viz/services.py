@@ -50,6 +50,11 @@ def _captures() -> BoundedStore[models.Capture]:
 
 
 @st.cache_resource(show_spinner=False)
+def _token_losses() -> BoundedStore[torch.Tensor]:
+    return BoundedStore(16 * 2**20, lambda losses: losses.nbytes)
+
+
+@st.cache_resource(show_spinner=False)
 def _atlases() -> BoundedStore[Atlas]:
     return BoundedStore(64 * 2**20, lambda atlas: len(atlas.png))
 
@@ -97,6 +102,17 @@ def _capture(loaded: models.AttentionModel, request: Request) -> models.Capture:
     paired = loaded.geometry.role == "encoder" and request.second.strip()
     text = (request.text, request.second) if paired else request.text
     return models.capture(loaded, text, max_tokens=request.max_tokens)
+
+
+def token_loss(request: Request, heads_off: tuple[tuple[int, int], ...] = ()) -> torch.Tensor:
+    """Loss of each token of a request's text, float32 [pos]; see models.token_loss. Raises HeadlightError."""
+    off = tuple(sorted(set(heads_off)))
+    return _token_losses().get(
+        (request, off),
+        lambda: models.token_loss(
+            model_of(request), request.text, heads_off=off, max_tokens=request.max_tokens
+        ),
+    )
 
 
 def atlas(request: Request, run: models.Capture, stack: str) -> Atlas:

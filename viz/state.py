@@ -5,11 +5,12 @@ Widgets keep their value under these names; `from_url` fills them before the fir
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
+import torch
 
 import models
 from viz import samples
@@ -108,18 +109,23 @@ def put(**values: Any) -> None:
 
 def head(run: models.Capture, stack: str) -> tuple[int, int]:
     """The selected (layer, head), moved inside this run where it is outside; a telling one where none was chosen."""
+    return common_head([run], stack)
+
+
+def common_head(runs: Sequence[models.Capture], stack: str) -> tuple[int, int]:
+    """The same for several runs of equal shape side by side."""
     layer, number = get(LAYER), get(HEAD)
     if layer is None or number is None:
-        return telling_head(run, stack)
-    layer = min(layer, run.layers(stack) - 1)
-    return layer, min(number, run.heads(layer, stack) - 1)
+        return telling_head(runs, stack)
+    layer = min(layer, runs[0].layers(stack) - 1)
+    return layer, min(number, runs[0].heads(layer, stack) - 1)
 
 
-def telling_head(run: models.Capture, stack: str) -> tuple[int, int]:
-    """The head with the strongest induction, else previous-token score: something to look at first."""
-    scores = run.scores(stack)
+def telling_head(runs: Sequence[models.Capture], stack: str) -> tuple[int, int]:
+    """The head with the strongest induction, else previous-token score, in any of the runs: something to look at first."""
+    scores = [run.scores(stack) for run in runs]
     for name in ("induction", "previous_token", "entropy"):
-        values = scores.values[name].nan_to_num(-1.0)
+        values = torch.stack([one.values[name].nan_to_num(-1.0) for one in scores]).amax(0)
         if values.max() > 0:
             layer, number = divmod(int(values.argmax()), values.shape[1])
             return layer, number

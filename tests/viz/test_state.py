@@ -61,12 +61,17 @@ NOTHING = [[NAN, NAN, NAN], [NAN, NAN, NAN]]
 def test_the_strongest_induction_head_is_shown_first():
     previous = [[0.9, 0, 0], [0, 0, 0]]
     made = run(induction=[[0.1, NAN, 0.2], [0.0, 0.6, 0.3]], previous_token=previous, entropy=NOTHING)
-    assert state.telling_head(made, "decoder") == (1, 1)
+    assert state.telling_head([made], "decoder") == (1, 1)
 
 
 def test_else_the_one_that_looks_at_the_previous_token_and_else_any():
     previous = [[0.1, 0.2, 0.9], [0.3, NAN, 0.1]]
-    assert state.telling_head(run(induction=NOTHING, previous_token=previous, entropy=NOTHING), "") == (0, 2)
+    assert state.telling_head([run(induction=NOTHING, previous_token=previous, entropy=NOTHING)], "") == (0, 2)
     entropy = [[0.1, 0.2, 0.3], [0.4, 0.5, 0.1]]
-    assert state.telling_head(run(induction=NOTHING, previous_token=NOTHING, entropy=entropy), "") == (1, 1)
-    assert state.telling_head(run(induction=NOTHING, previous_token=NOTHING, entropy=NOTHING), "") == (0, 0)
+    assert state.telling_head([run(induction=NOTHING, previous_token=NOTHING, entropy=entropy)], "") == (1, 1)
+    assert state.telling_head([run(induction=NOTHING, previous_token=NOTHING, entropy=NOTHING)], "") == (0, 0)
+
+
+def test_of_several_runs_the_strongest_head_of_any():
+    weak, strong = run(induction=[[0.1, 0.4, 0.2], NOTHING[0]]), run(induction=[NOTHING[0], [0.3, 0.2, 0.7]])
+    assert state.telling_head([weak, strong], "") == state.telling_head([strong, weak], "") == (1, 2)

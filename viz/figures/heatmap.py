@@ -48,14 +48,15 @@ def heatmap(
     first_token: int = 0,
     dark: bool = False,
     height: int = 560,
+    largest: int | None = None,
 ) -> go.Figure:
     """Plotly figure of weights [query, key], queries downwards and keys to the right.
 
     Hovering tells the exact weight (the mean of the cell where tokens share one). The scale bends the colours, never
     the numbers. leave_out_first: the text's first key is blanked and the colours span what is left. first_token: position
-    in the text of the first token given, where only a part of it is.
+    in the text of the first token given, where only a part of it is. largest: cells a side, LARGEST unless told.
     """
-    cells, rows, columns = pooled(pattern, query_tokens, key_tokens, first_token)
+    cells, rows, columns = pooled(pattern, query_tokens, key_tokens, first_token, largest)
     if leave_out_first and first_token == 0:
         cells = cells.copy()
         cells[:, 0] = np.nan
@@ -108,15 +109,22 @@ def difference_heatmap(
 
 
 def pooled(
-    pattern: Any, query_tokens: Sequence[str], key_tokens: Sequence[str], first_token: int = 0
+    pattern: Any,
+    query_tokens: Sequence[str],
+    key_tokens: Sequence[str],
+    first_token: int = 0,
+    largest: int | None = None,
 ) -> tuple[NDArray[np.float32], Axis, Axis]:
-    """The cells to draw and their axes: one cell a token pair, or a block's mean where a side has over LARGEST tokens."""
+    """The cells to draw and their axes: one cell a token pair, or a block's mean where a side has over `largest` tokens
+    (LARGEST unless told)."""
     cells = np.asarray(pattern, dtype=np.float32)
     if cells.shape != (len(query_tokens), len(key_tokens)):
         raise ValueError(
             f"expected a pattern of {len(query_tokens)} queries x {len(key_tokens)} keys, got shape {cells.shape}"
         )
-    row_edges, column_edges = _edges(len(query_tokens)), _edges(len(key_tokens))
+    row_edges, column_edges = (
+        _edges(len(tokens), largest or LARGEST) for tokens in (query_tokens, key_tokens)
+    )
     if len(row_edges) < cells.shape[0] or len(column_edges) < cells.shape[1]:
         sums = np.add.reduceat(np.add.reduceat(cells, row_edges, axis=0), column_edges, axis=1)
         counts = np.outer(_counts(row_edges, cells.shape[0]), _counts(column_edges, cells.shape[1]))
@@ -138,9 +146,9 @@ def bent_scale(scale: Scale, dark: bool) -> theme.Colorscale:
     ]
 
 
-def _edges(tokens: int) -> NDArray[np.int64]:
+def _edges(tokens: int, largest: int) -> NDArray[np.int64]:
     """First token of every cell."""
-    cells = min(tokens, LARGEST)
+    cells = min(tokens, largest)
     return -(-np.arange(cells, dtype=np.int64) * tokens // cells)
 
 
