@@ -55,7 +55,7 @@ clean:
 	$(PIP) -r requirements.txt
 	@touch $@
 
-.venv/.develop: requirements-dev.txt .venv/.runtime
+.venv/.develop: requirements-dev.txt requirements-train.txt .venv/.runtime
 	$(PIP) -r requirements-dev.txt
 	@touch $@
 
