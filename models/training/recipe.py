@@ -1,0 +1,73 @@
+"""How the family is trained: the same for all four, so that they differ in their attention alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stretch of the training. until_tokens: where it ends. context: tokens a sequence has in it.
+
+    repeated: share of the sequences that repeat a span of themselves, which is what induction heads are for.
+    """
+
+    until_tokens: float
+    context: int
+    repeated: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """tokens: how many are trained on in all. The rate of learning rises over warmup_steps, stays, and falls to zero
+    over the last `cooldown` of the steps (warmup-stable-decay, Hu et al. 2024, arXiv 2404.06395), so that a run can be
+    made longer from where it begins to fall.
+
+    matrix_rate: for Muon, on the matrices inside the layers; rate: for AdamW, on embeddings and norms.
+    """
+
+    tokens: int
+    seed: int = 0
+    tokens_per_step: int = 4096
+    stages: tuple[Stage, ...] = (
+        Stage(until_tokens=1e6, context=128, repeated=0.05),
+        Stage(until_tokens=float("inf"), context=512, repeated=0.05),
+    )
+    matrix_rate: float = 5e-3
+    rate: float = 3e-3
+    weight_decay: float = 0.1
+    warmup_steps: int = 100
+    cooldown: float = 0.25
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps in all."""
+        return max(round(self.tokens / self.tokens_per_step), 1)
+
+    @property
+    def steady_until(self) -> int:
+        """The step from which the rate of learning falls."""
+        return self.steps - round(self.steps * self.cooldown)
+
+    def rate_at(self, step: int) -> float:
+        """The rate of learning at a step, as a share of its full value."""
+        rising = min((step + 1) / self.warmup_steps, 1.0)
+        falling = (self.steps - step) / max(self.steps - self.steady_until, 1)
+        return max(min(rising, falling, 1.0), 0.0)
+
+    @property
+    def repeats(self) -> str:
+        """In a sentence for the card: how many sequences repeat a span of themselves."""
+        parts, start = [], 0.0
+        for stage in self.stages:
+            end = min(stage.until_tokens, self.tokens)
+            if end > start:
+                parts.append(
+                    f"{stage.repeated:.0%} of the sequences of {stage.context} tokens up to {end / 1e6:.3g} million tokens"
+                )
+            start = end
+        return "A span of the sequence is repeated in " + "; ".join(parts) + "."
+
+    def stage_at(self, token: int) -> Stage:
+        """The stage that the token with this number falls into."""
+        return next(stage for stage in self.stages if token < stage.until_tokens)

@@ -1,0 +1,112 @@
+"""A byte-level BPE vocabulary, and a corpus as one long row of its tokens."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer, decoders, pre_tokenizers, trainers
+from tokenizers.models import BPE
+from transformers import PreTrainedTokenizerFast
+
+from models.errors import BadText
+from models.family import CONTEXT, END_OF_TEXT, VOCABULARY
+
+END = "<|endoftext|>"
+HELD_OUT = 0.01
+DONE = "done"
+PIECE = 20_000  # characters that are tokenized at once
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What is trained and validated on. train, valid: uint16 [token]; texts are divided by the end token."""
+
+    tokenizer: PreTrainedTokenizerFast
+    train: NDArray[np.uint16]
+    valid: NDArray[np.uint16]
+
+
+def tokenize(train: Sequence[str], valid: Sequence[str], folder: Path) -> Tokens:
+    """Train the vocabulary on the training texts and tokenize both; kept in `folder`, and taken from there next time.
+
+    Without validation texts the end of the training text is held out, HELD_OUT of it. Raises BadText where a text is
+    shorter than one context of 512 tokens.
+    """
+    place = folder / f"tokens-{_digest(train)}-{_digest(valid)}"
+    if not (place / DONE).exists():
+        place.mkdir(parents=True, exist_ok=True)
+        tokenizer = train_tokenizer(train)
+        tokenizer.save_pretrained(place)
+        rows = _rows(tokenizer, train, valid)
+        for name, row in zip(("train", "valid"), rows, strict=True):
+            np.save(place / f"{name}.npy", row)
+        (place / DONE).touch()
+    loaded = PreTrainedTokenizerFast.from_pretrained(place)
+    return Tokens(loaded, np.load(place / "train.npy"), np.load(place / "valid.npy"))
+
+
+def _rows(
+    tokenizer: PreTrainedTokenizerFast, train: Sequence[str], valid: Sequence[str]
+) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+    """The training and the validation row, each at least one context long."""
+    row = encode(tokenizer, train)
+    held_out = 0 if valid else max(int(HELD_OUT * len(row)), CONTEXT)
+    rows = (row[: len(row) - held_out], row[-held_out:] if held_out else encode(tokenizer, valid))
+    for name, part in zip(("training", "validation"), rows, strict=True):
+        if len(part) < CONTEXT:
+            raise BadText(
+                f"The {name} text has {len(part)} tokens, but one context of {CONTEXT} is the least: give a longer text."
+            )
+    return rows
+
+
+def train_tokenizer(texts: Sequence[str]) -> PreTrainedTokenizerFast:
+    """A byte-level BPE tokenizer of 4,096 tokens (fewer where the text is small), the end token first."""
+    tokenizer = Tokenizer(BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # pyright: ignore[reportAttributeAccessIssue]
+    tokenizer.decoder = decoders.ByteLevel()  # pyright: ignore[reportAttributeAccessIssue]
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=[END],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(_pieces(texts), trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token=END, eos_token=END, model_max_length=CONTEXT
+    )
+
+
+def encode(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> NDArray[np.uint16]:
+    """All texts as one row of token ids, uint16 [token], the end token between two texts."""
+    rows: list[NDArray[np.uint16]] = []
+    for number, text in enumerate(texts):
+        if number:
+            rows.append(np.array([END_OF_TEXT], np.uint16))
+        encoded = tokenizer.backend_tokenizer.encode_batch_fast(
+            list(_pieces([text])), add_special_tokens=False
+        )
+        rows.extend(np.array(piece.ids, np.uint16) for piece in encoded)
+    return np.concatenate(rows)
+
+
+def _pieces(texts: Sequence[str]) -> Iterator[str]:
+    """The texts in pieces that end with a line, so that no word is cut."""
+    for text in texts:
+        start = 0
+        while start < len(text):
+            end = text.find("\n", start + PIECE) + 1 or len(text)
+            yield text[start:end]
+            start = end
+
+
+def _digest(texts: Sequence[str]) -> str:
+    digest = hashlib.sha256()
+    for text in texts:
+        digest.update(text.encode() + b"\0")
+    return digest.hexdigest()[:12]
