@@ -17,6 +17,7 @@ state.begin()
 page = st.navigation(
     [
         st.Page("viz/pages/explore.py", title="Explore", icon=":material/grid_view:", default=True),
+        st.Page("viz/pages/family.py", title="Family", icon=":material/view_column:"),
     ]
 )
 page.run()

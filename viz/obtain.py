@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import streamlit as st
 
 import models
+from models.progress import Progress
 from viz import services
 from viz.components.text_guard import REPLACEMENT
 from viz.plain import plain
@@ -23,20 +26,32 @@ def obtain(request: Request) -> tuple[Request, models.Capture] | None:
 
     Falls back to this visitor's last good request, so that a mistake never empties the page. None where there is none.
     """
-    if st.session_state.get(_CANCELLED) == request:
-        st.info("Cancelled. Press Run to start it again.", icon=":material/cancel:")
+    if was_cancelled(request):
         return _last()
     run = attempt(request, can_cancel=True)
     if run is None:
         return _last()
     st.session_state[_LAST] = request
+    warn_of_replacements(request)
+    return request, run
+
+
+def was_cancelled(request: Request) -> bool:
+    """Whether this visitor has cancelled just this, which is then said on the page."""
+    cancelled = st.session_state.get(_CANCELLED) == request
+    if cancelled:
+        st.info("Cancelled. Press Run to start it again.", icon=":material/cancel:")
+    return cancelled
+
+
+def warn_of_replacements(request: Request) -> None:
+    """Say so where a part of the text could not be read."""
     if REPLACEMENT in request.text + request.second:
         st.warning(
             f"Each “{REPLACEMENT}” in the text stands for a character that could not be read, such as half of an emoji: "
             "put the right character there, or delete it.",
             icon=":material/warning:",
         )
-    return request, run
 
 
 def start_again() -> None:
@@ -66,26 +81,35 @@ def attempt(request: Request, can_cancel: bool = False) -> models.Capture | None
     the fragment is done (Run, in the sidebar, interrupts both).
     """
     try:
-        return _with_progress(request, can_cancel)
-    except models.HeadlightError as error:
-        _complain(str(error))
+        if services.is_captured(request):
+            return services.capture(request)
+        with progress_bar(request, can_cancel) as show:
+            return services.capture(request, show)
     except Exception as error:
-        # Any model may be asked for: what nobody has foreseen must not take the earlier result off the page.
-        _log.exception("%s failed", request.model)
-        _complain(
-            f"“{request.model}” failed on this text, with {type(error).__name__} ({str(error)[:200]}): try a shorter "
-            "text or another model; the details stand in the server's log."
-        )
+        complain(sentence(error, request))
     return None
 
 
-def _complain(message: str) -> None:
+def sentence(error: Exception, request: Request) -> str:
+    """What went wrong, for the page. What nobody has foreseen is logged, and must not take the earlier result off the
+    page, for any model may be asked for."""
+    if isinstance(error, models.HeadlightError):
+        return str(error)
+    _log.error("%s failed", request.model, exc_info=error)
+    return (
+        f"“{request.model}” failed on this text, with {type(error).__name__} ({str(error)[:200]}): try a shorter "
+        "text or another model; the details stand in the server's log."
+    )
+
+
+def complain(message: str) -> None:
+    """Show a sentence of `sentence` as what it is: others' text, no Markdown."""
     st.error(plain(message), icon=":material/error:")
 
 
-def _with_progress(request: Request, can_cancel: bool) -> models.Capture:
-    if services.is_captured(request):
-        return services.capture(request)
+@contextmanager
+def progress_bar(request: Request, can_cancel: bool) -> Iterator[Progress]:
+    """A bar that is there while something runs, and what moves it; with a button that cancels the request."""
     place = st.empty()
     with place.container():
         bar = st.progress(0.0, text="Starting")
@@ -102,6 +126,6 @@ def _with_progress(request: Request, can_cancel: bool) -> models.Capture:
         bar.progress(min(fraction, 1.0), text=message)
 
     try:
-        return services.capture(request, show)
+        yield show
     finally:
         place.empty()

@@ -15,10 +15,16 @@ from viz.services import Request
 MEGABYTE = 1e6
 
 
-def sidebar() -> Request:
-    """Draw the controls and return what they ask for."""
+def sidebar(models_shown: str = "") -> Request:
+    """Draw the controls and return what they ask for.
+
+    models_shown: for a page that shows models of its own choice, a sentence in place of the model picker.
+    """
     with st.sidebar:
-        _model_picker()
+        if models_shown:
+            st.caption(models_shown)
+        else:
+            _model_picker()
         _samples()
         st.text_area(
             "Text",
@@ -27,7 +33,8 @@ def sidebar() -> Request:
             max_chars=state.LONGEST_TEXT,
             help="What the model reads. Press Ctrl+Enter, or Run, to see its heads on it.",
         )
-        _second_text()
+        if not models_shown:
+            _second_text()
         st.button(
             "Run",
             type="primary",

@@ -11,9 +11,8 @@ from models.geometry import Kind
 
 @dataclass(frozen=True, slots=True)
 class KindStyle:
-    """title: in full. A colour for each theme (after Okabe & Ito, as the roles), plotly's marker symbol and dash."""
+    """A colour for each theme (after Okabe & Ito, as the roles), plotly's marker symbol and dash."""
 
-    title: str
     light: str
     dark: str
     symbol: str
@@ -25,9 +24,9 @@ class KindStyle:
 
 KIND_STYLES: Mapping[Kind, KindStyle] = MappingProxyType(
     {
-        "mha": KindStyle("multi-head attention", "#5b6276", "#aab3c8", "circle", "solid"),
-        "mqa": KindStyle("multi-query attention", "#007a5a", "#2fc79b", "square", "dot"),
-        "gqa": KindStyle("grouped-query attention", "#0072b2", "#56b4e9", "diamond", "dash"),
-        "mla": KindStyle("multi-head latent attention", "#b0357f", "#e89ac7", "triangle-up", "longdash"),
+        "mha": KindStyle("#5b6276", "#aab3c8", "circle", "solid"),
+        "mqa": KindStyle("#007a5a", "#2fc79b", "square", "dot"),
+        "gqa": KindStyle("#0072b2", "#56b4e9", "diamond", "dash"),
+        "mla": KindStyle("#b0357f", "#e89ac7", "triangle-up", "longdash"),
     }
 )

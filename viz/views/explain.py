@@ -19,6 +19,17 @@ the tokens on top. In a decoder the upper right is empty, for nobody may look ah
 30% to what followed an earlier copy of the token (I, induction) or to that copy (D, duplicate), 60% to the first token (F),
 each at least twice what even attention over all visible tokens would give, on three tokens or more.
 """,
+    "Family": """
+Four models of one size read the same text: they were trained on the same tokens in the same order, and differ in how a layer's
+eight heads get their keys and values. **MHA**: each head has its own. **MQA**: all eight share one. **GQA**: each four share
+one. **MLA**: all are expanded from one small latent, the only thing that must be kept. Queries are eight everywhere, so each
+wall has the same rows and columns; heads of one place still have nothing in common but their place.
+
+**Loss per token** is minus the logarithm of the probability that a model gave to the token that came: low where it was
+foreseen. Where lines part, one kind of attention knew something that another did not. Its mean's exponential is the perplexity.
+
+**Bytes per token** is what one more token adds to the key/value cache, by formula: the memory that long texts cost.
+""",
     "Lines": """
 The same weights as lines: on the left the token that looks, on the right what it looks at; a stronger line is more attention.
 Hover over a token to see its lines alone.

@@ -92,7 +92,7 @@ def selected_head(chosen: Selection) -> None:
     """Title, scores, controls and heatmap of the selected head."""
     st.markdown(f"#### {chosen.title}", help=_role_help(chosen))
     st.caption(_score_line(chosen))
-    _controls()
+    controls()
     drawn = chosen.drawn()
     if drawn.notice:
         st.warning(plain(drawn.notice))
@@ -135,7 +135,8 @@ def _shown_tokens(chosen: Selection) -> tuple[int, int]:
     return min(start, tokens - 1), stop
 
 
-def _controls() -> None:
+def controls() -> None:
+    """How patterns are drawn: colour scale, without the first token, value-weighted."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.segmented_control(
             "Colour scale",

@@ -22,12 +22,13 @@ def summary(request: Request, run: models.Capture) -> None:
     model = services.model_of(request)
     st.caption(" · ".join(_facts(model, run)))
     if run.dropped:
-        st.warning(_cut(request, model, run), icon=":material/content_cut:")
+        st.warning(cut(request, model, run), icon=":material/content_cut:")
     if model.note:
         st.caption(f":material/info: {plain(model.note)}")
 
 
-def _cut(request: Request, model: models.AttentionModel, run: models.Capture) -> str:
+def cut(request: Request, model: models.AttentionModel, run: models.Capture) -> str:
+    """That a text was cut, where, and what to do about it."""
     context = model.geometry.context
     if context is not None and context <= request.max_tokens:
         limit, advice = context, "this model reads no more."

@@ -1,0 +1,98 @@
+"""Validation loss against the size of the key/value cache: what a smaller cache costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import plotly.graph_objects as go
+
+from models.card import Card
+from models.geometry import KIND_NAMES
+from viz import theme
+from viz.figures.kinds import KIND_STYLES
+
+
+def loss_against_cache(cards: Sequence[Card], *, dark: bool = False, height: int = 340) -> go.Figure:
+    """Plotly figure: a named point a kind of attention, cache bytes a token (bf16, formula) on a logarithmic axis against
+    validation loss (measured, nats per token).
+
+    Of several cards of one kind, trained from different seeds, the first is the point and a bar spans all of them.
+    """
+    figure = go.Figure()
+    of_kind = {card.kind: [other for other in cards if other.kind == card.kind] for card in cards}
+    for seeds in of_kind.values():
+        figure.add_trace(_point(seeds, dark))
+    _lay_out(figure, sorted({card.cache_bytes_per_token for card in cards}), dark, height)
+    return figure
+
+
+def _point(seeds: Sequence[Card], dark: bool) -> go.Scatter:
+    card, style = seeds[0], KIND_STYLES[seeds[0].kind]
+    losses = [seed.validation_loss for seed in seeds]
+    spread = {
+        "type": "data",
+        "symmetric": False,
+        "array": [max(losses) - card.validation_loss],
+        "arrayminus": [card.validation_loss - min(losses)],
+        "visible": len(seeds) > 1,
+        "thickness": 1.5,
+        "width": 6,
+    }
+    name = card.kind.upper() + (" (undertrained)" if card.undertrained else "")
+    return go.Scatter(
+        x=[card.cache_bytes_per_token],
+        y=[card.validation_loss],
+        error_y=spread,
+        mode="markers+text",
+        name=name,
+        text=[f"  {name}"],
+        textposition="middle right",
+        textfont={"size": 13},
+        marker={"color": style.colour(dark), "symbol": style.symbol, "size": 13},
+        cliponaxis=False,
+        hovertemplate=_told(card, losses) + "<extra></extra>",
+    )
+
+
+def _told(card: Card, losses: list[float]) -> str:
+    lines = [
+        f"<b>{escape(card.name)}</b>, {KIND_NAMES[card.kind]}",
+        f"validation loss <b>{card.validation_loss:.4f}</b> nats per token, perplexity "
+        f"{card.validation_perplexity:.4g} (measured, {escape(card.date[:10])})",
+        f"cache {card.cache_bytes_per_token:,} bytes per token in bf16 (formula)",
+    ]
+    if len(losses) > 1:
+        lines.append(f"{len(losses)} seeds: {min(losses):.4f} to {max(losses):.4f}")
+    return "<br>".join(lines)
+
+
+def _lay_out(figure: go.Figure, sizes: list[int], dark: bool, height: int) -> None:
+    muted = theme.MUTED_DARK if dark else theme.MUTED
+    grid = "rgba(128, 134, 152, 0.22)"
+    title: dict[str, Any] = {"font": {"size": 12, "color": muted}}
+    figure.update_xaxes(
+        type="log",
+        tickvals=sizes,
+        ticktext=[f"{size:,}" for size in sizes],
+        title={"text": "cache, bytes per token in bf16 (formula)", **title},
+        tickangle=0,
+        gridcolor=grid,
+        automargin=True,
+    )
+    figure.update_yaxes(
+        title={"text": "validation loss, nats per token (measured)", **title},
+        gridcolor=grid,
+        zeroline=False,
+        automargin=True,
+    )
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 90, "t": 12, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor=theme.background(dark),
+        font={"size": 11, "color": theme.TEXT_DARK if dark else theme.TEXT},
+        hoverlabel={"align": "left"},
+        showlegend=False,
+    )

@@ -1,0 +1,60 @@
+"""Family: one text, four models that differ in their attention alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from viz import state
+from viz.sidebar import sidebar
+from viz.views.explain import explain
+from viz.views.family.candidates import candidates
+from viz.views.family.cards import cards
+from viz.views.family.grid import grid_style
+from viz.views.family.head import heatmaps, scores, selections, tokens
+from viz.views.family.losses import losses
+from viz.views.family.members import STACK, Member, obtain_family
+from viz.views.family.notices import notices
+from viz.views.family.walls import walls
+
+
+def page() -> None:
+    request = sidebar(models_shown="This page runs all four models of the family on the text.")
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        st.markdown("### Family", width="content")
+        st.caption(
+            "Four small models, trained alike, that differ in their attention alone. Click a head to see it in all four.",
+            width="content",
+        )
+    grid_style()
+    members = obtain_family(request)
+    if members:
+        notices(members)
+        side_by_side(members)
+    cards(_dark())
+
+
+@st.fragment
+def side_by_side(members: Sequence[Member]) -> None:
+    """All that follows a click on a head or a token: redrawn by itself, without the rest of the page."""
+    head = state.common_head([member.run for member in members], STACK)
+    chosen = selections(members, head, _dark())
+    tokens(chosen)
+    walls(members, head)
+    heatmaps(members, chosen)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        scores(members, chosen)
+    with right:
+        candidates(members)
+    losses(members, _dark())
+    explain("Family")
+    state.remember()
+
+
+def _dark() -> bool:
+    return st.context.theme.type == "dark"
+
+
+page()

@@ -1,0 +1,111 @@
+"""How well each of the four foresaw each token of the text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from viz import state
+from viz.figures.token_losses import token_losses
+from viz.figures.token_text import label
+from viz.plain import plain
+from viz.views.family.grid import grid
+from viz.views.family.head import picked_token
+from viz.views.family.members import Member
+
+_TABLE, _CHART = "family-losses", "family-loss-lines"
+SPREAD = "apart"
+
+
+def losses(members: Sequence[Member], dark: bool) -> None:
+    """Mean and perplexity of each, lines over the text, and a table whose first rows are where the four differ most."""
+    st.markdown(
+        "#### Loss per token",
+        help="Minus the logarithm of the probability that a model gave to the token that came, from the tokens before it. "
+        "0 is certain; the first token has none.",
+    )
+    text = members[0].run.tokens
+    if len(text) < 2:
+        st.info("One token alone has no loss: nothing stands before it. Type a longer text.")
+        return
+    for member, column in grid(members, "means"):
+        mean = float(np.nanmean(member.loss.numpy()))
+        column.markdown(
+            f"**{member.name}** {mean:.3g} nats/token · perplexity {np.exp(mean):.3g}",
+            help=f"Measured on this text: mean loss {mean:.6g} nats per token over {len(text) - 1} tokens, and its "
+            f"exponential {np.exp(mean):.6g}.",
+        )
+    table = loss_table(members)
+    lines, rows = st.columns([0.6, 0.4], gap="medium")
+    with lines:
+        _lines(members, dark)
+    with rows:
+        _rows(table)
+
+
+def loss_table(members: Sequence[Member]) -> pd.DataFrame:
+    """A row a token that has a loss: pos, token, each member's loss and how far they lie apart; widest first."""
+    text = members[0].run.tokens
+    columns: dict[str, Any] = {"pos": range(len(text)), "token": [label(token, 24) for token in text]}
+    columns |= {member.name: member.loss.numpy() for member in members}
+    table = pd.DataFrame(columns).iloc[1:]
+    own = table[[member.name for member in members]]
+    table[SPREAD] = own.max(axis=1) - own.min(axis=1)
+    return table.sort_values(SPREAD, ascending=False, kind="stable", ignore_index=True)
+
+
+def _lines(members: Sequence[Member], dark: bool) -> None:
+    text = members[0].run.tokens
+    figure = token_losses(
+        {member.kind: member.loss.numpy() for member in members},
+        text,
+        selected=picked_token(len(text)).index,
+        dark=dark,
+    )
+    st.plotly_chart(
+        figure,
+        key=_CHART,
+        theme=None,
+        config={"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]},
+        on_select=_select_point,
+        selection_mode="points",
+        alt="Loss of every token under each of the four models",
+    )
+
+
+def _rows(table: pd.DataFrame) -> None:
+    widest = table.iloc[0]
+    if len(table.columns) > 4:
+        st.caption(
+            f"Furthest apart at token {widest['pos']}, **{plain(widest['token'])}**: {widest[SPREAD]:.3g} nats. Click a row, "
+            "or a point of the lines, to choose its token."
+        )
+    st.dataframe(
+        table,
+        key=_TABLE,
+        hide_index=True,
+        height=290,
+        column_config={
+            name: st.column_config.NumberColumn(format="%.2f", help="nats")
+            for name in table
+            if name not in ("pos", "token")
+        },
+        on_select=lambda: _select_row(table),
+        selection_mode="single-row",
+    )
+
+
+def _select_row(table: pd.DataFrame) -> None:
+    rows = st.session_state[_TABLE]["selection"]["rows"]
+    if rows:
+        state.put(**{state.TOKEN: int(table["pos"].iloc[rows[0]])})
+
+
+def _select_point() -> None:
+    points = st.session_state[_CHART]["selection"]["points"]
+    if points:
+        state.put(**{state.TOKEN: int(points[0]["point_index"])})
