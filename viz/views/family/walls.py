@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from models.cache_size import cache_bytes_per_token
-from models.geometry import Geometry, KIND_NAMES
+from models.geometry import KIND_NAMES, Geometry
 from viz import services, state
 from viz.components.head_wall import head_wall
 from viz.views.family.grid import grid
