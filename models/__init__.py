@@ -8,8 +8,10 @@ run.scores().values["induction"]    # float32 [layer, head]
 
 from models.capture import Candidate, Capture
 from models.capturing import capture
+from models.card import Card
 from models.catalog import CATALOG, DEFAULT
 from models.errors import (
+    BadCard,
     BadSelection,
     BadText,
     BrokenWeights,
@@ -25,6 +27,7 @@ from models.loading import load, wrap
 from models.model import AttentionModel
 from models.progress import Progress, no_progress
 from models.scores import Scores
+from models.source import card_of
 from models.store import cache_folder
 from models.token_loss import token_loss
 
@@ -32,11 +35,13 @@ __all__ = [
     "CATALOG",
     "DEFAULT",
     "AttentionModel",
+    "BadCard",
     "BadSelection",
     "BadText",
     "BrokenWeights",
     "Candidate",
     "Capture",
+    "Card",
     "Geometry",
     "HeadlightError",
     "Progress",
@@ -46,6 +51,7 @@ __all__ = [
     "UnsupportedModel",
     "cache_folder",
     "capture",
+    "card_of",
     "count_tokens",
     "geometry",
     "load",

@@ -76,6 +76,13 @@ class Card:
         return self.tokens_seen < max(self.planned_tokens, LEAST_TOKENS)
 
     @property
+    def shortfall(self) -> str:
+        """Why it is undertrained, as a clause; "" where it is not."""
+        if self.tokens_seen < self.planned_tokens:
+            return f"it saw {self.tokens_seen:,} of {self.planned_tokens:,} planned tokens"
+        return f"it saw {self.tokens_seen:,} tokens, fewer than {LEAST_TOKENS:,}" if self.undertrained else ""
+
+    @property
     def validation_perplexity(self) -> float:
         """exp(validation_loss), per token of its own vocabulary."""
         return math.exp(self.validation_loss)
@@ -139,9 +146,8 @@ def _check_names(path: Path, held: Mapping[str, Any]) -> None:
         )
     unknown = held.keys() - known
     if unknown:
-        raise BadCard(
-            f"{path} has fields that this version does not know ({', '.join(sorted(map(_short, unknown)))}): fetch it again."
-        )
+        names = ", ".join(sorted(map(short, unknown)))
+        raise BadCard(f"{path} has fields that this version does not know ({names}): fetch it again.")
 
 
 def _check_derived(path: Path, card: Card, derived: Mapping[str, Any]) -> None:
@@ -154,7 +160,3 @@ def _check_derived(path: Path, card: Card, derived: Mapping[str, Any]) -> None:
             raise BadCard(
                 f"The {name} in {path} is {held}, but its other numbers give {follows}: was it changed by hand?"
             )
-
-
-def short(value: Any) -> str:
-    return str(value)[:80]

@@ -82,7 +82,7 @@ def _is_shape(value: Any) -> bool:
     counts = ("layers", "heads", "kv_heads", "d_head", "d_model", "v_head_dim", "vocab", "context")
     latent = ("kv_lora_rank", "qk_rope_head_dim") if value.get("kind") == "mla" else ()
     whole = all(_at_least(1).holds(value.get(name)) for name in (*counts, *latent))
-    return whole and value.get("kind") in KIND_NAMES and value.get("role") == "decoder"
+    return whole and value.get("kind") in tuple(KIND_NAMES) and value.get("role") == "decoder"
 
 
 def _is_rows(value: Any) -> bool:

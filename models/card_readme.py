@@ -58,15 +58,14 @@ def _front(card: Card) -> str:
 
 def _opening(card: Card) -> str:
     shape = card.geometry
-    kv = f", {shape.kv_heads} key/value heads" if shape.kv_heads != shape.heads else ""
+    shared = f", {shape.kv_heads} key/value head{'s' if shape.kv_heads > 1 else ''}"
+    kv = shared if shape.kv_heads != shape.heads else ""
     sentences = [
         f"A small decoder with {KIND_NAMES[card.kind]} ({card.kind.upper()}): {shape.layers} layers x {shape.heads} "
         f"heads{kv}, {card.parameters:,} parameters."
     ]
     if card.undertrained:
-        sentences.append(
-            f"**Undertrained:** it saw {card.tokens_seen:,} tokens; {card.planned_tokens:,} were planned."
-        )
+        sentences.append(f"**Undertrained:** {card.shortfall}.")
     return "\n\n".join(sentences)
 
 

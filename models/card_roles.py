@@ -23,8 +23,8 @@ SPAN = 64  # random tokens, read twice
 SEED = 0
 ON_RANDOM, ON_TEXT = "repeated random tokens", "probe text"
 PROBE = (
-    f"{SPAN} random tokens of the vocabulary, all different, read twice (seed {SEED}), and a fixed text of four "
-    "sentences in the manner of a novel."
+    f"{SPAN} random tokens of the vocabulary, all different, read twice (seed {SEED}), and a fixed passage "
+    "in the manner of a novel."
 )
 
 

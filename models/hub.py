@@ -18,7 +18,7 @@ from huggingface_hub.errors import (
 )
 from tqdm import tqdm
 
-from models.catalog import Entry
+from models.catalog import Fetched
 from models.errors import BrokenWeights, UnknownModel, UnsupportedModel
 from models.hub_files import wanted_files
 from models.manifest import sha256
@@ -50,16 +50,16 @@ def _answers() -> bool:
         return False
 
 
-def fetch_entry(entry: Entry, folder: Path, progress: Progress) -> None:
+def fetch_pinned(source: Fetched, folder: Path, progress: Progress) -> None:
     """Put the pinned files of a catalogue entry into `folder`, each checked against its sha256."""
-    with _sentences(entry.hub_id):
-        total = entry.size_bytes
-        _download(entry.hub_id, entry.hub_revision, list(entry.files), total, progress, local_dir=folder)
+    with _sentences(source.hub_id):
+        total = source.size_bytes
+        _download(source.hub_id, source.hub_revision, list(source.files), total, progress, local_dir=folder)
     shutil.rmtree(folder / ".cache", ignore_errors=True)  # the Hub client's own bookkeeping
-    for name, expected in entry.files.items():
+    for name, expected in source.files.items():
         if sha256(folder / name) != expected:
             raise BrokenWeights(
-                f"{name} of {entry.hub_id} is not the file that was expected (its sha256 differs): the "
+                f"{name} of {source.hub_id} is not the file that was expected (its sha256 differs): the "
                 "download is damaged; try again."
             )
 

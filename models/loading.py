@@ -33,19 +33,21 @@ def load(
     """
     place = choose_device(device)
     number = choose_dtype(dtype, place)
-    folder, note = find(name, part(progress, 0.0, 0.8))
+    found = find(name, part(progress, 0.0, 0.8))
     progress(f"Loading {name}", 0.8)
     with quiet():
-        config = _config(folder)
+        config = _config(found.folder)
         shape = geometry(config)
-        demand_memory(name, folder, place, number)
-        tokenizer = load_tokenizer(name, folder)
-        module = _module(name, folder, config, number, place)
+        demand_memory(name, found.folder, place, number)
+        tokenizer = load_tokenizer(name, found.tokenizer)
+        module = _module(name, found.folder, config, number, place)
     progress(f"Looking for the heads of {name}", 0.95)
     shape = replace(shape, context=_usable_positions(module, shape.context))
     plan = find_plan(module, module.config)
     progress(f"{name} is loaded", 1.0)
-    return AttentionModel(name, module, tokenizer, shape, plan, place, number, _note(note, module, plan))
+    return AttentionModel(
+        name, module, tokenizer, shape, plan, place, number, _note(found.note, module, plan)
+    )
 
 
 def wrap(

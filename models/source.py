@@ -2,10 +2,12 @@
 
 import hashlib
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
-from models import gguf_conversion, hub, store
-from models.catalog import CATALOG, entry
+from models import card, gguf_conversion, hub, store
+from models.card import Card
+from models.catalog import CATALOG, Entry, Shipped, entry
 from models.errors import UnknownModel, UnsupportedModel
 from models.folder_check import check_folder
 from models.progress import Progress
@@ -13,19 +15,31 @@ from models.progress import Progress
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
-def find(name: str, progress: Progress) -> tuple[Path, str]:
-    """The checked folder of the model `name`, and a sentence that must stand beside it ("" where none must).
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where a model lies. folder: config and weights, checked; tokenizer: the folder of its tokenizer.
+
+    note: "" or one sentence that must stand beside the model.
+    """
+
+    folder: Path
+    tokenizer: Path
+    note: str = ""
+
+
+def find(name: str, progress: Progress) -> Found:
+    """Where the model `name` lies on this machine, fetched first where it does not.
 
     A folder on this machine goes before a Hub id of the same spelling. Raises UnknownModel, UnsupportedModel
     or BrokenWeights with what to do.
     """
     name = name.strip()
     if name in CATALOG:
-        folder = store.folder(entry(name), progress)
-        return folder, store.note(folder)
+        return _catalogued(entry(name), progress)
     path = _existing(name)
     if path is not None:
-        return _local(path, progress), ""
+        folder = _local(path, progress)
+        return Found(folder, folder)
     if _looks_like_path(name):
         raise UnknownModel(
             f"There is no folder {name}: check the path, or give a Hub id such as openai-community/gpt2."
@@ -33,9 +47,34 @@ def find(name: str, progress: Progress) -> tuple[Path, str]:
     if _HUB_ID.fullmatch(name):
         folder = hub.snapshot(name, progress)
         check_folder(name, folder)
-        return folder, ""
+        return Found(folder, folder)
     entry(name)  # raises, with the names there are
     raise AssertionError(name)
+
+
+def card_of(name: str) -> Card | None:
+    """The card that lies beside a model that comes with Headlight or lies in a folder; None where there is none.
+
+    Reads that one small file alone, and nothing from the network. Raises BadCard where the card is not sound.
+    """
+    folder = _folder_on_this_machine(name.strip())
+    return Card.read(folder) if folder is not None and (folder / card.FILE).is_file() else None
+
+
+def _folder_on_this_machine(name: str) -> Path | None:
+    """Where a model lies that nobody has to fetch."""
+    if name not in CATALOG:
+        return _existing(name)
+    source = entry(name).source
+    return source.folder if isinstance(source, Shipped) else None
+
+
+def _catalogued(row: Entry, progress: Progress) -> Found:
+    folder = store.folder(row, progress)
+    if isinstance(row.source, Shipped):
+        check_folder(row.name, folder)
+        return Found(folder, row.source.tokenizer)
+    return Found(folder, folder, store.note(folder))
 
 
 def _existing(name: str) -> Path | None:

