@@ -9,12 +9,19 @@ from dataclasses import dataclass
 class Stage:
     """A stretch of the training. until_tokens: where it ends. context: tokens a sequence has in it.
 
-    repeated: share of the sequences that repeat a span of themselves, which is what induction heads are for.
+    repeated: share of the sequences in which a span is repeated, which is what induction heads are for; of those,
+    `random` are a short block of random tokens over and over, where nothing but looking back helps.
     """
 
     until_tokens: float
     context: int
     repeated: float
+    random: float = 0.0
+
+    def describe(self) -> str:
+        """In words, for a card."""
+        told = f"{self.repeated:.0%} of the sequences of {self.context} tokens"
+        return told + (f" ({self.random:.0%} of those a block of random tokens)" if self.random else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +30,24 @@ class Recipe:
     over the last `cooldown` of the steps (warmup-stable-decay, Hu et al. 2024, arXiv 2404.06395), so that a run can be
     made longer from where it begins to fall.
 
-    matrix_rate: for Muon, on the matrices inside the layers; rate: for AdamW, on embeddings and norms.
+    stages: until the rate falls; last_stage: while it falls. matrix_rate: for Muon, on the matrices inside the layers;
+    rate: for AdamW, on embeddings and norms.
     """
 
     tokens: int
     seed: int = 0
-    tokens_per_step: int = 4096
+    tokens_per_step: int = 2048
+    # Short sequences first: cheaper, and full of what induction heads are learnt from.
     stages: tuple[Stage, ...] = (
-        Stage(until_tokens=1e6, context=128, repeated=0.05),
-        Stage(until_tokens=float("inf"), context=512, repeated=0.05),
+        Stage(until_tokens=1e6, context=64, repeated=0.7, random=0.8),
+        Stage(until_tokens=2e6, context=128, repeated=0.2, random=0.5),
+        Stage(until_tokens=float("inf"), context=256, repeated=0.05),
     )
-    matrix_rate: float = 5e-3
+    last_stage: Stage = Stage(until_tokens=float("inf"), context=512, repeated=0.05)
+    matrix_rate: float = 1e-2
     rate: float = 3e-3
     weight_decay: float = 0.1
-    warmup_steps: int = 100
+    warmup_steps: int = 40
     cooldown: float = 0.25
 
     @property
@@ -58,16 +69,18 @@ class Recipe:
     @property
     def repeats(self) -> str:
         """In a sentence for the card: how many sequences repeat a span of themselves."""
+        falls = self.steady_until * self.tokens_per_step
         parts, start = [], 0.0
         for stage in self.stages:
-            end = min(stage.until_tokens, self.tokens)
+            end = min(stage.until_tokens, falls)
             if end > start:
-                parts.append(
-                    f"{stage.repeated:.0%} of the sequences of {stage.context} tokens up to {end / 1e6:.3g} million tokens"
-                )
-            start = end
-        return "A span of the sequence is repeated in " + "; ".join(parts) + "."
+                parts.append(f"{stage.describe()} up to {end / 1e6:.3g} million tokens")
+                start = end
+        parts.append(f"{self.last_stage.describe()} to the end")
+        return "A span is repeated in " + ", in ".join(parts) + "."
 
     def stage_at(self, token: int) -> Stage:
         """The stage that the token with this number falls into."""
+        if token >= self.steady_until * self.tokens_per_step:
+            return self.last_stage
         return next(stage for stage in self.stages if token < stage.until_tokens)

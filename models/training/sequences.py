@@ -11,9 +11,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from models.family import CONTEXT
-from models.training.recipe import Recipe
+from models.training.recipe import Recipe, Stage
 
 SHORTEST_SPAN = 8
+SHORTEST_BLOCK = 4
 
 
 class Sequences(Dataset[Tensor]):
@@ -24,7 +25,7 @@ class Sequences(Dataset[Tensor]):
     """
 
     def __init__(self, tokens: NDArray[np.uint16], recipe: Recipe) -> None:
-        self.tokens, self.recipe = tokens, recipe
+        self.tokens, self.recipe, self.vocabulary = tokens, recipe, int(tokens.max()) + 1
         self.per_epoch = max(len(tokens) // CONTEXT - 1, 1)
         self._order: tuple[int, NDArray[np.int64], int] | None = None
 
@@ -37,8 +38,14 @@ class Sequences(Dataset[Tensor]):
         rows = self._row(index).astype(np.int64).reshape(-1, stage.context)
         for row in rows:
             if rng.random() < stage.repeated:
-                repeat_a_span(row, rng)
+                self._repeat(row, stage, rng)
         return torch.from_numpy(rows)
+
+    def _repeat(self, row: NDArray[np.int64], stage: Stage, rng: np.random.Generator) -> None:
+        if rng.random() < stage.random:
+            repeat_random_tokens(row, self.vocabulary, rng)
+        else:
+            repeat_a_span(row, rng)
 
     def _row(self, index: int) -> NDArray[np.uint16]:
         epoch, place = divmod(index, self.per_epoch)
@@ -57,6 +64,12 @@ def repeat_a_span(row: NDArray[np.int64], rng: np.random.Generator) -> None:
     source = int(rng.integers(0, len(row) - 2 * length + 1))
     target = int(rng.integers(source + length, len(row) - length + 1))
     row[target : target + length] = row[source : source + length]
+
+
+def repeat_random_tokens(row: NDArray[np.int64], vocabulary: int, rng: np.random.Generator) -> None:
+    """Fill the sequence, int64 [pos], with a short block of random tokens over and over, in place."""
+    length = int(rng.integers(SHORTEST_BLOCK, len(row) // 3 + 1))
+    row[:] = np.resize(rng.integers(1, vocabulary, length), len(row))
 
 
 def collate(rows: Sequence[Tensor]) -> dict[str, Tensor]:

@@ -1,0 +1,57 @@
+"""Measure a trained model again, beside its card: `python -m models.training.evaluate family-mha --valid novels.txt`."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from pathlib import Path
+
+from models.card import Card
+from models.card_roles import find_roles
+from models.errors import HeadlightError
+from models.loading import load
+from models.progress import no_progress
+from models.source import find
+from models.training.texts import read_text
+from models.training.validation import validation_loss, windows
+from models.training.vocabulary import encode
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit code: 0 where loss and roles are those of the card, 1 where they are not or cannot be measured."""
+    parser = argparse.ArgumentParser(prog="python -m models.training.evaluate", description=__doc__)
+    parser.add_argument("model", help="a name of the catalogue, or a folder with a card")
+    parser.add_argument(
+        "--valid", type=Path, nargs="+", required=True, help="the validation texts of its training"
+    )
+    asked = parser.parse_args(arguments)
+    try:
+        return _compare(asked.model, asked.valid)
+    except HeadlightError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _compare(name: str, valid: list[Path]) -> int:
+    card = Card.read(find(name, no_progress)[0])
+    model = load(name, device="cpu", dtype="float32")
+    rows = windows(encode(model.tokenizer, [read_text(path) for path in valid]))
+    loss = validation_loss(model.module, rows)
+    roles = find_roles(model)
+    print(
+        f"validation loss {loss:.4f} nats a token (card {card.validation_loss:.4f}), perplexity {math.exp(loss):.2f}"
+    )
+    for row in roles:
+        print(f"L{row['layer']} H{row['head']} {row['role']} {row['score']:.3f} (chance {row['chance']:.3f})")
+    agree = abs(loss - card.validation_loss) < 0.01 and _named(roles) == _named(card.roles)
+    print("agrees with the card" if agree else "differs from the card")
+    return 0 if agree else 1
+
+
+def _named(roles: list) -> set[tuple[int, int, str]]:
+    return {(row["layer"], row["head"], row["role"]) for row in roles}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
