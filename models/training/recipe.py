@@ -39,8 +39,8 @@ class Recipe:
     tokens_per_step: int = 2048
     # Short sequences first: cheaper, and full of what induction heads are learnt from.
     stages: tuple[Stage, ...] = (
-        Stage(until_tokens=1e6, context=64, repeated=0.7, random=0.8),
-        Stage(until_tokens=2e6, context=128, repeated=0.2, random=0.5),
+        Stage(until_tokens=1e6, context=128, repeated=0.7, random=0.8),
+        Stage(until_tokens=2e6, context=256, repeated=0.2, random=0.5),
         Stage(until_tokens=float("inf"), context=256, repeated=0.05),
     )
     last_stage: Stage = Stage(until_tokens=float("inf"), context=512, repeated=0.05)

@@ -67,8 +67,11 @@ def repeat_a_span(row: NDArray[np.int64], rng: np.random.Generator) -> None:
 
 
 def repeat_random_tokens(row: NDArray[np.int64], vocabulary: int, rng: np.random.Generator) -> None:
-    """Fill the sequence, int64 [pos], with a short block of random tokens over and over, in place."""
-    length = int(rng.integers(SHORTEST_BLOCK, len(row) // 3 + 1))
+    """Fill the sequence, int64 [pos], with a block of random tokens over and over, in place.
+
+    Its length, and so how far to look back, is spread over octaves: with short blocks alone a model learns a distance.
+    """
+    length = round(SHORTEST_BLOCK * (len(row) / 2 / SHORTEST_BLOCK) ** rng.random())
     row[:] = np.resize(rng.integers(1, vocabulary, length), len(row))
 
 

@@ -61,7 +61,8 @@ def weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_twenty_steps_of_each_kind_lower_the_loss(kind: Kind, tokens: Tokens, tmp_path: Path):
     done = train(kind, tokens, RECIPE, place(tmp_path))
-    assert done.finished and done.tokens_seen == RECIPE.tokens
+    assert done.finished
+    assert done.tokens_seen == RECIPE.tokens
     losses = done.formation.validation_loss
     assert losses[-1] < losses[0] - 1  # from about log(vocabulary); the sentences are easy
     assert geometry(done.model.config).kind == kind == done.formation.kind
@@ -97,7 +98,8 @@ def test_broken_off_and_taken_up_again_equals_one_go(
 
     monkeypatch.setattr(Trainer, "training_step", interrupted)
     half = train("gqa", tokens, RECIPE, place(tmp_path / "halves"))
-    assert not half.finished and half.tokens_seen == 11 * CONTEXT
+    assert not half.finished
+    assert half.tokens_seen == 11 * CONTEXT
     rest = train("gqa", tokens, RECIPE, place(tmp_path / "halves"))
     ours, theirs = weights(rest.model), weights(whole.model)
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)

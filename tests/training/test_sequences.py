@@ -80,8 +80,9 @@ def test_random_blocks_are_repeated_to_the_end():
     rows = Sequences(CORPUS, staged(Stage(float("inf"), 64, 1.0, random=1.0)))
     for row in torch.cat([rows[index] for index in range(20)]):
         first = int(row[0])
-        period = next(step for step in range(4, 22) if torch.equal(row[step:], row[:-step]))
-        assert 4 <= period <= 64 // 3 and first > 0
+        period = next(step for step in range(4, 33) if torch.equal(row[step:], row[:-step]))
+        assert period <= 32
+        assert first > 0
 
 
 def test_the_sequences_are_long_while_the_rate_falls():
@@ -100,8 +101,10 @@ def test_the_share_of_repeats_is_what_the_recipe_says():
 def test_the_rate_rises_stays_and_falls_to_nothing():
     recipe = Recipe(tokens=100 * 4096, tokens_per_step=4096, warmup_steps=10, cooldown=0.25)
     rates = [recipe.rate_at(step) for step in range(101)]
-    assert rates[0] == pytest.approx(0.1) and rates[9] == rates[75] == 1.0
-    assert rates[88] == pytest.approx(12 / 25) and rates[100] == 0.0
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[9] == rates[75] == 1.0
+    assert rates[88] == pytest.approx(12 / 25)
+    assert rates[100] == 0.0
 
 
 def test_muon_makes_updates_orthogonal():
@@ -111,7 +114,8 @@ def test_muon_makes_updates_orthogonal():
         made = orthogonal(updates)
         left, _, right = torch.linalg.svd(updates, full_matrices=False)
         along = (left.mT @ made @ right.mT).diagonal(dim1=1, dim2=2)  # the exact answer would give ones
-        assert along.min() > 0.6 and along.max() < 1.3
+        assert along.min() > 0.6
+        assert along.max() < 1.3
         across = left.mT @ made @ right.mT - torch.diag_embed(along)
         assert across.abs().max() < 1e-4
 
