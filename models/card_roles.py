@@ -14,10 +14,10 @@ from models.scores import ROLES
 from models.tokens import display_tokens
 
 PROBE_TEXT = (
-    "“I have never seen the captain so angry,” said Miss Harlow, and she laid the letter on the table. “He came into the "
-    "garden before breakfast, and he would not say a word to the captain of the other ship.” Mr. Dale looked at the "
-    "letter; then he looked at Miss Harlow, and for a long while neither of them spoke. “You must not think,” he said at "
-    "last, “that I have never seen the captain so angry. I have seen him throw his hat into the sea.”"
+    '"I have never seen the captain so angry," said Miss Harlow, and she laid the letter on the table. "He came into the '
+    'garden before breakfast, and he would not say a word to the captain of the other ship." Mr. Dale looked at the '
+    'letter; then he looked at Miss Harlow, and for a long while neither of them spoke. "You must not think," he said at '
+    'last, "that I have never seen the captain so angry. I have seen him throw his hat into the sea."'
 )
 SPAN = 64  # random tokens, read twice
 SEED = 0
