@@ -39,12 +39,12 @@ class Recipe:
     tokens_per_step: int = 2048
     # Short sequences first: cheaper, and full of what induction heads are learnt from.
     stages: tuple[Stage, ...] = (
-        Stage(until_tokens=1e6, context=128, repeated=0.7, random=0.8),
-        Stage(until_tokens=2e6, context=256, repeated=0.2, random=0.5),
+        Stage(until_tokens=1.2e6, context=128, repeated=0.6, random=0.75),
+        Stage(until_tokens=3e6, context=256, repeated=0.25, random=0.5),
         Stage(until_tokens=float("inf"), context=256, repeated=0.05),
     )
     last_stage: Stage = Stage(until_tokens=float("inf"), context=512, repeated=0.05)
-    matrix_rate: float = 1e-2
+    matrix_rate: float = 6e-3
     rate: float = 3e-3
     weight_decay: float = 0.1
     warmup_steps: int = 40

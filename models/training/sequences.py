@@ -35,7 +35,7 @@ class Sequences(Dataset[Tensor]):
     def __getitem__(self, index: int) -> Tensor:
         stage = self.recipe.stage_at(index * CONTEXT)
         rng = np.random.default_rng((self.recipe.seed, 1, index))
-        rows = self._row(index).astype(np.int64).reshape(-1, stage.context)
+        rows = self.row(index).astype(np.int64).reshape(-1, stage.context)
         for row in rows:
             if rng.random() < stage.repeated:
                 self._repeat(row, stage, rng)
@@ -47,7 +47,8 @@ class Sequences(Dataset[Tensor]):
         else:
             repeat_a_span(row, rng)
 
-    def _row(self, index: int) -> NDArray[np.uint16]:
+    def row(self, index: int) -> NDArray[np.uint16]:
+        """The piece of the corpus that sequence `index` is made of, uint16 [512], before anything is repeated."""
         epoch, place = divmod(index, self.per_epoch)
         if self._order is None or self._order[0] != epoch:
             rng = np.random.default_rng((self.recipe.seed, 0, epoch))
