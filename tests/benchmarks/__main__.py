@@ -17,12 +17,13 @@ from tests.benchmarks.looking import looking
 from tests.benchmarks.measuring import __doc__ as how
 from tests.benchmarks.memory import memory
 from tests.benchmarks.page_bytes import page_bytes
+from tests.benchmarks.reading import reading
 from tests.benchmarks.report import Line, heading, machine, say, write
 from tests.benchmarks.starting import starting
 from tests.benchmarks.subjects import Subject, random_gpt2, subject
 
 REAL, PAIR = "smollm2-135m", "minilm"
-PARTS = ("time", "memory", "bytes", "start")
+PARTS = ("time", "memory", "bytes", "start", "reading")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _card(subjects, costs)
         card = [as_json(name, item) for name, items in costs.items() for item in items]
         lines: list[Line] = []
-        for part, measured in _parts(plan, subjects, costs, rounds, threads, options.quick):
+        parts = [*_parts(plan, subjects, costs, rounds, threads, options.quick), *_reading(options)]
+        for part, measured in parts:
             if part in options.only:
                 lines += _said(measured, targets=not options.quick)
                 write(
@@ -70,6 +72,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, help="threads of PyTorch (its own default)")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="some of the numbers")
     parser.add_argument("--output", type=Path, default=Path("bench.json"), help="where the JSON goes")
+    parser.add_argument(
+        "--corpus", type=Path, help="the text that the family was trained on, for how well it reads"
+    )
+    parser.add_argument("--valid", type=Path, help="the text that it was validated on")
     return parser.parse_args(arguments)
 
 
@@ -109,6 +115,12 @@ def _parts(
     if not quick:
         yield "bytes", lambda: page_bytes(PAIR, PAIR, plan.view_tokens)
         yield "start", lambda: starting(REAL, plan.few, threads)
+
+
+def _reading(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[], Iterator[Line]]]]:
+    """The family beside a 5-gram model, where the text that they learnt from is at hand."""
+    if options.corpus and options.valid:
+        yield "reading", lambda: reading(options.corpus, options.valid)
 
 
 def _said(measured: Callable[[], Iterator[Line]], targets: bool) -> Iterator[Line]:
