@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _compare(name: str, valid: list[Path]) -> int:
-    card = Card.read(find(name, no_progress)[0])
+    card = Card.read(find(name, no_progress).folder)
     model = load(name, device="cpu", dtype="float32")
     rows = windows(encode(model.tokenizer, [read_text(path) for path in valid]))
     loss = validation_loss(model.module, rows)
