@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from math import ceil, floor, log2, log10
 from typing import Any
 
 import plotly.graph_objects as go
@@ -15,8 +16,8 @@ from viz.figures.kinds import KIND_STYLES
 
 
 def loss_against_cache(cards: Sequence[Card], *, dark: bool = False, height: int = 340) -> go.Figure:
-    """Plotly figure: a named point a kind of attention, cache bytes a token (bf16, formula) on a logarithmic axis against
-    validation loss (measured, nats per token).
+    """Plotly figure of one card or more: a named point a kind of attention, cache bytes a token (bf16, formula, on a
+    logarithmic axis) against validation loss (measured, nats per token).
 
     Of several cards of one kind, trained from different seeds, the first is the point and a bar spans all of them.
     """
@@ -40,14 +41,16 @@ def _point(seeds: Sequence[Card], dark: bool) -> go.Scatter:
         "thickness": 1.5,
         "width": 6,
     }
-    name = card.kind.upper() + (" (undertrained)" if card.undertrained else "")
+    name = (
+        f"  {card.kind.upper()}, {card.cache_bytes_per_token:,} B" + card.undertrained * "<br>  undertrained"
+    )
     return go.Scatter(
         x=[card.cache_bytes_per_token],
         y=[card.validation_loss],
         error_y=spread,
         mode="markers+text",
-        name=name,
-        text=[f"  {name}"],
+        name=card.kind.upper(),
+        text=[name],
         textposition="middle right",
         textfont={"size": 13},
         marker={"color": style.colour(dark), "symbol": style.symbol, "size": 13},
@@ -72,10 +75,17 @@ def _lay_out(figure: go.Figure, sizes: list[int], dark: bool, height: int) -> No
     muted = theme.MUTED_DARK if dark else theme.MUTED
     grid = "rgba(128, 134, 152, 0.22)"
     title: dict[str, Any] = {"font": {"size": 12, "color": muted}}
+    least, most = log2(sizes[0]), log2(sizes[-1])
+    powers = [2**power for power in range(floor(least), ceil(most) + 1)]
+    room = max(most - least, 1.0) * log10(2)  # a logarithmic axis takes its range in powers of ten
     figure.update_xaxes(
         type="log",
-        tickvals=sizes,
-        ticktext=[f"{size:,}" for size in sizes],
+        tickvals=powers,
+        ticktext=[f"{size:,}" for size in powers],
+        range=[
+            log10(sizes[0]) - 0.08 * room,
+            log10(sizes[-1]) + 0.34 * room,
+        ],  # the last name stands on the right
         title={"text": "cache, bytes per token in bf16 (formula)", **title},
         tickangle=0,
         gridcolor=grid,
@@ -89,7 +99,7 @@ def _lay_out(figure: go.Figure, sizes: list[int], dark: bool, height: int) -> No
     )
     figure.update_layout(
         height=height,
-        margin={"l": 8, "r": 90, "t": 12, "b": 8},
+        margin={"l": 8, "r": 8, "t": 12, "b": 8},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor=theme.background(dark),
         font={"size": 11, "color": theme.TEXT_DARK if dark else theme.TEXT},

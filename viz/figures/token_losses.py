@@ -31,12 +31,16 @@ def token_losses(
 
     Hovering tells all of a token's losses exactly. selected: the token that a line marks.
     """
-    names = [f"{pos} {escape(label(str(token), LABEL_WIDTH), quote=False)}" for pos, token in enumerate(tokens)]
+    names = [
+        f"{pos} {escape(label(str(token), LABEL_WIDTH), quote=False)}" for pos, token in enumerate(tokens)
+    ]
     figure = go.Figure()
     for kind, values in losses.items():
         values = np.asarray(values, dtype=np.float32)
         if values.shape != (len(tokens),):
-            raise ValueError(f"expected {len(tokens)} losses of {kind}, one a token, got shape {values.shape}")
+            raise ValueError(
+                f"expected {len(tokens)} losses of {kind}, one a token, got shape {values.shape}"
+            )
         figure.add_trace(_line(kind, values, names, dark))
     if selected is not None:
         figure.add_vline(selected, line={"color": theme.accent(dark), "width": 2}, layer="below")

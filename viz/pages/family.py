@@ -11,7 +11,7 @@ from viz.sidebar import sidebar
 from viz.views.explain import explain
 from viz.views.family.candidates import candidates
 from viz.views.family.cards import cards
-from viz.views.family.grid import grid_style
+from viz.views.family.grid import grid_style, pair
 from viz.views.family.head import heatmaps, scores, selections, tokens
 from viz.views.family.losses import losses
 from viz.views.family.members import STACK, Member, obtain_family
@@ -43,7 +43,7 @@ def side_by_side(members: Sequence[Member]) -> None:
     tokens(chosen)
     walls(members, head)
     heatmaps(members, chosen)
-    left, right = st.columns(2, gap="medium")
+    left, right = pair("head", 0.4, 0.6)
     with left:
         scores(members, chosen)
     with right:

@@ -10,6 +10,7 @@ from viz.figures.token_text import label
 from viz.views.family.members import Member
 
 CANDIDATES = 5
+TOKEN_PX, BAR_PX = 68, 86
 
 
 def candidates(members: Sequence[Member]) -> None:
@@ -26,7 +27,8 @@ def candidates(members: Sequence[Member]) -> None:
         rows,
         key="family-candidates",
         hide_index=True,
-        column_config={
+        column_config={member.name: st.column_config.TextColumn(width=TOKEN_PX) for member in members}
+        | {
             _share(member): st.column_config.ProgressColumn(
                 "p",
                 format="%.3f",

@@ -14,6 +14,7 @@ from models.catalog import WEIGHTS
 from models.geometry import KIND_NAMES, Kind
 from viz.figures.loss_against_cache import loss_against_cache
 from viz.plain import plain
+from viz.views.family.grid import pair
 
 SEEDS = "seeds"  # folder beside a card with a folder and a card for every further seed
 
@@ -41,7 +42,7 @@ def cards(dark: bool) -> None:
     if not found:
         return
     every = [card for of_kind in found.values() for card in of_kind]
-    left, right = st.columns([0.5, 0.5], gap="medium")
+    left, right = pair("cards", 0.5, 0.5)
     with left:
         st.plotly_chart(
             loss_against_cache(every, dark=dark),
@@ -65,7 +66,7 @@ def _table(found: Mapping[Kind, Sequence[Card]]) -> None:
             "cache": [card.cache_bytes_per_token for card in firsts],
             "tokens seen": [card.tokens_seen for card in firsts],
             "parameters": [card.parameters for card in firsts],
-            "state": ["undertrained" if card.undertrained else "trained as planned" for card in firsts],
+            "training": ["undertrained" if card.undertrained else "as planned" for card in firsts],
         },
         key="family-cards",
         hide_index=True,

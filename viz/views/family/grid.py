@@ -1,4 +1,4 @@
-"""Columns for the four, one a member: side by side, two by two where the page is narrow, all equally wide."""
+"""Columns for the four, one a member: side by side, two by two where the page is narrow, all equally wide; and pairs."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ _STYLE = """<style>
   [class*="st-key-family-grid"] [data-testid="stHorizontalBlock"] { grid-template-columns: minmax(0, 1fr); }
 }
 [class*="st-key-family-grid"] [data-testid="stColumn"] { width: auto; min-width: 0; }
+[class*="st-key-family-pair"] { container-type: inline-size; }
+@container (max-width: 880px) {
+  [class*="st-key-family-pair"] [data-testid="stHorizontalBlock"] { display: grid; grid-template-columns: minmax(0, 1fr); }
+  [class*="st-key-family-pair"] [data-testid="stColumn"] { width: auto; min-width: 0; }
+}
 </style>"""
 
 
@@ -35,3 +40,9 @@ def grid(members: Sequence[Member], name: str) -> Iterator[tuple[Member, DeltaGe
     with st.container(key=f"family-grid-{name}"):
         columns = st.columns(4, gap="small")
     yield from zip(members, columns, strict=False)
+
+
+def pair(name: str, left: float, right: float) -> Sequence[DeltaGenerator]:
+    """Two columns of these shares of the width, one below the other where the page is narrow."""
+    with st.container(key=f"family-pair-{name}"):
+        return st.columns([left, right], gap="medium")

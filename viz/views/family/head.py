@@ -17,6 +17,7 @@ from viz.views.family.members import STACK, Member
 from viz.views.selected_head import SCORE_NAMES, UNITS, Drawn, Selection, controls, head_name
 
 MOST = 3  # tokens named that the chosen token looks at
+LEAST = 0.001  # weight of a token that is named
 HEIGHT = 290
 
 
@@ -101,8 +102,8 @@ def _looks_at(one: Selection, pick: TokenPick) -> str:
     """The chosen token and the tokens it gives most to, or gets most from, with their weights."""
     pattern = one.run.pattern(one.layer, one.head, STACK).numpy()
     line = pattern[pick.index] if pick.direction == DIRECTIONS[0] else pattern[:, pick.index]
-    best = [int(index) for index in np.argsort(-line, kind="stable")[:MOST] if line[index] > 0]
-    named = [f"{_quoted(one.query_tokens[index])} {line[index]:.2f}" for index in best]
+    best = [int(index) for index in np.argsort(-line, kind="stable")[:MOST] if line[index] >= LEAST]
+    named = [f"{_quoted(one.query_tokens[index])} {line[index]:.2g}" for index in best]
     return f"{_quoted(one.query_tokens[pick.index])} {pick.direction} {', '.join(named) or 'no token'}"
 
 

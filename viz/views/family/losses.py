@@ -13,7 +13,7 @@ from viz import state
 from viz.figures.token_losses import token_losses
 from viz.figures.token_text import label
 from viz.plain import plain
-from viz.views.family.grid import grid
+from viz.views.family.grid import grid, pair
 from viz.views.family.head import picked_token
 from viz.views.family.members import Member
 
@@ -35,16 +35,21 @@ def losses(members: Sequence[Member], dark: bool) -> None:
     for member, column in grid(members, "means"):
         mean = float(np.nanmean(member.loss.numpy()))
         column.markdown(
-            f"**{member.name}** {mean:.3g} nats/token · perplexity {np.exp(mean):.3g}",
+            f"**{member.name}** {mean:.2f} nats · perplexity {_short(float(np.exp(mean)))}",
             help=f"Measured on this text: mean loss {mean:.6g} nats per token over {len(text) - 1} tokens, and its "
             f"exponential {np.exp(mean):.6g}.",
         )
     table = loss_table(members)
-    lines, rows = st.columns([0.6, 0.4], gap="medium")
+    lines, rows = pair("losses", 0.6, 0.4)
     with lines:
         _lines(members, dark)
     with rows:
         _rows(table)
+
+
+def _short(number: float) -> str:
+    """Three digits, without an exponent."""
+    return f"{number:.3g}" if number < 1000 else f"{float(f'{number:.3g}'):,.0f}"
 
 
 def loss_table(members: Sequence[Member]) -> pd.DataFrame:
@@ -81,7 +86,7 @@ def _rows(table: pd.DataFrame) -> None:
     widest = table.iloc[0]
     if len(table.columns) > 4:
         st.caption(
-            f"Furthest apart at token {widest['pos']}, **{plain(widest['token'])}**: {widest[SPREAD]:.3g} nats. Click a row, "
+            f"Furthest apart at token {widest['pos']}, **{plain(widest['token'])}**: {widest[SPREAD]:.2f} nats. Click a row, "
             "or a point of the lines, to choose its token."
         )
     st.dataframe(
