@@ -58,8 +58,12 @@ def figure(app: AppTest, key: str = "heatmap") -> dict[str, Any]:
 
 def cells(app: AppTest, key: str = "heatmap") -> NDArray[Any]:
     """The weights that the figure holds."""
-    sent = figure(app, key)["data"][0]["z"]
-    shape = [int(side) for side in sent["shape"].split(",")]
+    return decoded(figure(app, key)["data"][0]["z"])
+
+
+def decoded(sent: dict[str, Any]) -> NDArray[Any]:
+    """An array as plotly sends it."""
+    shape = [int(side) for side in sent["shape"].split(",")] if "shape" in sent else [-1]
     return np.frombuffer(base64.b64decode(sent["bdata"]), sent["dtype"]).reshape(shape)
 
 

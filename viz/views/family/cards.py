@@ -9,7 +9,7 @@ import streamlit as st
 
 import models
 from models import family
-from models.card import Card
+from models.card import FILE, Card
 from models.catalog import WEIGHTS
 from models.geometry import KIND_NAMES, Kind
 from viz.figures.loss_against_cache import loss_against_cache
@@ -20,16 +20,24 @@ SEEDS = "seeds"  # folder beside a card with a folder and a card for every furth
 
 
 def read_cards(weights: Path = WEIGHTS) -> tuple[dict[Kind, list[Card]], list[str]]:
-    """For each kind its card and those of further seeds, and a sentence about each card that cannot be read."""
+    """For each kind its card and those of further seeds, and a sentence about what is missing or cannot be read."""
     found: dict[Kind, list[Card]] = {}
     complaints: list[str] = []
+    missing: list[str] = []
     for kind in family.KINDS:
         folder = weights / family.family_name(kind)
+        if not (folder / FILE).exists():
+            missing.append(kind.upper())
+            continue
         for place in (folder, *sorted(folder.glob(f"{SEEDS}/*/"))):
             try:
                 found.setdefault(kind, []).append(Card.read(place))
             except models.HeadlightError as error:
                 complaints.append(f"{kind.upper()}: {error}")
+    if missing:
+        complaints.append(
+            f"{' and '.join(missing)} came without a card, so neither training nor validation loss can be shown."
+        )
     return {kind: cards for kind, cards in found.items() if cards}, complaints
 
 
