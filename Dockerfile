@@ -17,14 +17,14 @@ COPY --chown=headlight models models
 COPY --chown=headlight viz viz
 
 USER 1000
-# Weights are fetched at the first start and stay in the volume.
+# The family's weights are part of models; others are fetched when somebody first asks for them, and stay in the volume.
 ENV HEADLIGHT_CACHE=/cache \
     HF_HOME=/cache/huggingface \
     PYTHONUNBUFFERED=1
 VOLUME /cache
 EXPOSE 8501
 
-HEALTHCHECK --interval=30s --timeout=5s --start-period=5m --retries=3 \
+HEALTHCHECK --interval=30s --timeout=5s --start-period=1m --retries=3 \
     CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://localhost:8501/_stcore/health', timeout=4)"]
 
-CMD ["sh", "-c", "python -m models.fetch && exec python -m streamlit run app.py --server.address 0.0.0.0 --server.port 8501"]
+CMD ["python", "-m", "streamlit", "run", "app.py", "--server.address", "0.0.0.0", "--server.port", "8501"]

@@ -1,10 +1,11 @@
 # Two commands are enough: `make run` opens the app, `make test` checks everything. Both do what they need first,
-# and are quick the second time. PORT=8600 chooses another port, PYTHON=python3.12 another Python,
+# and are quick the second time. PORT=8600 chooses another port, PYTHON=python3.12 another Python, MODEL=smollm2-135m
+# fetches a model beforehand (the default ones need no fetching),
 # INDEX=https://download.pytorch.org/whl/cpu a further package index (PyTorch without CUDA is much smaller).
 # CORPUS=novels.txt VALID=others.txt let make bench compare the family with a 5-gram model of what it was trained on.
 
 PORT ?= 8501
-MODEL ?= smollm2-135m
+MODEL ?=
 WORKERS ?= 2
 INDEX ?=
 CORPUS ?=
@@ -20,7 +21,7 @@ BROWSERS := chromium chromium-browser google-chrome-stable google-chrome microso
 .DEFAULT_GOAL := run
 
 run: .venv/.runtime
-	$(BIN)/python -m models.fetch $(MODEL)
+	$(if $(MODEL),$(BIN)/python -m models.fetch $(MODEL))
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
 
 test: lint .venv/.browser
@@ -36,7 +37,7 @@ lint: .venv/.develop
 	@if [ -x $(BIN)/hadolint ]; then $(BIN)/hadolint Dockerfile; fi
 
 bench: .venv/.develop
-	$(BIN)/python -m models.fetch $(MODEL)
+	$(BIN)/python -m models.fetch --all
 	$(BIN)/python -m tests.benchmarks $(if $(CORPUS),--corpus $(CORPUS) --valid $(VALID))
 
 format: .venv/.develop

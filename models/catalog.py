@@ -56,8 +56,8 @@ class Fetched:
 class Entry:
     """One model of the catalogue.
 
-    title: its name within its group. layers, heads: how many layers it has, and query heads in each. parameters: how
-    many weights, tied ones counted once.
+    title: how the picker names it behind its group; short, for a narrow column. parameters: how many weights, tied ones
+    counted once.
     """
 
     name: str
@@ -66,8 +66,6 @@ class Entry:
     summary: str
     role: Role
     kind: Kind
-    layers: int
-    heads: int
     parameters: int
     licence: str
     source: Shipped | Fetched
@@ -90,12 +88,10 @@ def _family(kind: Kind, parameters: int, shares: str) -> Entry:
     return Entry(
         name=name,
         group=FAMILY,
-        title=kind.upper(),
+        title=f"{kind.upper()} · 4 layers x 8 heads",
         summary=f"One of four small models that differ in their attention alone: {shares}.",
         role="decoder",
         kind=kind,
-        layers=4,
-        heads=8,
         parameters=parameters,
         licence="MIT",
         source=Shipped(WEIGHTS / name, WEIGHTS / "tokenizer"),
@@ -105,12 +101,10 @@ def _family(kind: Kind, parameters: int, shares: str) -> Entry:
 _SMOLLM2 = Entry(
     name="smollm2-135m",
     group=PRETRAINED,
-    title="SmolLM2 135M Instruct",
+    title="SmolLM2 135M · GQA",
     summary="A small chat model: 30 layers of 9 heads, every three sharing one key and value head.",
     role="decoder",
     kind="gqa",
-    layers=30,
-    heads=9,
     parameters=134_515_008,
     licence="Apache-2.0",
     source=Fetched(
@@ -150,12 +144,10 @@ _MINILM_FILES = {
 _MINILM = Entry(
     name="minilm",
     group=PRETRAINED,
-    title="all-MiniLM-L6-v2",
+    title="MiniLM L6 · encoder",
     summary="A sentence encoder that reads in both directions: 6 layers of 12 full heads.",
     role="encoder",
     kind="mha",
-    layers=6,
-    heads=12,
     parameters=22_713_216,
     licence="Apache-2.0",
     source=Fetched(

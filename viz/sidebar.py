@@ -6,13 +6,14 @@ import streamlit as st
 import torch
 
 import models
+from models.catalog import FAMILY, PRETRAINED
 from viz import state
 from viz.components.text_guard import text_guard
 from viz.obtain import start_again
 from viz.samples import SAMPLES, Sample
 from viz.services import Request
 
-MEGABYTE = 1e6
+GROUP_WORDS = {FAMILY: "Family", PRETRAINED: "Pretrained"}
 
 
 def sidebar(models_shown: str = "") -> Request:
@@ -69,10 +70,22 @@ def _model_picker() -> None:
 
 
 def _describe(name: str) -> str:
+    """An option of the picker; its first word is the group, since a selectbox has no headings."""
     row = models.CATALOG.get(name)
     if row is None:
         return name
-    return f"{row.title} · {row.kind.upper()} {row.role} · {row.parameters / 1e6:.3g} M"
+    mark = (
+        ["undertrained"] if _undertrained(name) else []
+    )  # in front, where a narrow column does not cut it off
+    return " · ".join([GROUP_WORDS[row.group], *mark, row.title])
+
+
+def _undertrained(name: str) -> bool:
+    try:
+        card = models.card_of(name)
+    except models.BadCard:  # said where the model is shown
+        return False
+    return card is not None and card.undertrained
 
 
 def _samples() -> None:

@@ -1,4 +1,4 @@
-"""The page on the default model: what stands there at once, and that what is drawn is what the engine says."""
+"""The page on a real model: what stands there at once, and that what is drawn is what the engine says."""
 
 import numpy as np
 import pytest
@@ -19,12 +19,12 @@ def run() -> models.Capture:
     return models.capture(models.load(visit.REAL), TEXT)
 
 
-def test_the_first_view_shows_the_default_model_without_a_press():
-    app = visit.visit()
+def test_the_first_view_shows_heads_worth_looking_at():
+    app = visit.visit(model=visit.REAL)
     assert visit.complaints(app) == []
     heads = visit.part(app, "wall-decoder")["atlas"]["heads"]
     assert heads == [9] * 30
-    shown = services.capture(services.Request(models.DEFAULT, "auto", samples.DEFAULT.text))
+    shown = services.capture(services.Request(visit.REAL, "auto", samples.DEFAULT.text))
     assert np.array_equal(visit.cells(app), shown.pattern(*visit.chosen_head(app)).numpy())
     assert [entry["text"] for entry in visit.part(app, "tokens-decoder")["queries"]] == list(shown.tokens)
     # The one shown first must be worth looking at: on this text, an induction head.
@@ -33,14 +33,14 @@ def test_the_first_view_shows_the_default_model_without_a_press():
 
 @pytest.mark.parametrize("scale", ["linear", "square root", "logarithmic"])
 def test_the_scale_bends_colours_and_never_the_weights(run: models.Capture, scale: str):
-    app = visit.visit(text=TEXT, layer=HEAD[0], head=HEAD[1], scale=scale)
+    app = visit.visit(model=visit.REAL, text=TEXT, layer=HEAD[0], head=HEAD[1], scale=scale)
     np.testing.assert_array_equal(visit.cells(app), run.pattern(*HEAD).numpy())
     colours = visit.figure(app)["data"][0]["colorscale"]
     assert (len(colours) == 9) == (scale == "linear")
 
 
 def test_the_wall_holds_every_head_once_the_order_is_changed(run: models.Capture):
-    app = visit.visit(text=TEXT, sort="previous_token")
+    app = visit.visit(model=visit.REAL, text=TEXT, sort="previous_token")
     order = visit.part(app, "wall-decoder")["order"]["indices"]
     assert sorted(order) == list(range(270))
     best = run.scores().values["previous_token"].flatten().argmax().item()
@@ -48,7 +48,7 @@ def test_the_wall_holds_every_head_once_the_order_is_changed(run: models.Capture
 
 
 def test_leaving_out_the_first_token_blanks_its_column_alone(run: models.Capture):
-    app = visit.visit(text=TEXT, layer=HEAD[0], head=HEAD[1], first_out=1)
+    app = visit.visit(model=visit.REAL, text=TEXT, layer=HEAD[0], head=HEAD[1], first_out=1)
     cells, pattern = visit.cells(app), run.pattern(*HEAD).numpy()
     assert np.isnan(cells[:, 0]).all()
     np.testing.assert_array_equal(cells[:, 1:], pattern[:, 1:])
@@ -56,7 +56,7 @@ def test_leaving_out_the_first_token_blanks_its_column_alone(run: models.Capture
 
 
 def test_value_weighted(run: models.Capture):
-    app = visit.visit(text=TEXT, layer=HEAD[0], head=HEAD[1], value_weighted=1)
+    app = visit.visit(model=visit.REAL, text=TEXT, layer=HEAD[0], head=HEAD[1], value_weighted=1)
     weighted = run.value_weighted(*HEAD).numpy()
     np.testing.assert_allclose(visit.cells(app), weighted, rtol=1e-5)
     assert not np.allclose(weighted, run.pattern(*HEAD).numpy(), rtol=0.1)
@@ -82,7 +82,7 @@ def test_a_pair_of_sentences_is_read_as_one():
 
 
 def test_compare_subtracts_the_second_head_from_the_first(run: models.Capture):
-    app = visit.visit(text=TEXT, layer=HEAD[0], head=HEAD[1], view="Compare")
+    app = visit.visit(model=visit.REAL, text=TEXT, layer=HEAD[0], head=HEAD[1], view="Compare")
     visit.rerun(app, **{"compare-layer-30": 4, "compare-head-9": 7})
     one, other = run.pattern(*HEAD).numpy(), run.pattern(4, 7).numpy()
     np.testing.assert_array_equal(visit.cells(app, "compare-first"), one)
@@ -91,7 +91,7 @@ def test_compare_subtracts_the_second_head_from_the_first(run: models.Capture):
 
 
 def test_compare_with_another_text_and_another_model(run: models.Capture):
-    app = visit.visit(text=TEXT, layer=HEAD[0], head=HEAD[1], view="Compare")
+    app = visit.visit(model=visit.REAL, text=TEXT, layer=HEAD[0], head=HEAD[1], view="Compare")
     visit.rerun(app, **{"compare-way": "another text"})
     visit.rerun(app, **{"compare-text": "one two one two"})
     other = services.capture(services.Request(visit.REAL, "auto", "one two one two"))
@@ -103,12 +103,12 @@ def test_compare_with_another_text_and_another_model(run: models.Capture):
 
 
 def test_rollout(run: models.Capture):
-    app = visit.visit(text=TEXT, view="Rollout")
+    app = visit.visit(model=visit.REAL, text=TEXT, view="Rollout")
     np.testing.assert_allclose(visit.cells(app, "rollout"), run.rollout().numpy(), atol=1e-6)
 
 
 def test_the_table_holds_every_head_and_a_row_selects_it(run: models.Capture):
-    app = visit.visit(text=TEXT, view="All heads")
+    app = visit.visit(model=visit.REAL, text=TEXT, view="All heads")
     table = app.dataframe[0].value
     assert len(table) == 270
     row = table.iloc[9 * HEAD[0] + HEAD[1]]
@@ -117,7 +117,7 @@ def test_the_table_holds_every_head_and_a_row_selects_it(run: models.Capture):
 
 
 def test_candidates_and_a_continuation_that_is_taken_over(run: models.Capture):
-    app = visit.visit(text=TEXT, view="Continue")
+    app = visit.visit(model=visit.REAL, text=TEXT, view="Continue")
     assert list(app.dataframe[0].value["token"]) == [candidate.token for candidate in run.top_next(12)]
     visit.rerun(app, **{"continue-count": 4})
     visit.click(app, "continue-go")

@@ -18,6 +18,7 @@ from viz import theme
 pytestmark = [pytest.mark.e2e, pytest.mark.real]
 
 TEXT = "The cat sat on the mat, and the dog sat on the cat."
+REAL = "?model=smollm2-135m"
 SLOW_MS = 90_000  # the first visitor waits for the model
 Open = Callable[..., Page]
 expect.set_options(timeout=20_000)  # two busy cores, where the usual 5 s are too few
@@ -99,7 +100,7 @@ def expect_tokens(page: Page, *tokens: str) -> None:
 
 
 def test_a_journey(visitor: Open) -> None:
-    page = visitor()
+    page = visitor(REAL)
     expect(page.get_by_test_id("stAlert")).to_have_count(0)
     run_text(page, TEXT)
     expect_tokens(page, " the", " cat", ".")
@@ -145,7 +146,7 @@ def rgb(colour: str) -> str:
 
 
 def test_what_is_downloaded_is_what_the_engine_says(visitor: Open) -> None:
-    page = visitor(f"?text={TEXT}&layer=11&head=1&view=Download")
+    page = visitor(f"{REAL}&text={TEXT}&layer=11&head=1&view=Download")
     run = models.capture(models.load("smollm2-135m"), TEXT)
     stem = "smollm2-135m-L11H1"
     assert download(page, "PNG", f"{stem}.png").read_bytes().startswith(b"\x89PNG\r\n")
@@ -166,7 +167,7 @@ def download(page: Page, button: str, name: str) -> Path:
 
 
 def test_two_visitors_at_once_see_each_their_own(visitor: Open) -> None:
-    pages = [visitor(), visitor()]
+    pages = [visitor(REAL), visitor(REAL)]
     texts = [("one two three one two three", " two", " three"), ("The dog saw the cat", " the", " cat")]
     for page, (text, *_) in zip(pages, texts, strict=True):
         run_text(page, text)
@@ -193,7 +194,7 @@ def test_a_sentence_pair_and_hostile_text(visitor: Open) -> None:
 
 
 def test_writing_can_be_stopped(visitor: Open) -> None:
-    page = visitor("?text=Once upon a time&view=Continue")
+    page = visitor(f"{REAL}&text=Once upon a time&view=Continue")
     tokens = page.get_by_role("spinbutton", name="New tokens")
     tokens.fill("512")
     tokens.press("Enter")
@@ -210,7 +211,7 @@ def test_writing_can_be_stopped(visitor: Open) -> None:
 
 
 def test_a_mistake_leaves_the_picture_in_view(visitor: Open) -> None:
-    page = visitor(f"?text={TEXT}")
+    page = visitor(f"{REAL}&text={TEXT}")
     run_text(page, "   ")
     expect(page.get_by_test_id("stAlert")).to_contain_text("The text is empty; type a word or more.")
     expect(page.get_by_text("Below is what was shown before.")).to_be_visible()
@@ -230,3 +231,23 @@ def test_a_mistake_leaves_the_picture_in_view(visitor: Open) -> None:
     run_text(page, TEXT)
     expect(page.get_by_test_id("stAlert")).to_have_count(0)
     expect_tokens(page, " cat", ".")
+
+
+def test_the_bare_page_needs_neither_network_nor_cache(browser: Browser, tmp_path: Path) -> None:
+    """A first start on a machine that reaches nobody: the family is there, with its card."""
+    nobody = "http://127.0.0.1:9"
+    cut = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "HF_ENDPOINT"), nobody)
+    with serving(ROOT / "app.py", HEADLIGHT_CACHE=str(tmp_path / "cache"), **cut) as address:
+        page = browser.new_page(viewport={"width": 1280, "height": 1400})
+        watch = Watch()
+        watch.attach(page)
+        page.goto(address)
+        expect(wall(page)).to_have_attribute("aria-rowcount", "4", timeout=SLOW_MS)
+        expect(page.get_by_role("combobox", name="Model")).to_have_value(re.compile("^Family · .*MHA"))
+        page.get_by_role("button", name="Card").click()
+        expect(page.get_by_role("cell", name="4,096 bytes per token")).to_be_visible()
+        expect(page.get_by_text(re.compile("^Measured on "))).to_be_visible()
+        page.close()
+        assert watch.outside(address, address.replace("http", "ws")) == []
+        assert watch.complaints == []
+    assert not (tmp_path / "cache").exists()

@@ -38,8 +38,6 @@ def tiny_entry(source: Fetched | Shipped) -> Entry:
         summary="",
         role="decoder",
         kind="gqa",
-        layers=3,
-        heads=6,
         parameters=1,
         licence="none",
         source=source,

@@ -5,26 +5,36 @@ from __future__ import annotations
 import streamlit as st
 
 import models
+from models.geometry import KIND_NAMES
 from viz import services
 from viz.plain import plain
 from viz.services import Request
-
-KINDS = {
-    "mha": "multi-head attention",
-    "mqa": "multi-query attention",
-    "gqa": "grouped-query attention",
-    "mla": "multi-head latent attention",
-}
+from viz.views.card import UNDERTRAINED, card_button
 
 
 def summary(request: Request, run: models.Capture) -> None:
     """Model, kind, sizes and notices of a run."""
     model = services.model_of(request)
-    st.caption(" · ".join(_facts(model, run)))
+    card = _card(request)
+    line = " · ".join(_facts(model, run, card))
+    if card is None:
+        st.caption(line)
+    else:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False):
+            st.caption(line)
+            card_button(card)
     if run.dropped:
         st.warning(cut(request, model, run), icon=":material/content_cut:")
     if model.note:
         st.caption(f":material/info: {plain(model.note)}")
+
+
+def _card(request: Request) -> models.Card | None:
+    try:
+        return models.card_of(request.model)
+    except models.BadCard as error:
+        st.caption(f":material/info: {plain(str(error))}")
+        return None
 
 
 def cut(request: Request, model: models.AttentionModel, run: models.Capture) -> str:
@@ -38,15 +48,17 @@ def cut(request: Request, model: models.AttentionModel, run: models.Capture) -> 
     return f"The text is cut: {run.dropped:,} tokens beyond the limit of {limit:,} are left out; {advice}"
 
 
-def _facts(model: models.AttentionModel, run: models.Capture) -> list[str]:
+def _facts(model: models.AttentionModel, run: models.Capture, card: models.Card | None) -> list[str]:
     shape = model.geometry
     heads = sum(run.heads(layer, stack) for stack in run.stacks for layer in range(run.layers(stack)))
     facts = [
-        f"**{KINDS[shape.kind]}** ({shape.kind.upper()})",
+        f"**{KIND_NAMES[shape.kind]}** ({shape.kind.upper()})",
         _sizes(shape),
         f"{heads} patterns on {len(run.tokens)} tokens, {run.nbytes / 1e6:.3g} MB kept",
         f"{model.device}, {str(model.dtype).removeprefix('torch.')}",
     ]
+    if card is not None and card.undertrained:
+        facts.insert(0, f"**{plain(card.name)}** {UNDERTRAINED}")
     difference = model.plan.eager_difference
     if difference is not None and model.plan.route == "registry":
         facts.append(f"within {difference:.1g} of transformers’ own eager attention (measured at load)")
