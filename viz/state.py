@@ -13,6 +13,7 @@ import streamlit as st
 import torch
 
 import models
+from models.family import KINDS
 from viz import samples
 from viz.components.token_strip import DIRECTIONS
 from viz.figures.heatmap import SCALES
@@ -20,6 +21,7 @@ from viz.figures.heatmap import SCALES
 MODEL, DEVICE, DTYPE, TEXT, SECOND, LIMIT = "model", "device", "dtype", "text", "second", "limit"
 LAYER, HEAD, STACK, TOKEN, DIRECTION = "layer", "head", "stack", "token", "direction"
 SCALE, FIRST_OUT, VALUE_WEIGHTED, SORT, VIEW = "scale", "first_out", "value_weighted", "sort", "view"
+KIND, STEP = "kind", "step"  # of the page Formation: whose training, and the optimizer step
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 LIMITS = (128, 256, 512, 1024, 2048)
@@ -74,6 +76,8 @@ KEPT: dict[str, Kept] = {
     VALUE_WEIGHTED: Kept(False, _flag),
     SORT: Kept("layer"),
     VIEW: Kept("Lines"),
+    KIND: Kept(KINDS[0], _one_of(*KINDS)),
+    STEP: Kept(None, _count),
 }
 
 

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 _HERE = Path(__file__).parent
 
 
-def register(name: str, *more_scripts: str) -> "ComponentRenderer":
-    """The mounting command of the part in folder `name`; `more_scripts` are further files of that folder."""
+def register(name: str, *more_scripts: str, more_styles: tuple[str, ...] = ()) -> "ComponentRenderer":
+    """The mounting command of the part in folder `name`; `more_scripts` and `more_styles` are further files, by their
+    paths from that folder."""
     folder = _HERE / name
     scripts = [_HERE / "shared.js", *(folder / script for script in more_scripts), folder / f"{name}.js"]
-    styles = [_HERE / "shared.css", folder / f"{name}.css"]
+    styles = [_HERE / "shared.css", *(folder / style for style in more_styles), folder / f"{name}.css"]
     return component(
         f"headlight_{name}",
         js="\n".join(path.read_text("utf-8") for path in scripts),

@@ -30,6 +30,19 @@ foreseen. Where lines part, one kind of attention knew something that another di
 
 **Bytes per token** is what one more token adds to the key/value cache, by formula: the memory that long texts cost.
 """,
+    "Formation": """
+An untrained model's heads all do the same: they spread their attention evenly, so each token gets its share by chance (the
+dashed line). In training some take on a task. A **previous-token head** looks one token back. An **induction head** looks for
+an earlier copy of the present token and at *what came after it*: after the second “Clara” it looks at “Whitfield”. With it a
+model repeats what the text itself has taught it a moment ago, the simplest way to learn from context, and it needs a
+previous-token head in a layer below. That is why its score stays flat for long and then jumps, in large models too, together
+with a drop of the loss (published: Olsson et al. 2022, arXiv 2209.11895).
+
+**Play** runs through the training. A picture is what a head did with the probe text at that step, rows the tokens that look,
+columns those looked at, scaled by its own strongest weight; badges name what it does, by the convention of the page Explore.
+**Scores** are shares of attention, 0 to 1. *Strongest* is the highest of all 32 heads at that step, so it is above chance from
+the start. Everything here was *measured* while the model was trained, at steps evenly spaced in the logarithm.
+""",
     "Lines": """
 The same weights as lines: on the left the token that looks, on the right what it looks at; a stronger line is more attention.
 Hover over a token to see its lines alone.

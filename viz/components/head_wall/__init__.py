@@ -15,7 +15,7 @@ Head = tuple[int, int]
 
 BY_LAYER = "layer"
 
-_mount = register("head_wall", "layout.js", "drawing.js")
+_mount = register("head_wall", "layout.js", "drawing.js", "wall.js")
 
 
 def head_wall(
@@ -67,7 +67,7 @@ def head_wall(
             "columns": atlas.columns,
             "heads": atlas.heads,
         },
-        "roles": [_legend_entry(name) for name in names],
+        "roles": [legend_entry(name) for name in names],
         "role": role_of,
         "scores": [
             {
@@ -108,7 +108,8 @@ def _roles(roles: Sequence[Sequence[str]], atlas: Atlas) -> tuple[list[str], lis
     return names, [names.index(role) if role else -1 for role in flat]
 
 
-def _legend_entry(role: str) -> dict[str, str | bool]:
+def legend_entry(role: str) -> dict[str, str | bool]:
+    """How the browser writes a role's badge."""
     style = theme.role_style(role)
     colours = {"light": style.colour, "dark": style.colour_dark}
     return {"name": role, "letter": style.letter, "quiet": style.quiet, **colours}

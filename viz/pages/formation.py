@@ -1,0 +1,81 @@
+"""Formation: how the heads of the family came to do what they do, step by step of their training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from models.geometry import KIND_NAMES, Kind
+from viz import state
+from viz.components.formation_player import Shown, formation_player
+from viz.figures.formation_film import nearest_record
+from viz.plain import plain
+from viz.views.explain import explain
+from viz.views.formation.records import Record, read_records
+
+
+def page() -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        st.markdown("### Formation", width="content")
+        st.caption(
+            "Four models learn to read. Press play and watch their heads take on tasks; an *induction head* (I) learns to "
+            "repeat what it has seen before.",
+            width="content",
+        )
+    records, complaints = read_records()
+    for complaint in complaints:
+        st.info(plain(complaint), icon=":material/info:")
+    if records:
+        player(records)
+
+
+@st.fragment
+def player(records: Mapping[Kind, Record]) -> None:
+    """All that follows a choice: redrawn by itself, without the rest of the page."""
+    if state.get(state.KIND) not in records:
+        state.put(**{state.KIND: next(iter(records))})
+    st.segmented_control(
+        "Attention",
+        list(records),
+        key=state.KIND,
+        format_func=lambda kind: f"{kind.upper()} · {KIND_NAMES[kind].removesuffix(' attention')}",
+        required=True,
+        label_visibility="collapsed",
+        help="Whose heads are shown; the curves below show every kind.",
+    )
+    record = records[state.get(state.KIND)]
+    steps = record.curve.steps
+
+    def select(shown: Shown) -> None:
+        at_end = shown.record == len(steps) - 1
+        step = None if at_end else steps[shown.record]
+        state.put(**{state.STEP: step, state.LAYER: shown.layer, state.HEAD: shown.head})
+
+    formation_player(
+        record.film,
+        record.curve,
+        [one.curve for one in records.values()],
+        record.probe,
+        key="formation",
+        selected=Shown(nearest_record(steps, state.get(state.STEP)), *_head(record)),
+        on_select=select,
+    )
+    st.caption(
+        "All *measured* on the probe while the models were trained; validation loss on text that none of them saw. "
+        "Strongest: the highest score of all heads at that step, and whose it is. Chance: even attention over all visible "
+        "tokens."
+    )
+    explain("Formation")
+    state.remember()
+
+
+def _head(record: Record) -> tuple[int, int]:
+    """The chosen head, moved inside the model; the strongest induction head of the last record where none was chosen."""
+    layer, head = state.get(state.LAYER), state.get(state.HEAD)
+    if layer is None or head is None:
+        return record.curve.whose["induction"][-1]
+    return min(layer, record.film.layers - 1), min(head, record.film.heads - 1)
+
+
+page()
