@@ -1,6 +1,6 @@
 # Two commands are enough: `make run` opens the app, `make test` checks everything. Both do what they need first,
-# and are quick the second time. PORT=8600 chooses another port, PYTHON=python3.12 another Python, MODEL=smollm2-135m
-# fetches a model beforehand (the default ones need no fetching),
+# and are quick the second time. PORT=8600 chooses another port, PYTHON=python3.12 another Python,
+# MODEL=smollm2-135m fetches a model before the start (the default one needs no fetching),
 # INDEX=https://download.pytorch.org/whl/cpu a further package index (PyTorch without CUDA is much smaller).
 # CORPUS=novels.txt VALID=others.txt let make bench compare the family with a 5-gram model of what it was trained on.
 
