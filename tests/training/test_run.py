@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import lzma
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -16,13 +17,15 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import Trainer
+from transformers import AutoModelForCausalLM, PreTrainedConfig, Trainer
 
 import models
+from models.card import Card
 from models.errors import BadSelection, BadText, BrokenWeights
 from models.family import CONTEXT, KINDS, family_config
 from models.formation import Formation
 from models.geometry import Kind, geometry
+from models.training import run
 from models.training.__main__ import main
 from models.training.recipe import Recipe, Stage
 from models.training.run import Diverged, Place, train
@@ -50,6 +53,18 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> Tokens:
     return tokenize([story(4000)], [], tmp_path_factory.mktemp("tokens"))
 
 
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A narrow model of one layer, for what does not depend on the shape."""
+
+    def narrow(kind: Kind) -> PreTrainedConfig:
+        config = family_config(kind)
+        config.num_hidden_layers, config.hidden_size, config.intermediate_size = 1, 64, 48
+        return config
+
+    monkeypatch.setattr(run, "family_config", narrow)
+
+
 def place(folder: Path, **changes: Any) -> Place:
     return replace(Place(folder, device="cpu", save_every=8, quiet=True), **changes)
 
@@ -72,8 +87,6 @@ def test_the_four_differ_in_attention_alone():
     sizes, shapes = [], []
     for kind in KINDS:
         with torch.device("meta"):
-            from transformers import AutoModelForCausalLM
-
             sizes.append(AutoModelForCausalLM.from_config(family_config(kind)).num_parameters())
         shape = geometry(family_config(kind))
         assert shape.kind == kind
@@ -84,6 +97,7 @@ def test_the_four_differ_in_attention_alone():
     assert max(sizes) < 1.01 * min(sizes)
 
 
+@pytest.mark.usefixtures("small")
 def test_broken_off_and_taken_up_again_equals_one_go(
     tokens: Tokens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -108,6 +122,7 @@ def test_broken_off_and_taken_up_again_equals_one_go(
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.usefixtures("small")
 def test_a_longer_run_goes_on_from_where_the_shorter_began_to_slow_down(tokens: Tokens, tmp_path: Path):
     train("mqa", tokens, RECIPE, place(tmp_path / "grown"))
     longer = replace(RECIPE, tokens=24 * CONTEXT)
@@ -118,6 +133,7 @@ def test_a_longer_run_goes_on_from_where_the_shorter_began_to_slow_down(tokens: 
     assert grown.formation.steps == fresh.formation.steps
 
 
+@pytest.mark.usefixtures("small")
 def test_a_half_written_checkpoint_is_not_taken_up(tokens: Tokens, tmp_path: Path):
     whole = train("mha", tokens, RECIPE, place(tmp_path))
     (tmp_path / "checkpoint-20" / "trainer_state.json").unlink()
@@ -126,6 +142,7 @@ def test_a_half_written_checkpoint_is_not_taken_up(tokens: Tokens, tmp_path: Pat
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
+@pytest.mark.usefixtures("small")
 def test_a_folder_with_another_run_is_refused(tokens: Tokens, tmp_path: Path):
     short = replace(RECIPE, tokens=2 * CONTEXT)
     train("mha", tokens, short, place(tmp_path))
@@ -135,6 +152,7 @@ def test_a_folder_with_another_run_is_refused(tokens: Tokens, tmp_path: Path):
         train("mha", tokens, replace(short, seed=1), place(tmp_path))
 
 
+@pytest.mark.usefixtures("small")
 def test_a_loss_that_is_no_number_stops_before_it_is_saved(
     tokens: Tokens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -152,6 +170,7 @@ def test_a_loss_that_is_no_number_stops_before_it_is_saved(
     assert all(value.isfinite().all() for value in kept.values())
 
 
+@pytest.mark.usefixtures("small")
 def test_a_full_disk_is_told(tokens: Tokens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def full(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -193,13 +212,11 @@ def test_the_command_makes_a_model_that_opens(tmp_path: Path):
     folder = tmp_path / "runs" / "family-mla-seed0" / "model"
     model = models.load(str(folder), "cpu")
     assert model.geometry.kind == "mla"
-    from models.card import Card
-
     card = Card.read(folder)
     assert (card.tokens_seen, card.undertrained, card.kind) == (4096, True, "mla")
     assert f"{card.validation_loss:.4f}" in ended.stdout
     assert "--attention mla" in card.command
-    assert Formation.load(folder / "formation.npz").steps[-1] == 1
+    assert Formation.load(folder / "formation.npz").steps[-1] == 2
 
 
 @pytest.mark.parametrize(
@@ -222,7 +239,7 @@ def test_a_corpus_that_cannot_be_used_is_told(
     assert main(["--attention", "mha", "--corpus", str(corpus), "--out", out, "--device", "cpu"]) == 1
     told = capsys.readouterr().err
     assert len(told.strip().splitlines()) == 1
-    assert __import__("re").search(sentence, told)
+    assert re.search(sentence, told)
 
 
 def test_a_damaged_archive_is_told(tmp_path: Path):
