@@ -75,7 +75,7 @@ def _lines(members: Sequence[Member], dark: bool) -> None:
         figure,
         key=_CHART,
         theme=None,
-        config={"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]},
+        config={"displaylogo": False, "displayModeBar": False},
         on_select=_select_point,
         selection_mode="points",
         alt="Loss of every token under each of the four models",
