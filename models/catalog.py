@@ -93,7 +93,7 @@ def _family(kind: Kind, parameters: int, shares: str) -> Entry:
         role="decoder",
         kind=kind,
         parameters=parameters,
-        licence="MIT",
+        licence="Apache-2.0",
         source=Shipped(WEIGHTS / name, WEIGHTS / "tokenizer"),
     )
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from models.card import Card
 from models.card_roles import find_roles
@@ -49,7 +51,7 @@ def _compare(name: str, valid: list[Path]) -> int:
     return 0 if agree else 1
 
 
-def _named(roles: list) -> set[tuple[int, int, str]]:
+def _named(roles: Sequence[Mapping[str, Any]]) -> set[tuple[int, int, str]]:
     return {(row["layer"], row["head"], row["role"]) for row in roles}
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, pre_tokenizers, trainers
 from tokenizers.models import BPE
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from models.errors import BadText
 from models.family import CONTEXT, END_OF_TEXT, VOCABULARY
@@ -82,15 +82,14 @@ def train_tokenizer(texts: Sequence[str]) -> PreTrainedTokenizerFast:
     )
 
 
-def encode(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> NDArray[np.uint16]:
+def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> NDArray[np.uint16]:
     """All texts as one row of token ids, uint16 [token], the end token between two texts."""
     rows: list[NDArray[np.uint16]] = []
     for number, text in enumerate(texts):
         if number:
             rows.append(np.array([END_OF_TEXT], np.uint16))
-        encoded = tokenizer.backend_tokenizer.encode_batch_fast(
-            list(_pieces([text])), add_special_tokens=False
-        )
+        backend: Tokenizer = tokenizer.backend_tokenizer  # pyright: ignore[reportAttributeAccessIssue]
+        encoded = backend.encode_batch_fast(list(_pieces([text])), add_special_tokens=False)
         rows.extend(np.array(piece.ids, np.uint16) for piece in encoded)
     return np.concatenate(rows)
 
