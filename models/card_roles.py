@@ -10,19 +10,14 @@ from models.capture import Capture
 from models.capturing import capture, capture_inputs
 from models.inputs import Encoded
 from models.model import AttentionModel
+from models.probe import PROBE
 from models.scores import ROLES
 from models.tokens import display_tokens
 
-PROBE_TEXT = (
-    '"I have never seen the captain so angry," said Miss Harlow, and she laid the letter on the table. "He came into the '
-    'garden before breakfast, and he would not say a word to the captain of the other ship." Mr. Dale looked at the '
-    'letter; then he looked at Miss Harlow, and for a long while neither of them spoke. "You must not think," he said at '
-    'last, "that I have never seen the captain so angry. I have seen him throw his hat into the sea."'
-)
 SPAN = 64  # random tokens, read twice
 SEED = 0
 ON_RANDOM, ON_TEXT = "repeated random tokens", "probe text"
-PROBE = (
+PROBES = (
     f"{SPAN} random tokens of the vocabulary, all different, read twice (seed {SEED}), and a fixed passage "
     "in the manner of a novel."
 )
@@ -32,12 +27,12 @@ def find_roles(model: AttentionModel) -> list[dict[str, Any]]:
     """The heads with a role, as a card lists them: {layer, head, role, score, chance, probe}, the strongest first.
 
     score: share of attention that the behaviour gets; chance: what even attention scores (see models.scores.Scores).
-    probe: which of the two texts of `PROBE` it was found on. A head that has the role on both is listed with what it
+    probe: which of the two texts of `PROBES` it was found on. A head that has the role on both is listed with what it
     scores on the random tokens, which no meaning helps. Decoders; the same numbers at every call on one device.
     """
     runs = {
         ON_RANDOM: capture_inputs(model, repeated_random(model)),
-        ON_TEXT: capture(model, PROBE_TEXT, max_tokens=model.geometry.context),
+        ON_TEXT: capture(model, PROBE, max_tokens=model.geometry.context),
     }
     found: dict[tuple[int, int, str], dict[str, Any]] = {}
     for probe, run in runs.items():

@@ -12,7 +12,7 @@ import transformers
 from torch import Tensor
 
 from models.card import Card, essential_shape
-from models.card_roles import PROBE, find_roles
+from models.card_roles import PROBES, find_roles
 from models.family import family_name
 from models.formation import Formation
 from models.geometry import Kind
@@ -67,7 +67,7 @@ def _card(kind: Kind, done: Trained, recipe: Recipe, windows: Tensor, folder: Pa
         validation_loss=round(validation_loss(written.module, windows), 4),
         validation_tokens=windows.shape[0] * (windows.shape[1] - 1),
         roles=find_roles(written),
-        probe=PROBE,
+        probe=PROBES,
         licence=about.licence,
         corpus=about.corpus,
         repeats=recipe.repeats,

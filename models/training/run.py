@@ -25,10 +25,10 @@ from models.errors import BadSelection, BrokenWeights, HeadlightError
 from models.family import CONTEXT, family_config, family_name
 from models.formation import Formation
 from models.geometry import Kind
+from models.probe import PROBE
 from models.training.guards import CLOCK, STEADY, Clock, KeepSteady, LeaveOnSignal
 from models.training.head_metrics import HeadMetrics
 from models.training.optimizer import MuonAdamW
-from models.training.probe import PROBE
 from models.training.recipe import Recipe
 from models.training.sequences import Sequences, collate
 from models.training.validation import validation_loss, windows

@@ -8,8 +8,9 @@ import torch
 
 from models import capture, card_roles
 from models.capturing import capture_inputs
-from models.card_roles import PROBE_TEXT, find_roles, repeated_random
+from models.card_roles import find_roles, repeated_random
 from models.model import AttentionModel
+from models.probe import PROBE
 from models.scores import ROLES
 
 Load = Callable[[str], AttentionModel]
@@ -40,7 +41,7 @@ def test_a_model_with_induction_heads(smollm2: AttentionModel):
     assert best["score"] > 0.5 > 10 * best["chance"]
     assert any(row["role"] == "previous token" for row in rows)
     assert len({(row["layer"], row["head"], row["role"]) for row in rows}) == len(rows)
-    run = capture(smollm2, PROBE_TEXT)
+    run = capture(smollm2, PROBE)
     for row in rows:
         at = row["layer"], row["head"]
         if row["probe"] == "probe text":
@@ -63,7 +64,7 @@ def test_heads_that_look_nowhere_in_particular_have_no_role(load_once: Load, tin
 
 def test_the_probe_text_fits_the_family(load_once: Load):
     model = load_once("family-mla")
-    run = capture(model, PROBE_TEXT)
-    assert "".join(run.tokens) == PROBE_TEXT
+    run = capture(model, PROBE)
+    assert "".join(run.tokens) == PROBE
     assert 64 < len(run.tokens) < 256  # words, not bytes
-    assert str(card_roles.SPAN) in card_roles.PROBE
+    assert str(card_roles.SPAN) in card_roles.PROBES

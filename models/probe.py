@@ -1,4 +1,4 @@
-"""The text on which the family's heads are recorded."""
+"""The text on which heads are recorded while they form, and told by their roles on a card."""
 
 # Written for this purpose, so that it is in no corpus. Names and whole phrases come back word for word, in the manner of
 # the novels that the family read: what followed an earlier copy (induction) can be looked up at two thirds of its
