@@ -12,30 +12,11 @@ from models.errors import BadSelection, HeadlightError
 from models.formation import Formation
 from models.scores import NAMES, Scores
 from models.training import record_steps
-
-LAYERS, HEADS, SIZE = 3, 5, 7
-
-
-def recorded(records: int = 4) -> Formation:
-    """Records with numbers that are all different."""
-    generator = torch.Generator().manual_seed(2)
-    formation = Formation.empty(LAYERS, HEADS, ("a", " ü", "<F0>"), "gqa", "small", SIZE)
-    for record in range(records):
-        shape = (LAYERS, HEADS)
-        scores = Scores(
-            {name: torch.rand(shape, generator=generator) for name in NAMES},
-            {name: torch.full(shape, 0.25) for name in NAMES},
-            {name: 11 + index for index, name in enumerate(NAMES)},
-        )
-        tiles = torch.rand((*shape, SIZE, SIZE), generator=generator).numpy()
-        formation = formation.with_record(
-            3**record, scores, tiles, tokens_seen=100 * 3**record, validation_loss=8.0 - record
-        )
-    return formation
+from tests import formations
 
 
 def test_what_is_saved_is_what_is_loaded(tmp_path: Path):
-    formation = recorded()
+    formation = formations.formation()
     formation.save(tmp_path / "formation.npz")
     again = Formation.load(tmp_path / "formation.npz")
     assert again.steps == (1, 3, 9, 27)
@@ -62,7 +43,7 @@ def test_weak_weights_stay_apart_in_a_byte():
 
 
 def test_the_strongest_head_is_named():
-    formation = recorded()
+    formation = formations.formation()
     values, where = formation.strongest("induction")
     for record, (layer, head) in enumerate(where):
         assert values[record] == formation.scores["induction"][record].max()
@@ -72,7 +53,7 @@ def test_the_strongest_head_is_named():
 def test_a_record_of_24_steps_of_the_family_takes_less_than_a_megabyte(tmp_path: Path):
     """With noise for tiles, which compresses worst of all."""
     generator = np.random.default_rng(0)
-    formation = recorded(1)
+    formation = formations.formation(records=1)
     tiles = generator.integers(0, 256, (24, 4, 8, 32, 32), dtype=np.uint8)
     curves = {name: generator.random((24, 4, 8), dtype=np.float32) for name in NAMES}
     levels = {name: np.zeros((4, 8), np.float32) for name in NAMES}
@@ -129,7 +110,7 @@ def _changed_head(path: Path, **changes: object) -> None:
 )
 def test_a_broken_or_foreign_file_is_told_in_one_sentence(tmp_path: Path, harm):
     path = tmp_path / "formation.npz"
-    recorded().save(path)
+    formations.formation().save(path)
     harm(path)
     with pytest.raises(HeadlightError) as told:
         Formation.load(path)

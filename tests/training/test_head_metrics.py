@@ -163,7 +163,10 @@ def test_validation_loss_is_the_trainers_own_or_the_callables(
         return 1.5 + len(asked)
 
     metrics = HeadMetrics(PROBE, records=3, validate=validate)
-    trainer(tmp_path / "asked", metrics).train()
+    run = trainer(tmp_path / "asked", metrics, eval_strategy="steps", eval_steps=8)
+    run.train()
+    ours, theirs = run.model.state_dict(), watched[2].state_dict()  # pyright: ignore
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)  # the random number was not missed
     assert metrics.formation.validation_loss.tolist() == [2.5, 3.5, 4.5]
     assert {(training, gradients) for training, gradients, _ in asked} == {(False, False)}
 

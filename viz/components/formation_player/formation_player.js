@@ -7,6 +7,16 @@ const RECORD_MS = 420; // how long a record stays while it plays
 /** The film's picture holds all heads of every record; `first` is where the shown record begins. */
 class Film extends Sheet {
   first = 0;
+  ready = null; // key of the picture that can be drawn
+
+  async load(atlas) {
+    const whole = await super.load(atlas);
+    if (whole) {
+      this.ready = atlas.key;
+      setTimeout(() => this.tell()); // after the wall has given it its colours
+    }
+    return whole;
+  }
 
   draw(context, index, ...place) {
     super.draw(context, this.first + index, ...place);
@@ -25,6 +35,7 @@ class FormationPlayer {
     this.wallRoot = make("div", { className: "root" });
     this.wall = new HeadWall(this.wallRoot);
     this.wall.sheet = new Film();
+    this.wall.sheet.tell = () => this.writeHead();
     this.name = make("div", { className: "name" });
     this.tile = make("canvas", { className: "tile", attributes: { "aria-hidden": "true" } });
     const pick = (part) => this.go(this.nearest(part), true);
@@ -191,22 +202,13 @@ class FormationPlayer {
       const [, layer, head] = this.selection.value;
       const selection = { value: [layer, head], stamp: `${this.selection.stamp} ${data.kind}` };
       this.wall.update({ ...data, ...own, ...shown, selection }, (_, picked) => this.choose(...picked));
-      this.whenLoaded();
+      if (this.wall.sheet.ready === data.atlas.key) this.writeHead();
     } else if (this.wall.layout) {
       Object.assign(this.wall.data, shown);
       this.wall.writeLegend();
       this.wall.paint();
       this.writeHead();
     }
-  }
-
-  /** The large tile waits for the picture, as the wall does. */
-  async whenLoaded() {
-    for (let tries = 0; tries < 200; tries++) {
-      if (this.wall.sheet.grey && this.wall.sheet.key === this.data.atlas.key) break;
-      await new Promise((done) => setTimeout(done, 20));
-    }
-    if (this.wall.sheet.grey) this.writeHead();
   }
 
   writeButton() {
