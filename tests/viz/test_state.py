@@ -66,7 +66,10 @@ def test_the_strongest_induction_head_is_shown_first():
 
 def test_else_the_one_that_looks_at_the_previous_token_and_else_any():
     previous = [[0.1, 0.2, 0.9], [0.3, NAN, 0.1]]
-    assert state.telling_head([run(induction=NOTHING, previous_token=previous, entropy=NOTHING)], "") == (0, 2)
+    assert state.telling_head([run(induction=NOTHING, previous_token=previous, entropy=NOTHING)], "") == (
+        0,
+        2,
+    )
     entropy = [[0.1, 0.2, 0.3], [0.4, 0.5, 0.1]]
     assert state.telling_head([run(induction=NOTHING, previous_token=NOTHING, entropy=entropy)], "") == (1, 1)
     assert state.telling_head([run(induction=NOTHING, previous_token=NOTHING, entropy=NOTHING)], "") == (0, 0)
