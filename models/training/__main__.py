@@ -45,6 +45,8 @@ def _run(asked: argparse.Namespace, arguments: list[str] | None) -> int:
     folder = asked.out / f"{name}-seed{asked.seed}"
     place = Place(folder, asked.device, asked.save_every, tuple(asked.report_to), asked.quiet)
     done = train(asked.attention, tokens, recipe, place)
+    if done is None:  # one of several processes; the first one writes the model
+        return 0
     if not done.finished:
         print(f"Stopped after {done.tokens_seen:,} tokens; the same command goes on from there.")
         return 2

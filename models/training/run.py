@@ -65,8 +65,10 @@ class Trained:
     formation: Formation
 
 
-def train(kind: Kind, tokens: Tokens, recipe: Recipe, place: Place) -> Trained:
+def train(kind: Kind, tokens: Tokens, recipe: Recipe, place: Place) -> Trained | None:
     """Train the family's model of that kind, or go on where a run in the same folder stopped.
+
+    Where several processes train together, all but the first come back with None.
 
     Raises BadSelection where the folder holds a run of another config, Diverged where the loss is no number,
     BrokenWeights where a checkpoint cannot be written.
@@ -90,6 +92,8 @@ def train(kind: Kind, tokens: Tokens, recipe: Recipe, place: Place) -> Trained:
         ) from None
     finally:
         leave.restore()
+    if not trainer.is_world_process_zero():
+        return None
     done = trainer.state.global_step
     return Trained(
         model=model,

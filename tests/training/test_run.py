@@ -28,7 +28,7 @@ from models.geometry import Kind, geometry
 from models.training import run
 from models.training.__main__ import main
 from models.training.recipe import Recipe, Stage
-from models.training.run import Diverged, Place, train
+from models.training.run import Diverged, Place, Trained
 from models.training.texts import read_dataset, read_text
 from models.training.vocabulary import Tokens, tokenize
 
@@ -67,6 +67,13 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def place(folder: Path, **changes: Any) -> Place:
     return replace(Place(folder, device="cpu", save_every=8, quiet=True), **changes)
+
+
+def train(kind: Kind, tokens: Tokens, recipe: Recipe, where: Place) -> Trained:
+    """In this process alone, which is the first of one."""
+    done = run.train(kind, tokens, recipe, where)
+    assert done is not None
+    return done
 
 
 def weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
