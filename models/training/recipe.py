@@ -40,7 +40,8 @@ class Recipe:
     # Short sequences first: cheaper, and full of what induction heads are learnt from.
     stages: tuple[Stage, ...] = (
         Stage(until_tokens=1.2e6, context=128, repeated=0.6, random=0.75),
-        Stage(until_tokens=3e6, context=256, repeated=0.25, random=0.5),
+        Stage(until_tokens=1.6e6, context=256, repeated=0.25, random=0.5),
+        Stage(until_tokens=3.2e6, context=256, repeated=0.6, random=0.5),
         Stage(until_tokens=float("inf"), context=256, repeated=0.05),
     )
     last_stage: Stage = Stage(until_tokens=float("inf"), context=512, repeated=0.05)
