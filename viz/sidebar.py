@@ -74,10 +74,9 @@ def _describe(name: str) -> str:
     row = models.CATALOG.get(name)
     if row is None:
         return name
-    mark = (
-        ["undertrained"] if _undertrained(name) else []
-    )  # in front, where a narrow column does not cut it off
-    return " · ".join([GROUP_WORDS[row.group], *mark, row.title])
+    # The mark takes the place of the shape, which a narrow column would let push it out of sight.
+    told = [row.kind.upper(), "undertrained"] if _undertrained(name) else [row.title]
+    return " · ".join([GROUP_WORDS[row.group], *told])
 
 
 def _undertrained(name: str) -> bool:

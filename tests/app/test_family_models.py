@@ -90,7 +90,7 @@ def test_an_undertrained_model_is_marked_in_the_picker_and_beside_its_name(
     short = Card.read(own_model)
     monkeypatch.setattr("models.card_of", lambda name: short if name == "family-gqa" else None)
     app = visit.visit(model="family-gqa")
-    assert "Family · undertrained · GQA · 4 layers x 8 heads" in app.selectbox(key="model").options
+    assert "Family · GQA · undertrained" in app.selectbox(key="model").options
     line = next(caption.value for caption in app.caption if "grouped-query attention" in caption.value)
     assert line.index(":orange-badge[undertrained]") < line.index("grouped-query")
     assert "it saw 5,000,000 of 9,000,000 planned tokens" in text_of(app)
