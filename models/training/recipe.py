@@ -41,8 +41,8 @@ class Recipe:
     stages: tuple[Stage, ...] = (
         Stage(until_tokens=1.2e6, context=128, repeated=0.6, random=0.75),
         Stage(until_tokens=1.6e6, context=256, repeated=0.25, random=0.5),
-        Stage(until_tokens=3.2e6, context=256, repeated=0.6, random=0.5),
-        Stage(until_tokens=float("inf"), context=256, repeated=0.05),
+        Stage(until_tokens=2.05e6, context=256, repeated=0.6, random=0.5),
+        Stage(until_tokens=float("inf"), context=256, repeated=0.2, random=0.5),
     )
     last_stage: Stage = Stage(until_tokens=float("inf"), context=512, repeated=0.05)
     matrix_rate: float = 6e-3
