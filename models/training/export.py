@@ -40,6 +40,7 @@ def export(
     windows: int64 [window, pos], what it is validated on.
     """
     shutil.rmtree(folder, ignore_errors=True)
+    done.model.config.use_cache = True  # the Trainer switches it off
     done.model.to(torch.bfloat16).save_pretrained(folder)
     tokens.tokenizer.save_pretrained(folder)
     done.formation.save(folder / "formation.npz")
