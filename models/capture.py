@@ -12,6 +12,8 @@ from torch import Tensor
 from models.attention_call import AttentionCall
 from models.errors import BadSelection
 from models.geometry import Geometry
+from models.latent_cut import LatentCut
+from models.latent_views import LatentViews
 from models.overview import Overview, overview
 from models.progress import Progress, no_progress
 from models.records import FinishedPatterns, LayerRecord
@@ -30,12 +32,13 @@ class Candidate:
 
 
 @dataclass(eq=False)
-class Capture:
+class Capture(LatentViews):
     """One text's run through one model. Patterns are worked out when asked for, from the queries and keys kept.
 
     layers_of[stack]: the stack's layers in order. ids: token ids per axis ("text", or "source" and "target").
     predictions: probabilities of the predicted token, float32 [place, vocab]; places: their positions in the text.
     second_start: position of a sentence pair's second sentence; dropped: tokens beyond max_tokens, left out.
+    heads_off, latents_off: what was switched off in this run. What its caches hold is in models.latent_views.
     """
 
     geometry: Geometry
@@ -49,6 +52,7 @@ class Capture:
     dropped: int = 0
     second_start: int | None = None
     heads_off: tuple[tuple[int, int], ...] = ()
+    latents_off: tuple[LatentCut, ...] = ()
     _overviews: dict[tuple[str, int], Overview] = field(default_factory=dict, repr=False)
 
     # --- what was read -------------------------------------------------------------------------------------------
@@ -221,6 +225,8 @@ class Capture:
             attention = record.attention
             names = ("pattern",) if isinstance(attention, FinishedPatterns) else _CALL_TENSORS
             yield from (t for name in names if isinstance(t := getattr(attention, name), Tensor))
+            if record.latent is not None:
+                yield from (t for t in (record.latent.kv, record.latent.query) if t is not None)
         for made in self._overviews.values():
             yield made.tiles
 

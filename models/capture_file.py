@@ -16,6 +16,8 @@ from torch import Tensor
 from models.attention_call import AttentionCall
 from models.errors import HeadlightError
 from models.geometry import Geometry
+from models.latent_cut import LatentCut
+from models.latent_record import LatentRecord
 from models.records import FinishedPatterns, LayerRecord
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ def save(run: Capture, path: Path) -> None:
         "dropped": run.dropped,
         "second_start": run.second_start,
         "heads_off": run.heads_off,
+        "latents_off": [asdict(cut) for cut in run.latents_off],
         "candidates": [list(run.vocabulary(row)) for row in best.indices.tolist()]
         if best is not None
         else [],
@@ -96,6 +99,7 @@ def load(path: Path) -> Capture:
             dropped=head["dropped"],
             second_start=head["second_start"],
             heads_off=tuple((layer, head_) for layer, head_ in head["heads_off"]),
+            latents_off=tuple(LatentCut(**cut) for cut in head.get("latents_off", ())),
         )
         _check(run)
     except _DAMAGE as error:
@@ -113,11 +117,23 @@ def _check(run: Capture) -> None:
             raise ValueError(f"{stack}: patterns do not fit their {size[1]} keys")
         if any(record.attention.queries != size[0] for record in run.layers_of[stack]):
             raise ValueError(f"{stack}: patterns do not fit their {size[0]} queries")
+        if not all(_latent_fits(record, size[1]) for record in run.layers_of[stack]):
+            raise ValueError(f"{stack}: latents do not fit their {size[1]} positions")
     for axis, tokens in run.token_strings.items():
         if len(tokens) != len(run.ids[axis]) or not all(isinstance(token, str) for token in tokens):
             raise ValueError(f"{axis}: tokens do not fit their ids")
     if len(run.places) != len(run.predictions) or not all(isinstance(place, int) for place in run.places):
         raise ValueError("predictions do not fit their places")
+
+
+def _latent_fits(record: LayerRecord, positions: int) -> bool:
+    latent, call = record.latent, record.attention
+    if latent is None or isinstance(call, FinishedPatterns):
+        return latent is None
+    queries = latent.kv if latent.query is None else latent.query
+    if (latent.kv.ndim, queries.ndim) != (2, 2) or (len(latent.kv), len(queries)) != (positions, positions):
+        return False
+    return 0 <= latent.rope <= call.key.shape[-1]
 
 
 def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -154,7 +170,13 @@ def _describe(record: LayerRecord, put: Any) -> dict[str, Any]:
         "causal": attention.causal,
         "softcap": attention.softcap,
         "value_norms": None if norms is None else put(norms),
+        "latent": None if record.latent is None else _describe_latent(record.latent, put),
     }
+
+
+def _describe_latent(latent: LatentRecord, put: Any) -> dict[str, Any]:
+    query = None if latent.query is None else put(latent.query)
+    return {"kv": put(latent.kv), "query": query, "rope": latent.rope}
 
 
 def _restore(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> LayerRecord:
@@ -165,7 +187,15 @@ def _restore(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> LayerReco
         **tensors, scaling=record["scaling"], causal=record["causal"], softcap=record["softcap"]
     )
     norms = record["value_norms"]
-    return LayerRecord(call, value_norms=None if norms is None else torch.from_numpy(arrays[norms]))
+    known = None if norms is None else torch.from_numpy(arrays[norms])
+    return LayerRecord(call, value_norms=known, latent=_restore_latent(record.get("latent"), arrays))
+
+
+def _restore_latent(latent: dict[str, Any] | None, arrays: dict[str, np.ndarray]) -> LatentRecord | None:
+    if latent is None:  # another kind of attention, or a file from before latents were kept
+        return None
+    query = None if latent["query"] is None else torch.from_numpy(arrays[latent["query"]])
+    return LatentRecord(torch.from_numpy(arrays[latent["kv"]]), query, int(latent["rope"]))
 
 
 def _candidates(arrays: dict[str, np.ndarray], head: dict[str, Any]):

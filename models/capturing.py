@@ -15,6 +15,8 @@ from models.capture import Capture
 from models.eager import eager_patterns
 from models.errors import BadSelection, UnsupportedModel
 from models.inputs import Encoded, Text, encode, encode_pair, with_target
+from models.latent_cut import LatentCut, cuts, listed
+from models.latent_tap import latent_record
 from models.model import AttentionModel
 from models.records import FinishedPatterns, LayerRecord, output_weight
 from models.tap import Tap, tapped
@@ -30,28 +32,35 @@ def capture(
     source: str | None = None,
     target: str | None = None,
     heads_off: Iterable[tuple[int, int]] = (),
+    latents_off: LatentCut | Iterable[LatentCut] = (),
     max_tokens: int | None = None,
 ) -> Capture:
     """Run a text through a model and keep what its heads did.
 
     text: a string, or a pair of strings for an encoder; an encoder-decoder takes source= and target= (where no target
     is given, the model writes one greedily). heads_off: (layer, head) of the default stack, whose output is zeroed
-    before the output projection for this run alone. max_tokens: cut the text there (Capture.dropped says how much
+    before the output projection for this run alone. latents_off: parts of what latent attention (MLA) caches that no head
+    can read, for this run alone. max_tokens: cut the text there (Capture.dropped says how much
     went); without it a text beyond the model's context raises TextTooLong. Raises BadText, BadSelection.
     """
     encoded = _encode(model, text, source, target, max_tokens)
-    return capture_inputs(model, encoded, heads_off=heads_off)
+    return capture_inputs(model, encoded, heads_off=heads_off, latents_off=latents_off)
 
 
 def capture_inputs(
-    model: AttentionModel, encoded: Encoded, *, heads_off: Iterable[tuple[int, int]] = ()
+    model: AttentionModel,
+    encoded: Encoded,
+    *,
+    heads_off: Iterable[tuple[int, int]] = (),
+    latents_off: LatentCut | Iterable[LatentCut] = (),
 ) -> Capture:
     """The same for a text that is encoded already."""
-    off = tuple(sorted(set(heads_off)))
+    off, cut = tuple(sorted(set(heads_off))), listed(latents_off)
+    removed = cuts(model, cut)
     if model.plan.route == "eager":
         layers_of, output = _eager_layers(model, encoded, off)
     else:
-        layers_of, output = _tapped_layers(model, encoded, off)
+        layers_of, output = _tapped_layers(model, encoded, Tap(gates=gates(model, off), cuts=removed))
     predictions, places = _predictions(model, encoded, output)
     tokenizer = model.tokenizer
     return Capture(
@@ -66,6 +75,7 @@ def capture_inputs(
         dropped=encoded.dropped,
         second_start=encoded.second_start,
         heads_off=off,
+        latents_off=cut,
     )
 
 
@@ -118,8 +128,9 @@ def _forward(model: AttentionModel, encoded: Encoded, **extra: Any) -> Any:
 
 
 def _tapped_layers(
-    model: AttentionModel, encoded: Encoded, off: tuple[tuple[int, int], ...]
+    model: AttentionModel, encoded: Encoded, tap: Tap
 ) -> tuple[dict[str, tuple[LayerRecord, ...]], Any]:
+    """tap: what is switched off; this pass is observed through it."""
     sites = model.plan.sites
     layers_of: dict[str, list[LayerRecord]] = {stack: [] for stack in model.plan.stacks}
     seen = 0
@@ -132,9 +143,10 @@ def _tapped_layers(
             return
         name = site.output_projection
         weight = None if name is None else output_weight(model.module.get_submodule(name))
-        layers_of[site.stack].append(LayerRecord(call, weight))
+        layers_of[site.stack].append(LayerRecord(call, weight, latent=latent_record(tap, module)))
 
-    with tapped(Tap(observer=observe, gates=gates(model, off))):
+    tap.observer = observe
+    with tapped(tap):
         output = _forward(model, encoded)
     if seen != len(sites):
         raise UnsupportedModel(

@@ -11,6 +11,7 @@ from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel, PreTrain
 from models.architecture import Architecture, architecture
 from models.errors import BrokenWeights, HeadlightError, UnsupportedModel
 from models.geometry import geometry
+from models.latent_tap import install_latent_hooks
 from models.model import AttentionModel
 from models.placement import choose_device, choose_dtype, demand_memory
 from models.plan import Plan, find_plan
@@ -44,6 +45,7 @@ def load(
     progress(f"Looking for the heads of {name}", 0.95)
     shape = replace(shape, context=_usable_positions(module, shape.context))
     plan = find_plan(module, module.config)
+    install_latent_hooks(module, plan)
     progress(f"{name} is loaded", 1.0)
     return AttentionModel(
         name, module, tokenizer, shape, plan, place, number, _note(found.note, module, plan)
@@ -63,6 +65,7 @@ def wrap(
     if module._can_set_attn_implementation():
         module.set_attn_implementation(engine_name(type(module)))
     plan = find_plan(module, module.config)
+    install_latent_hooks(module, plan)
     name = name or type(module).__name__
     reader = cast(PreTrainedTokenizerBase, tokenizer)
     return AttentionModel(

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from models.attention_call import AttentionCall
+from models.latent_record import LatentRecord
 
 
 class Patterns(Protocol):
@@ -61,11 +62,13 @@ class LayerRecord:
 
     attention: the call's inputs, or finished patterns.
     output_weight: W_O as [head * d_value, d_model], by reference; value_norms: ||v W_O|| [head, key], once known.
+    latent: what latent attention (MLA) caches; None for other kinds.
     """
 
     attention: AttentionCall | FinishedPatterns
     output_weight: Tensor | None = None
     value_norms: Tensor | None = None
+    latent: LatentRecord | None = None
 
     def norms(self) -> Tensor | None:
         """||v_k W_O^h|| for every head and key, float32 [head, key]; None where the model's heads are not so separable."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,9 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import eager_mask, sdpa_mask
 
 from models.attention_call import AttentionCall, attention_scores, softmax_with_sinks
+
+if TYPE_CHECKING:
+    from models.latent_cut import Cut
 
 ENGINE = "headlight"
 # For classes that transformers does not vouch for under SDPA: some mark a decoder's self-attention as not causal
@@ -37,11 +40,16 @@ class Tap:
     [batch, query, head, d_value] before any gate.
     gates: for the n-th call of the pass, a factor per head [head] or [batch, head] on its output before the output
     projection, the last place where heads are separate.
+    cuts: for the n-th call, what its heads can no longer read of the latents (MLA) and of the rotary key.
+    kv_latent, q_latent: while a call is observed, what models.latent_tap saw of its latents [pos, rank].
     """
 
     observer: Observer | None = None
     gates: Mapping[int, Tensor] = field(default_factory=dict)
+    cuts: Mapping[int, Cut] = field(default_factory=dict)
     calls: int = 0
+    kv_latent: Tensor | None = None
+    q_latent: Tensor | None = None
 
 
 def engine_name(module_class: type[PreTrainedModel]) -> str:
@@ -50,6 +58,11 @@ def engine_name(module_class: type[PreTrainedModel]) -> str:
 
 
 _TAP: ContextVar[Tap | None] = ContextVar("headlight_tap", default=None)
+
+
+def current_tap() -> Tap | None:
+    """The tap that this thread's (or task's) forward pass runs under."""
+    return _TAP.get()
 
 
 @contextmanager
@@ -76,6 +89,10 @@ def engine_attention(
 
     query [batch, head, query, d_head], key and value [batch, kv_head, key, d]; returns [batch, query, head, d_value].
     """
+    tap = _TAP.get()
+    cut = None if tap is None else tap.cuts.get(tap.calls)
+    if cut is not None:
+        key = cut.key(key)
     attention_mask = _narrowed(module, attention_mask, query, key, kwargs)
     sinks = kwargs.get("s_aux") if kwargs.get("s_aux") is not None else kwargs.get("sinks")
     if kwargs.get("softcap") is None and sinks is None:
@@ -84,13 +101,13 @@ def engine_attention(
         )
     else:
         output = _explicit_attention(_call(module, query, key, value, attention_mask, scaling, kwargs))
-    tap = _TAP.get()
     if tap is None:
         return output, None
     index, tap.calls = tap.calls, tap.calls + 1
     if tap.observer is not None:
         batched = _call(module, query, key, value, attention_mask, scaling, kwargs)
         tap.observer(module, _first_text(batched), output)
+        tap.kv_latent = tap.q_latent = None
     gate = tap.gates.get(index)
     if gate is not None:
         gate = gate.to(output)

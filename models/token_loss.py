@@ -12,6 +12,7 @@ from torch.nn import functional
 from models.capturing import gates
 from models.errors import BadSelection
 from models.inputs import Encoded, encode
+from models.latent_cut import LatentCut, cuts
 from models.model import AttentionModel
 from models.tap import Tap, tapped
 
@@ -24,6 +25,7 @@ def token_loss(
     text: str | Encoded,
     *,
     heads_off: Iterable[tuple[int, int]] = (),
+    latents_off: LatentCut | Iterable[LatentCut] = (),
     max_tokens: int | None = None,
 ) -> Tensor:
     """Loss of predicting each token of a text from those before it, float32 [pos], nats per token.
@@ -31,6 +33,7 @@ def token_loss(
     The first token is NaN, for nothing stands before it; the mean of the others is what transformers calls the loss of
     the text (labels equal to the inputs), and its exponential the perplexity. One forward pass; the softmax is taken in
     float32. heads_off: (layer, head) whose output is zeroed before the output projection, in this pass alone.
+    latents_off: parts of what latent attention (MLA) caches that no head can read, in this pass alone.
     max_tokens: cut the text there; without it a text beyond the model's context raises TextTooLong. Raises BadText, and
     BadSelection for anything but a decoder with a language head, and for heads that do not exist.
     """
@@ -42,7 +45,7 @@ def token_loss(
             f"{model.name} computes attention outside transformers' attention registry, so single heads cannot be "
             "switched off; choose another model."
         )
-    with tapped(Tap(gates=gates(model, off))):
+    with tapped(Tap(gates=gates(model, off), cuts=cuts(model, latents_off))):
         logits = _logits(model, given)
     ids = torch.tensor(given.ids["text"], device=logits.device)
     losses = torch.full((len(ids),), torch.nan)

@@ -1,0 +1,163 @@
+"""Switch off parts of what latent attention (MLA) caches, for one run and without touching a weight.
+
+A head gate takes one reader away; a cut takes away what all heads of a layer read.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models.errors import BadSelection
+from models.latent_tap import latent_layers, rotary_width
+from models.model import AttentionModel
+
+
+@dataclass(frozen=True, slots=True)
+class LatentCut:
+    """What a layer's heads can no longer read in one run. Several cuts of one layer add up.
+
+    layer: the layer, or None for every layer with latents. dimensions: latent dimensions set to zero, as zeroed columns of
+    W_UK and W_UV would. directions: vectors [n, kv_lora_rank] (a tensor, an array or lists) whose span is projected out
+    of every latent; only their directions matter. rotary: the shared rotated key set to zero, so that scores are content alone.
+    whole: the whole latent set to zero, so that the layer's heads write nothing; its patterns are then rotary alone.
+    A layer that reads another's cache (Mistral Large 4) is cut where it reads, and the other stays as it is.
+    """
+
+    layer: int | None = None
+    dimensions: tuple[int, ...] = ()
+    directions: tuple[tuple[float, ...], ...] = ()
+    rotary: bool = False
+    whole: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dimensions", tuple(sorted({int(dim) for dim in self.dimensions})))
+        object.__setattr__(self, "directions", _rows(self.directions))
+        if not (self.dimensions or self.directions or self.rotary or self.whole):
+            raise BadSelection(
+                "A latent cut must name what to switch off, and this one names nothing; give dimensions, directions, "
+                "rotary=True or whole=True."
+            )
+
+
+def _rows(directions: Any) -> tuple[tuple[float, ...], ...]:
+    if isinstance(directions, Tensor):
+        directions = directions.detach().float().cpu().tolist()
+    try:
+        return tuple(tuple(float(number) for number in row) for row in directions)
+    except TypeError:
+        raise BadSelection(
+            "Directions must be rows of numbers [n, kv_lora_rank], but a single row came; put it into a list."
+        ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The cuts of one attention call as tensors.
+
+    keep: factor per latent dimension [kv_lora_rank]; basis: orthonormal columns to project out [kv_lora_rank, n];
+    rotary: how many of the key's last places are set to zero.
+    """
+
+    keep: Tensor | None
+    basis: Tensor | None
+    rotary: int
+
+    def latent(self, latent: Tensor) -> Tensor:
+        """Latents [..., kv_lora_rank] less what is cut."""
+        if self.keep is not None:
+            latent = latent * self.keep.to(latent)
+        if self.basis is not None:
+            basis = self.basis.to(latent)
+            latent = latent - (latent @ basis) @ basis.T
+        return latent
+
+    def key(self, key: Tensor) -> Tensor:
+        """Keys [..., d_head] less their rotary part, where that is cut."""
+        if not self.rotary:
+            return key
+        content = key.shape[-1] - self.rotary
+        return torch.cat([key[..., :content], torch.zeros_like(key[..., content:])], dim=-1)
+
+
+def listed(latents_off: LatentCut | Iterable[LatentCut]) -> tuple[LatentCut, ...]:
+    return (latents_off,) if isinstance(latents_off, LatentCut) else tuple(latents_off)
+
+
+def cuts(model: AttentionModel, latents_off: LatentCut | Iterable[LatentCut]) -> dict[int, Cut]:
+    """Cut per attention call of the forward pass. Raises BadSelection for what the model does not have."""
+    wanted = listed(latents_off)
+    if not wanted:
+        return {}
+    readers = latent_layers(model)
+    if not readers:
+        raise BadSelection(
+            f"{model.name} caches no latents that could be switched off; choose a model with latent attention (MLA)."
+        )
+    _demand_layers(model, wanted, readers)
+    made: dict[int, Cut] = {}
+    for layer, module in readers.items():
+        mine = [cut for cut in wanted if cut.layer in (None, layer)]
+        if mine:
+            made |= dict.fromkeys(model.plan.calls_of("decoder", layer), _cut(model, layer, module, mine))
+    return made
+
+
+def _demand_layers(model: AttentionModel, wanted: Sequence[LatentCut], readers: dict[int, nn.Module]) -> None:
+    rotary = [layer for layer, module in readers.items() if rotary_width(module)]
+    for cut in wanted:
+        if cut.layer is not None and cut.layer not in readers:
+            raise BadSelection(
+                f"Layer {cut.layer} has no latents to switch off: {model.name} has them in {_span(sorted(readers))}, "
+                "counted from 0."
+            )
+        if cut.rotary and (not rotary if cut.layer is None else cut.layer not in rotary):
+            where = "None of its layers has" if cut.layer is None else f"Its layer {cut.layer} does not have"
+            raise BadSelection(
+                f"{model.name} has no rotary key to switch off there. {where} one; choose dimensions or directions."
+            )
+
+
+def _span(layers: list[int]) -> str:
+    if layers == list(range(layers[0], layers[-1] + 1)) and len(layers) > 1:
+        return f"layers {layers[0]} to {layers[-1]}"
+    return f"layer{'s' * (len(layers) > 1)} {', '.join(map(str, layers))}"
+
+
+def _cut(model: AttentionModel, layer: int, module: Any, mine: Sequence[LatentCut]) -> Cut:
+    rank = module.kv_lora_rank
+    dims = sorted({dim for cut in mine for dim in cut.dimensions})
+    if dims and not 0 <= dims[0] <= dims[-1] < rank:
+        wrong = dims[0] if dims[0] < 0 else dims[-1]
+        raise BadSelection(
+            f"Latent dimension {wrong} is out of range: layer {layer} of {model.name} has {rank} (0 to {rank - 1})."
+        )
+    keep = None
+    if dims or any(cut.whole for cut in mine):
+        keep = torch.ones(rank, device=model.device)
+        keep[slice(None) if any(cut.whole for cut in mine) else dims] = 0.0
+    rows = [row for cut in mine for row in cut.directions]
+    rotary = rotary_width(module) if any(cut.rotary for cut in mine) else 0
+    return Cut(keep, _basis(model, layer, rows, rank, keep), rotary)
+
+
+def _basis(model: AttentionModel, layer: int, rows: list, rank: int, keep: Tensor | None) -> Tensor | None:
+    """Orthonormal basis of the directions' span beside the dimensions that are zeroed anyway, [kv_lora_rank, n]."""
+    for row in rows:
+        if len(row) != rank or not all(map(math.isfinite, row)) or not any(row):
+            raise BadSelection(
+                f"A direction must hold {rank} finite numbers that are not all zero, as layer {layer} of {model.name} has "
+                f"latents of {rank}, but one of {len(row)} came; give rows [n, {rank}]."
+            )
+    if not rows:
+        return None
+    spanned = torch.nn.functional.normalize(torch.tensor(rows, dtype=torch.float64), dim=-1)
+    if keep is not None:
+        spanned = spanned * keep.double().cpu()
+    left, values, _ = torch.linalg.svd(spanned.T, full_matrices=False)
+    return left[:, values > 1e-9].float().to(model.device)
