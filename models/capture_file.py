@@ -133,7 +133,7 @@ def _latent_fits(record: LayerRecord, positions: int) -> bool:
     queries = latent.kv if latent.query is None else latent.query
     if (latent.kv.ndim, queries.ndim) != (2, 2) or (len(latent.kv), len(queries)) != (positions, positions):
         return False
-    return 0 <= latent.rope <= call.key.shape[-1]
+    return latent.rope is None or 0 <= latent.rope <= call.key.shape[-1]
 
 
 def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -195,7 +195,7 @@ def _restore_latent(latent: dict[str, Any] | None, arrays: dict[str, np.ndarray]
     if latent is None:  # another kind of attention, or a file from before latents were kept
         return None
     query = None if latent["query"] is None else torch.from_numpy(arrays[latent["query"]])
-    return LatentRecord(torch.from_numpy(arrays[latent["kv"]]), query, int(latent["rope"]))
+    return LatentRecord(torch.from_numpy(arrays[latent["kv"]]), query, latent["rope"])
 
 
 def _candidates(arrays: dict[str, np.ndarray], head: dict[str, Any]):

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import BadSelection
-from models.latent_tap import latent_layers, rotary_width
+from models.latent_tap import latent_layers, latent_reader, rotary_width
 from models.model import AttentionModel
 
 
@@ -25,7 +25,8 @@ class LatentCut:
     layer: the layer, or None for every layer with latents. dimensions: latent dimensions set to zero, as zeroed columns of
     W_UK and W_UV would. directions: vectors [n, kv_lora_rank] (a tensor, an array or lists) whose span is projected out
     of every latent; only their directions matter. rotary: the shared rotated key set to zero, so that scores are content alone.
-    whole: the whole latent set to zero, so that the layer's heads write nothing; its patterns are then rotary alone.
+    whole: the whole latent set to zero, so that the layer's heads write nothing (but a bias, which MLA has none of); its
+    patterns are then rotary alone.
     A layer that reads another's cache (Mistral Large 4) is cut where it reads, and the other stays as it is.
     """
 
@@ -129,8 +130,10 @@ def _span(layers: list[int]) -> str:
     return f"layer{'s' * (len(layers) > 1)} {', '.join(map(str, layers))}"
 
 
-def _cut(model: AttentionModel, layer: int, module: Any, mine: Sequence[LatentCut]) -> Cut:
-    rank = module.kv_lora_rank
+def _cut(model: AttentionModel, layer: int, module: nn.Module, mine: Sequence[LatentCut]) -> Cut:
+    reader = latent_reader(module)
+    assert reader is not None, "only layers with latents are cut"
+    rank = reader.in_features
     dims = sorted({dim for cut in mine for dim in cut.dimensions})
     if dims and not 0 <= dims[0] <= dims[-1] < rank:
         wrong = dims[0] if dims[0] < 0 else dims[-1]
@@ -142,7 +145,7 @@ def _cut(model: AttentionModel, layer: int, module: Any, mine: Sequence[LatentCu
         keep = torch.ones(rank, device=model.device)
         keep[slice(None) if any(cut.whole for cut in mine) else dims] = 0.0
     rows = [row for cut in mine for row in cut.directions]
-    rotary = rotary_width(module) if any(cut.rotary for cut in mine) else 0
+    rotary = rotary_width(module) or 0 if any(cut.rotary for cut in mine) else 0
     return Cut(keep, _basis(model, layer, rows, rank, keep), rotary)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from models.capture import Capture
 from models.errors import BadSelection
-from models.latent_tap import latent_layers
+from models.latent_tap import latent_layers, latent_reader, rotary_width
 from models.model import AttentionModel
 
 
@@ -60,21 +60,28 @@ def dimension_use(model: AttentionModel, layer: int) -> DimensionUse:
 def up_projections(model: AttentionModel, layer: int) -> tuple[Tensor, Tensor]:
     """W_UK [head, qk_nope_head_dim, kv_lora_rank] and W_UV [head, v_head_dim, kv_lora_rank], float32, on the CPU.
 
-    They read latents as `Capture.kv_latent` shows them. Raises BadSelection where the layer has no latents, or where its
-    weights are not kept as plain numbers.
+    They read latents as `Capture.kv_latent` shows them; in converted models the heads of one group have equal ones. Raises
+    BadSelection where the layer has no latents, or where its weights are not kept as plain numbers.
     """
     layers = latent_layers(model)
     if layer not in layers:
         has = f"it has them in {', '.join(map(str, layers))}" if layers else "it is no MLA model"
         raise BadSelection(f"Layer {layer} of {model.name} has no latents ({has}); choose another.")
     module: Any = layers[layer]
-    weight = module.kv_b_proj.weight
+    reader = latent_reader(module)
+    weight = None if reader is None else reader.weight
     if not isinstance(weight, Tensor) or weight.ndim != 2 or not weight.is_floating_point():
         raise BadSelection(
             f"The weights of {model.name} are packed, so what its heads read cannot be worked out; load them in float32."
         )
+    weight = weight.detach().float().cpu()
+    if rotary_width(module) is None:  # converted: keys of all key/value heads, then values of all
+        key, value = weight.unflatten(0, (2, module.kv_heads, -1)).repeat_interleave(
+            module.num_key_value_groups, 1
+        )
+        return key, value
     widths = [int(module.qk_nope_head_dim), int(module.v_head_dim)]
-    per_head = weight.detach().float().cpu().unflatten(0, (-1, sum(widths)))
+    per_head = weight.unflatten(0, (-1, sum(widths)))
     return per_head[:, : widths[0]], per_head[:, widths[0] :]
 
 
@@ -190,6 +197,7 @@ def score_shares(run: Capture) -> ScoreShares:
     layers = [layer for layer in range(run.layers()) if run.has_latents(layer)]
     if not layers:
         run.kv_latent(0)  # says why in a sentence
+    run.k_rope(layers[0])  # and this, where keys are of one piece
     widest = max(run.heads(layer) for layer in range(run.layers()))
     content = torch.full((run.layers(), widest), torch.nan)
     coupling = content.clone()

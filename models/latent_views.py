@@ -55,7 +55,7 @@ class LatentViews:
 
     def k_rope(self, layer: int, stack: str | None = None) -> Tensor:
         """The key that all heads share, after rotary embedding, float32 [pos, qk_rope_head_dim] ([pos, 0] without one)."""
-        return self._latent(layer, stack).k_rope(self._call(layer, stack)).float().cpu()
+        return self._in_parts(layer, stack).k_rope(self._call(layer, stack)).float().cpu()
 
     def q_latent(self, layer: int, stack: str | None = None) -> Tensor | None:
         """The latent that all heads' queries are built from, after its norm, float32 [pos, q_lora_rank]; None without one.
@@ -67,7 +67,7 @@ class LatentViews:
 
     def score_parts(self, layer: int, head: int, stack: str | None = None) -> ScoreParts:
         """A head's scores before the softmax, split into content and rotary part; see `ScoreParts`."""
-        latent, call = self._latent(layer, stack, head), self._call(layer, stack, head)
+        latent, call = self._in_parts(layer, stack, head), self._call(layer, stack, head)
         if call.position_bias is not None or call.softcap is not None:
             raise BadSelection(
                 f"{self.model_name} does more to its scores than add a content and a rotary part; look at its whole scores."
@@ -79,7 +79,7 @@ class LatentViews:
     def cached(self, layer: int, stack: str | None = None) -> Tensor:
         """What the cache holds of each position in this layer, float32 [pos, elements].
 
-        MLA: the latent, then the shared rotated key. Other kinds: the keys of all key/value heads (after rotary
+        MLA: the latent, then the shared rotated key if there is one. Other kinds: the keys of all key/value heads (after rotary
         embedding), then their values. `elements` is `models.cache_size.cache_elements_per_token_and_layer`. Of every
         position of the text: a sliding window lets go of older ones. Of cross-attention: the source's. What a sparse
         attention caches for its index is not in it.
@@ -88,6 +88,15 @@ class LatentViews:
         if (stack or "") == "encoder" or self.geometry.role == "encoder":
             raise BadSelection("An encoder reads its text at once and keeps no cache; choose a decoder.")
         return cached_vectors(call, record.latent).float().cpu()
+
+    def _in_parts(self, layer: int, stack: str | None, head: int | None = None) -> LatentRecord:
+        latent = self._latent(layer, stack, head)
+        if latent.rope is None:
+            raise BadSelection(
+                f"{self.model_name} builds whole keys from its latents and rotates them afterwards, so they have no rotary "
+                "part of their own; look at its whole scores."
+            )
+        return latent
 
     def _latent(self, layer: int, stack: str | None, head: int | None = None) -> LatentRecord:
         latent = self._record(layer, stack, head).latent

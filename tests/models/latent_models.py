@@ -31,7 +31,8 @@ OTHERS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "mistral4": (
         Mistral4ForCausalLM,
         Mistral4Config,
-        MLA | {"rope_parameters": ROPE | {"llama_4_scaling_beta": 0.1, "original_max_position_embeddings": 4}},
+        MLA
+        | {"rope_parameters": ROPE | {"llama_4_scaling_beta": 0.1, "original_max_position_embeddings": 4}},
     ),
     "mistral_large4": (
         MistralLarge4TextModel,
@@ -43,7 +44,10 @@ OTHERS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
         Glm5NextTextConfig,
         MLA
         | INDEX
-        | {"layer_types": ["linear_attention", "indexed_attention", "indexed_attention"], "qk_rope_head_dim": 0}
+        | {
+            "layer_types": ["linear_attention", "indexed_attention", "indexed_attention"],
+            "qk_rope_head_dim": 0,
+        }
         | {"mlp_layer_types": ["dense"] * 3, "linear_head_dim": 8, "linear_num_heads": 4}
         | {"index_kpool": 2, "hc_mult": 2},
     ),
@@ -71,7 +75,7 @@ def other_engine(name: str) -> AttentionModel:
     install_latent_hooks(module, plan)
     shape = Geometry(3, 6, 6, 16, 48, "mla", 64, VOCABULARY, "decoder", 14, kv_lora_rank=20)
     reader = cast(PreTrainedTokenizerBase, None)
-    return AttentionModel(name, module, reader, shape, plan, module.device, module.dtype)
+    return AttentionModel(name.capitalize(), module, reader, shape, plan, module.device, module.dtype)
 
 
 def latent_engine(name: str) -> AttentionModel:

@@ -81,7 +81,9 @@ def test_parts_of_a_score_are_those_of_the_paper_and_add_up(name: str):
         assert_near((content_part + rotary_part)[seen], scores[seen])
         query = run.query(layer, head) * run.scaling(layer)
         width = query.shape[1] - rotary.shape[1]
-        up_key = up_projections(latent_engine(name), layer)[0][head]  # q^T W_UK c: absorbed, as nowhere in transformers
+        up_key = up_projections(latent_engine(name), layer)[0][
+            head
+        ]  # q^T W_UK c: absorbed, as nowhere in transformers
         assert_near(content_part[seen], ((query[:, :width] @ up_key) @ latent.T)[seen])
         assert_near((rotary_part + 1)[seen], (query[:, width:] @ rotary.T + 1)[seen])
 
