@@ -12,9 +12,10 @@ def cache_elements_per_token_and_layer(shape: Geometry, latents: bool = True) ->
     """Numbers that one layer keeps of one token.
 
     MHA 2 * heads * d_head, GQA 2 * kv_heads * d_head, MQA 2 * d_head, MLA kv_lora_rank + qk_rope_head_dim. Values that
-    are not as wide as keys count with their own width. latents: False for an MLA that caches the keys and values it
-    expands its latents to, as transformers' own DeepSeek classes do. Self-attention over the whole past only: a sliding
-    window keeps less, and an encoder keeps nothing, which is refused with BadSelection.
+    are not as wide as keys count with their own width; where latents differ from layer to layer, the widest counts.
+    latents: False for an MLA that caches the keys and values it expands its latents to, as transformers' own DeepSeek
+    classes once did. Self-attention over the whole past only: a sliding window keeps less, and an encoder keeps nothing,
+    which is refused with BadSelection.
     """
     if shape.role == "encoder":
         raise BadSelection(
@@ -27,6 +28,8 @@ def cache_elements_per_token_and_layer(shape: Geometry, latents: bool = True) ->
 
 def cache_elements_per_token(shape: Geometry, latents: bool = True) -> int:
     """Numbers that all layers together keep of one token; see `cache_elements_per_token_and_layer`."""
+    if shape.kv_lora_ranks is not None and latents:
+        return sum(shape.kv_lora_ranks) + shape.layers * (shape.qk_rope_head_dim or 0)
     return shape.layers * cache_elements_per_token_and_layer(shape, latents)
 
 

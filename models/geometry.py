@@ -32,6 +32,8 @@ class Geometry:
     v_head_dim: width of one value. context: most tokens at once, None where the config sets no bound (T5).
     kind: "mha" (kv_heads == heads), "mqa" (one), "gqa" (between), "mla" (a latent of kv_lora_rank; its
     kv_heads are those after expansion). sliding_window: tokens a windowed layer sees, None without a window.
+    kv_lora_ranks: the latent's width in each layer, None where all layers have the same; kv_lora_rank is the largest.
+    An MLA without qk_rope_head_dim expands whole keys and turns them by the rotary embedding afterwards.
     """
 
     layers: int
@@ -51,6 +53,11 @@ class Geometry:
     qk_rope_head_dim: int | None = None
     qk_nope_head_dim: int | None = None
     sliding_window: int | None = None
+    kv_lora_ranks: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.kv_lora_ranks is not None:  # a list, where it was read from JSON
+            object.__setattr__(self, "kv_lora_ranks", tuple(self.kv_lora_ranks))
 
 
 def geometry(config: PreTrainedConfig) -> Geometry:
@@ -62,8 +69,9 @@ def geometry(config: PreTrainedConfig) -> Geometry:
     heads = _heads(side, prefix)
     d_model = _width(side)
     rank = _number(side, "kv_lora_rank")
-    kv_heads = heads if rank else _kv_heads(side, heads)
-    d_head = _d_head(side, heads, d_model, latent=rank is not None)
+    split = rank is not None and _split_key(side) > 0
+    kv_heads = heads if split else _kv_heads(side, heads)
+    d_head = _split_key(side) if split else _d_head(side, heads, d_model)
     return Geometry(
         layers=_layers(side, prefix),
         heads=heads,
@@ -82,6 +90,7 @@ def geometry(config: PreTrainedConfig) -> Geometry:
         qk_rope_head_dim=_number(side, "qk_rope_head_dim"),
         qk_nope_head_dim=_number(side, "qk_nope_head_dim"),
         sliding_window=_window(side),
+        kv_lora_ranks=_ranks(side),
     )
 
 
@@ -159,10 +168,20 @@ def _kv_heads(config: Any, heads: int) -> int:
     return nested or _number(config, "num_key_value_heads") or heads
 
 
-def _d_head(config: Any, heads: int, d_model: int, latent: bool) -> int:
-    if latent:
-        # `head_dim` of these configs is the rotary part alone, for the rotary embedding's sake
-        return (_number(config, "qk_nope_head_dim") or 0) + (_number(config, "qk_rope_head_dim") or 0)
+def _split_key(config: Any) -> int:
+    """Width of a key that has a content and a rotary part of its own, as in DeepSeek's MLA; 0 where keys are of one piece.
+
+    `head_dim` of such a config is the rotary part alone, for the rotary embedding's sake.
+    """
+    return (_number(config, "qk_nope_head_dim") or 0) + (_number(config, "qk_rope_head_dim") or 0)
+
+
+def _ranks(config: Any) -> tuple[int, ...] | None:
+    ranks = getattr(config, "kv_lora_ranks", None)
+    return tuple(ranks) if ranks and len(set(ranks)) > 1 else None
+
+
+def _d_head(config: Any, heads: int, d_model: int) -> int:
     named = _number(
         config, "head_dim", "d_kv", "attention_head_dim", "d_head", "dim_head", "attention_head_size"
     )

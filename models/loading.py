@@ -144,7 +144,7 @@ def _usable_positions(module: nn.Module, context: int | None) -> int | None:
 
 
 def _note(note: str, module: PreTrainedModel, plan: Plan) -> str:
-    notes = [note]
+    notes = [note, getattr(module.config, "note", "")]  # of a converted model, what it was made of
     if plan.route == "eager":
         notes.append(
             f"{type(module).__name__} computes its attention itself, so what is shown are the patterns it "
@@ -152,7 +152,7 @@ def _note(note: str, module: PreTrainedModel, plan: Plan) -> str:
         )
     if plan.unseen:
         notes.append(f"The attention of its {' and '.join(plan.unseen)} has another form and is not shown.")
-    return " ".join(notes).strip()
+    return " ".join(filter(None, notes))
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,186 @@
+"""`convert_to_mla`: from a model that caches keys and values to one that caches a low-rank latent for both."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
+
+from models.conversion.calibration import Calibration, calibrate
+from models.conversion.factors import Factors, Spectrum, spectrum
+from models.conversion.latent_model import HeadlightMlaForCausalLM
+from models.conversion.ranks import check_ranks, full_rank, share_out
+from models.conversion.source_model import attention_layers, check_source, latent_config, projections
+from models.errors import BadSelection, BrokenWeights
+from models.loading import wrap
+from models.model import AttentionModel
+from models.progress import Progress, no_progress, part
+from models.quiet import quiet
+
+
+@dataclass(frozen=True, slots=True)
+class LatentSpectra:
+    """What the latents of a model would hold, layer by layer; worked out once, it serves conversions to any rank.
+
+    calibration: the text it was worked out on.
+    """
+
+    layers: tuple[Spectrum, ...]
+    calibration: Calibration
+
+
+Texts = str | Sequence[str] | LatentSpectra | None
+
+
+def latent_spectra(
+    model: AttentionModel, texts: str | Sequence[str] | None = None, *, progress: Progress = no_progress
+) -> LatentSpectra:
+    """Calibrate, and find the latent directions of each layer. Raises UnsupportedModel, BadText."""
+    check_source(model)
+    seen = calibrate(model, texts, progress=part(progress, 0.0, 0.7))
+    layers: list[Spectrum] = []
+    for number, attention in enumerate(attention_layers(model)):
+        progress(f"Finding the latents of layer {number}", 0.7 + 0.3 * number / model.geometry.layers)
+        layers.append(spectrum(projections(model, attention), seen.layers[number]))
+    return LatentSpectra(tuple(layers), seen)
+
+
+def convert_to_mla(
+    model: AttentionModel,
+    kv_rank: int | Sequence[int],
+    texts: Texts = None,
+    *,
+    progress: Progress = no_progress,
+) -> AttentionModel:
+    """A model whose cache holds one latent of `kv_rank` numbers per token and layer, for keys and values together.
+
+    kv_rank: one for all layers, or one for each; `full_rank(model)` is exact but for rounding. texts: what the latents
+    are fitted to (see models.conversion.factors), None for the text that comes with Headlight; or what `latent_spectra`
+    gave, for several conversions of one model. Keys are expanded and then turned by the rotary embedding, so that the
+    expansion cannot be absorbed into the queries. The result has weights of its own; the given model is not changed, also
+    where an exception from `progress` ends the work. Raises UnsupportedModel (not a Llama, Qwen2 or Mistral decoder),
+    BadSelection (the rank), BadText (too short).
+    """
+    check_source(model)
+    ranks = check_ranks(model, kv_rank)
+    spectra = texts if isinstance(texts, LatentSpectra) else None
+    if spectra is None:
+        given = texts if texts is None or isinstance(texts, str) else tuple(map(str, texts))  # pyright: ignore[reportArgumentType]
+        spectra = latent_spectra(model, given, progress=part(progress, 0.0, 0.9))
+    if len(spectra.layers) != len(ranks):
+        raise BadSelection(
+            f"The spectra are those of a model with {len(spectra.layers)} layers, but {model.name} has {len(ranks)}: work "
+            "them out for this model."
+        )
+    progress("Putting the converted model together", 0.9)
+    factors = [layer.cut(rank) for layer, rank in zip(spectra.layers, ranks, strict=True)]
+    module = _assembled(model, ranks, factors)
+    module.config.provenance = _provenance(model, ranks, spectra.calibration)
+    module.config.note = _note(model, ranks)
+    converted = wrap(module, model.tokenizer, f"{model.name} as MLA")
+    progress(f"{model.name} is converted", 1.0)
+    return converted
+
+
+def ranks_for_budget(
+    model: AttentionModel, bytes_per_token: int, texts: Texts = None, *, progress: Progress = no_progress
+) -> tuple[int, ...]:
+    """Ranks for each layer whose latents take at most that many bytes per token in the model's number format.
+
+    They are shared out by spectrum: the directions that hold most of their layer's energy are kept. Raises BadSelection
+    where the budget is under one number per layer or over the full rank of all layers.
+    """
+    check_source(model)
+    layers, most = model.geometry.layers, full_rank(model)
+    size = model.dtype.itemsize
+    elements = bytes_per_token // size
+    if not layers <= elements <= layers * most:
+        raise BadSelection(
+            f"The latents of {model.name} can take from {layers * size:,} to {layers * most * size:,} bytes per token, but "
+            f"a budget of {bytes_per_token:,} came."
+        )
+    spectra = texts if isinstance(texts, LatentSpectra) else latent_spectra(model, texts, progress=progress)
+    return share_out(spectra.layers, elements)
+
+
+def save_converted(model: AttentionModel, folder: str | Path) -> Path:
+    """Write a converted model with its tokenizer and what it was made of into a new folder, for `models.load`.
+
+    The folder appears whole or not at all. Raises BadSelection where there is something in it already, or the model is
+    no converted one.
+    """
+    place = Path(folder).expanduser()
+    if not isinstance(model.module, HeadlightMlaForCausalLM):
+        raise BadSelection(f"{model.name} is no converted model: give what convert_to_mla returned.")
+    if place.exists() and (place.is_file() or any(place.iterdir())):
+        raise BadSelection(f"There is something in {place} already: give a new folder.")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
+        try:
+            with quiet():
+                model.module.save_pretrained(scratch / "whole")
+                model.tokenizer.save_pretrained(scratch / "whole")
+            (scratch / "whole").replace(place)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    except OSError as error:
+        raise BrokenWeights(
+            f"The converted model could not be written to {place} ({error.strerror or error}): free some space or give "
+            "another folder."
+        ) from None
+    return place
+
+
+def _assembled(model: AttentionModel, ranks: tuple[int, ...], factors: list[Factors]) -> PreTrainedModel:
+    """The new module, with copies of all weights that are not replaced by factors."""
+    like = next(model.module.parameters())
+    state = {
+        name: tensor.clone()
+        for name, tensor in model.module.state_dict().items()
+        if ".k_proj." not in name and ".v_proj." not in name
+    }
+    for number, made in enumerate(factors):
+        path = f"model.layers.{number}.self_attn"
+        state[f"{path}.kv_down_proj.weight"] = made.down.to(like)
+        state[f"{path}.kv_up_proj.weight"] = made.up.to(like)
+        state[f"{path}.kv_up_proj.bias"] = made.bias.to(like)
+    config = latent_config(model, ranks)
+    with torch.device("meta"):  # nothing is drawn at random and nothing allocated twice
+        module = HeadlightMlaForCausalLM(config)
+    module.load_state_dict(state, assign=True)
+    module.tie_weights()
+    module.model.rotary_emb = LlamaRotaryEmbedding(config).to(model.device)  # pyright: ignore[reportArgumentType]
+    module.generation_config = copy.deepcopy(model.module.generation_config)
+    return module.requires_grad_(False)
+
+
+def _provenance(model: AttentionModel, ranks: tuple[int, ...], seen: Calibration) -> dict[str, Any]:
+    shape = model.geometry
+    return {
+        "model": model.name,
+        "kind": shape.kind,
+        "cache_share": sum(ranks) / (shape.layers * shape.kv_heads * (shape.d_head + shape.v_head_dim)),
+        "calibration_tokens": seen.tokens,
+        "calibration": seen.source,
+        "method": "activation-aware low-rank factors, keys weighed by queries and values by W_O, balanced by mean energy",
+    }
+
+
+def _note(model: AttentionModel, ranks: tuple[int, ...]) -> str:
+    shape = model.geometry
+    before = shape.kv_heads * (shape.d_head + shape.v_head_dim)
+    narrow, wide = min(ranks), max(ranks)
+    width = f"{wide}" if narrow == wide else f"{narrow} to {wide}"
+    return (
+        f"Converted from {model.name}: a latent of {width} numbers a token and layer where keys and values took {before} "
+        f"({sum(ranks) / (before * shape.layers):.0%} of its cache)."
+    )

@@ -1,0 +1,46 @@
+"""How wide the latents may be, and how a budget of bytes is shared out over the layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from models.conversion.factors import Spectrum
+from models.errors import BadSelection
+from models.model import AttentionModel
+
+
+def full_rank(model: AttentionModel) -> int:
+    """The rank from which on a conversion is exact: keys and values of all key/value heads, or d_model if that is less."""
+    shape = model.geometry
+    return min(shape.kv_heads * (shape.d_head + shape.v_head_dim), shape.d_model)
+
+
+def check_ranks(model: AttentionModel, kv_rank: int | Sequence[int]) -> tuple[int, ...]:
+    """One rank for each layer. Raises BadSelection where one is no whole number between 1 and the full rank."""
+    layers, most = model.geometry.layers, full_rank(model)
+    ranks = (kv_rank,) * layers if isinstance(kv_rank, int) else tuple(kv_rank)
+    if len(ranks) != layers:
+        raise BadSelection(
+            f"{model.name} has {layers} layers, but {len(ranks)} ranks came: give one for each layer, or one for all."
+        )
+    for rank in ranks:
+        if not isinstance(rank, int) or isinstance(rank, bool) or not 1 <= rank <= most:
+            raise BadSelection(
+                f"The rank of a latent of {model.name} must be a whole number from 1 to {most}, its full rank, but "
+                f"{rank} came."
+            )
+    return ranks
+
+
+def share_out(spectra: Sequence[Spectrum], elements: int) -> tuple[int, ...]:
+    """Ranks that add up to `elements`, at least 1 each: directions are taken by the share of their layer's energy.
+
+    Greedy, and so the best for the sum over layers of the energy that is lost, each layer counted alike.
+    """
+    layers = len(spectra)
+    shares = torch.cat([part.values[1:] for part in spectra])
+    owners = torch.cat([torch.full((len(part.values) - 1,), i) for i, part in enumerate(spectra)])
+    chosen = owners[shares.argsort(descending=True, stable=True)[: elements - layers]]
+    return tuple((1 + torch.bincount(chosen, minlength=layers)).tolist())
