@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 import torch
 
 from models.errors import BadSelection
 from models.geometry import Geometry
+
+CacheMode = Literal["auto", "expanded", "latent", "absorbed"]
+CACHE_MODES: tuple[CacheMode, ...] = get_args(CacheMode)
 
 
 def cache_elements_per_token_and_layer(shape: Geometry, latents: bool = True) -> int:
@@ -36,3 +41,12 @@ def cache_elements_per_token(shape: Geometry, latents: bool = True) -> int:
 def cache_bytes_per_token(shape: Geometry, dtype: torch.dtype = torch.bfloat16, latents: bool = True) -> int:
     """Bytes that all layers together keep of one token; see `cache_elements_per_token_and_layer`."""
     return dtype.itemsize * cache_elements_per_token(shape, latents)
+
+
+def cache_bytes_of(shape: Geometry, mode: CacheMode, tokens: int, dtype: torch.dtype = torch.float32) -> int:
+    """Bytes that a cache in `mode` keeps of `tokens` tokens, what is preallocated behind them not counted.
+
+    "latent" and "absorbed": (kv_lora_rank + qk_rope_head_dim) * layers; "expanded": heads * (d_head + v_head_dim) *
+    layers; "auto" is what the model is best run with, so latents where it has them. For models that attend in every layer.
+    """
+    return tokens * cache_bytes_per_token(shape, dtype, latents=mode != "expanded")

@@ -10,19 +10,27 @@ from collections.abc import Generator
 
 import torch
 from torch import Tensor
+from transformers import Cache
 
+from models.cache_modes import new_cache
 from models.errors import BadSelection
 from models.inputs import Encoded, decoder_start, encode
 from models.model import AttentionModel
 
 
 def stream(
-    model: AttentionModel, text: str, new_tokens: int, temperature: float = 0.0, seed: int = 0
+    model: AttentionModel,
+    text: str,
+    new_tokens: int,
+    temperature: float = 0.0,
+    seed: int = 0,
+    cache: str | None = None,
 ) -> Generator[str]:
     """Yield the continuation of a text as pieces of text; for an encoder-decoder, its answer to the text.
 
     temperature: 0 takes the likeliest token each time, above it draws from softmax(logits / temperature) with `seed`.
-    Pieces are held back until they are whole characters. Raises BadText, BadSelection.
+    Pieces are held back until they are whole characters. cache: how a model with latent attention keeps its past, if not
+    as it was loaded: "expanded", "latent", "absorbed" or "auto"; see `new_cache`. Raises BadText, BadSelection.
     """
     if "decoder" not in model.plan.stacks:
         raise BadSelection(f"{model.name} looks both ways and cannot continue a text; choose a decoder.")
@@ -34,7 +42,7 @@ def stream(
     # Decoded behind the text, since a tokenizer may drop the space that begins what it decodes.
     ids = [] if model.geometry.role == "encoder-decoder" else list(given.ids["text"])
     shown = len(_decode(model, ids))
-    for token in token_ids(model, given, new_tokens, temperature, seed):
+    for token in token_ids(model, given, new_tokens, temperature, seed, cache):
         ids.append(token)
         whole = _decode(model, ids).rstrip("\ufffd")  # what a character's first bytes decode to
         if len(whole) > shown:
@@ -52,9 +60,14 @@ def write_target(model: AttentionModel, given: Encoded, new_tokens: int) -> list
 
 
 def token_ids(
-    model: AttentionModel, given: Encoded, new_tokens: int, temperature: float = 0.0, seed: int = 0
+    model: AttentionModel,
+    given: Encoded,
+    new_tokens: int,
+    temperature: float = 0.0,
+    seed: int = 0,
+    cache: str | None = None,
 ) -> Generator[int]:
-    """Token ids that follow, up to the model's end token, its context or `new_tokens`."""
+    """Token ids that follow, up to the model's end token, its context or `new_tokens`; cache: as in `stream`."""
     if not model.module.can_generate():
         raise BadSelection(
             f"The weights of {model.name} have no language head, so it cannot write; choose another model, or give the "
@@ -64,7 +77,7 @@ def token_ids(
     step = (
         _seq2seq_steps(model, given)
         if model.geometry.role == "encoder-decoder"
-        else _decoder_steps(model, given)
+        else _decoder_steps(model, given, new_cache(model, cache))
     )
     ends, never = _end_tokens(model), _forbidden_tokens(model)
     logits = next(step)
@@ -85,11 +98,12 @@ def _decoder_forward(model: AttentionModel, **inputs) -> tuple[Tensor, object]:
     return output.logits[0, -1], getattr(output, "past_key_values", None)
 
 
-def _decoder_steps(model: AttentionModel, given: Encoded):
-    """Coroutine: takes a token id, gives the next logits [vocab]."""
+def _decoder_steps(model: AttentionModel, given: Encoded, empty: Cache | None):
+    """Coroutine: takes a token id, gives the next logits [vocab]. empty: the cache to fill, None for the model's own."""
     ids = given.inputs["input_ids"]
     counts = "position_ids" in inspect.signature(model.module.forward).parameters
-    logits, cache = _decoder_forward(model, input_ids=ids)
+    filled = {} if empty is None else {"past_key_values": empty}
+    logits, cache = _decoder_forward(model, input_ids=ids, **filled)
     while True:
         new = torch.tensor([[(yield logits)]], device=model.device)
         ids = torch.cat([ids, new], dim=1)

@@ -9,6 +9,7 @@ from torch import nn
 from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from models.architecture import Architecture, architecture
+from models.cache_modes import prepare, with_cache
 from models.errors import BrokenWeights, HeadlightError, UnsupportedModel
 from models.geometry import geometry
 from models.latent_tap import install_latent_hooks
@@ -23,14 +24,19 @@ from models.tokenizer import load_tokenizer
 
 
 def load(
-    name: str, device: str = "auto", dtype: str = "auto", progress: Progress = no_progress
+    name: str,
+    device: str = "auto",
+    dtype: str = "auto",
+    progress: Progress = no_progress,
+    cache: str = "auto",
 ) -> AttentionModel:
     """Load a model of the catalogue, any Hub id (organisation/name), or a local folder or .gguf file.
 
     device: "auto" (CUDA, then MPS, then CPU), "cpu", "cuda", "cuda:1", "mps". dtype: "auto" (bfloat16 on
     CUDA, float32 elsewhere), "float32", "bfloat16", "float16". The weights come as safetensors or GGUF, never
-    as pickles, and no code that came with a model is run. Raises a HeadlightError with one sentence that says
-    what to do.
+    as pickles, and no code that came with a model is run. cache: how a model with latent attention keeps its
+    past while it writes, "expanded", "latent" or "absorbed"; see `new_cache`. Raises a HeadlightError with one
+    sentence that says what to do.
     """
     place = choose_device(device)
     number = choose_dtype(dtype, place)
@@ -43,34 +49,41 @@ def load(
         tokenizer = load_tokenizer(name, found.tokenizer)
         module = _module(name, found.folder, config, number, place)
     progress(f"Looking for the heads of {name}", 0.95)
+    prepare(module)
     shape = replace(shape, context=_usable_positions(module, shape.context))
     plan = find_plan(module, module.config)
     install_latent_hooks(module, plan)
     progress(f"{name} is loaded", 1.0)
-    return AttentionModel(
+    model = AttentionModel(
         name, module, tokenizer, shape, plan, place, number, _note(found.note, module, plan)
     )
+    return with_cache(model, cache)
 
 
 def wrap(
-    module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase | None = None, name: str = ""
+    module: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    name: str = "",
+    cache: str = "auto",
 ) -> AttentionModel:
     """A transformers model that is in memory already, ready to be looked at.
 
     From then on its attention runs through the engine, and it stands in evaluation mode. Without a tokenizer only
-    `capture_inputs` takes it. Raises UnsupportedModel.
+    `capture_inputs` takes it. cache: as in `load`. Raises UnsupportedModel, BadSelection.
     """
     shape = geometry(module.config)
     module.eval()
     if module._can_set_attn_implementation():
         module.set_attn_implementation(engine_name(type(module)))
+    prepare(module)
     plan = find_plan(module, module.config)
     install_latent_hooks(module, plan)
     name = name or type(module).__name__
     reader = cast(PreTrainedTokenizerBase, tokenizer)
-    return AttentionModel(
+    model = AttentionModel(
         name, module, reader, shape, plan, module.device, module.dtype, _note("", module, plan)
     )
+    return with_cache(model, cache)
 
 
 def _config(folder: Path) -> PreTrainedConfig:

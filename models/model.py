@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from models.cache_size import CacheMode
 from models.geometry import Geometry
 
 
@@ -16,6 +17,7 @@ class AttentionModel:
     name: what it was asked for by (catalogue name, Hub id or folder).
     plan: which attention call of the forward pass is which layer of which stack.
     note: "" or one sentence that must stand beside what is shown of this model.
+    cache: how a model with latent attention keeps its past while it writes, unless a call says otherwise.
     """
 
     name: str
@@ -26,3 +28,4 @@ class AttentionModel:
     device: torch.device
     dtype: torch.dtype
     note: str = ""
+    cache: CacheMode = "auto"

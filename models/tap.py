@@ -18,6 +18,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import eager_mask, sdpa_mask
 
+from models.absorbed import Latents, absorbed_attention, expanded
 from models.attention_call import AttentionCall, attention_scores, softmax_with_sinks
 
 if TYPE_CHECKING:
@@ -92,10 +93,13 @@ def engine_attention(
     tap = _TAP.get()
     cut = None if tap is None else tap.cuts.get(tap.calls)
     if cut is not None:
+        key, value = expanded(module, key, value)
         key = cut.key(key)
     attention_mask = _narrowed(module, attention_mask, query, key, kwargs)
     sinks = kwargs.get("s_aux") if kwargs.get("s_aux") is not None else kwargs.get("sinks")
-    if kwargs.get("softcap") is None and sinks is None:
+    if isinstance(key, Latents):  # a step of the absorbed mode
+        query, value, output = absorbed_attention(module, query, key, attention_mask, scaling, sinks)
+    elif kwargs.get("softcap") is None and sinks is None:
         output, _ = sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout, scaling, **kwargs
         )
