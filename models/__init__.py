@@ -10,6 +10,13 @@ from models.capture import Candidate, Capture
 from models.capturing import capture
 from models.card import Card
 from models.catalog import CATALOG, DEFAULT
+from models.conversion.convert import (
+    LatentSpectra,
+    convert_to_mla,
+    latent_spectra,
+    ranks_for_budget,
+    save_converted,
+)
 from models.errors import (
     BadCard,
     BadSelection,
@@ -44,6 +51,7 @@ __all__ = [
     "Card",
     "Geometry",
     "HeadlightError",
+    "LatentSpectra",
     "Progress",
     "Scores",
     "TextTooLong",
@@ -52,10 +60,14 @@ __all__ = [
     "cache_folder",
     "capture",
     "card_of",
+    "convert_to_mla",
     "count_tokens",
     "geometry",
+    "latent_spectra",
     "load",
     "no_progress",
+    "ranks_for_budget",
+    "save_converted",
     "stream",
     "token_loss",
     "wrap",

@@ -79,7 +79,7 @@ def calibrate(
 
 
 def _rows(model: AttentionModel, texts: str | Sequence[str] | None, most: int) -> Tensor:
-    """Windows of one context, int64 [window, pos]; the shorter rest at the end of the texts is left out."""
+    """Windows of one context, int64 [window, pos], evenly spread; they overlap where the texts do not fill them."""
     needed = needed_tokens(model)
     context = min(CONTEXT, model.geometry.context or CONTEXT)
     ids = token_row(model, TEXT.read_text("utf-8") if texts is None else texts)
@@ -91,10 +91,10 @@ def _rows(model: AttentionModel, texts: str | Sequence[str] | None, most: int) -
             f"The calibration text has {len(ids):,} tokens, but {model.name} needs at least {needed:,}, two for each of "
             f"its {model.geometry.d_model} dimensions: give a longer text, or none for the one that comes with Headlight."
         )
-    count = max(len(ids) // context, 1)
-    rows = ids[: count * context].view(count, -1)
-    most_rows = max(-(-max(most, needed) // context), 1)
-    return rows if count <= most_rows else rows[torch.linspace(0, count - 1, most_rows).long()]
+    width = min(context, len(ids))
+    count = -(-min(len(ids), max(most, needed)) // width)
+    starts = torch.linspace(0, len(ids) - width, count).long().tolist()
+    return torch.stack([ids[start : start + width] for start in starts])
 
 
 def token_row(model: AttentionModel, texts: str | Sequence[str]) -> Tensor:

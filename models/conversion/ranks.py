@@ -20,7 +20,8 @@ def full_rank(model: AttentionModel) -> int:
 def check_ranks(model: AttentionModel, kv_rank: int | Sequence[int]) -> tuple[int, ...]:
     """One rank for each layer. Raises BadSelection where one is no whole number between 1 and the full rank."""
     layers, most = model.geometry.layers, full_rank(model)
-    ranks = (kv_rank,) * layers if isinstance(kv_rank, int) else tuple(kv_rank)
+    each = isinstance(kv_rank, Sequence) and not isinstance(kv_rank, str)
+    ranks = tuple(kv_rank) if each else (kv_rank,) * layers
     if len(ranks) != layers:
         raise BadSelection(
             f"{model.name} has {layers} layers, but {len(ranks)} ranks came: give one for each layer, or one for all."

@@ -81,7 +81,7 @@ def module(name: str, kv_heads: int = 2, **more: Any) -> PreTrainedModel:
 
 @cache
 def source(name: str = "llama", kind: str = "gqa") -> AttentionModel:
-    return wrap(module(name, KV_HEADS[kind]), tiny_models.byte_level_tokenizer(), f"tiny {name}")
+    return wrap(module(name, KV_HEADS[kind]), tiny_models.byte_level_tokenizer(), f"Tiny {name}")
 
 
 @cache
