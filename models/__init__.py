@@ -30,6 +30,7 @@ from models.errors import (
 from models.generation import stream
 from models.geometry import Geometry, geometry
 from models.inputs import count_tokens
+from models.latent_cut import LatentCut
 from models.loading import load, wrap
 from models.model import AttentionModel
 from models.progress import Progress, no_progress
@@ -51,6 +52,7 @@ __all__ = [
     "Card",
     "Geometry",
     "HeadlightError",
+    "LatentCut",
     "LatentSpectra",
     "Progress",
     "Scores",

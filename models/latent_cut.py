@@ -27,12 +27,13 @@ class LatentCut:
     of every latent; only their directions matter. rotary: the shared rotated key set to zero, so that scores are content alone.
     whole: the whole latent set to zero, so that the layer's heads write nothing (but a bias, which MLA has none of); its
     patterns are then rotary alone.
+    Whatever came is kept as tuples, so that a cut can be compared, be a key and be written down.
     A layer that reads another's cache (Mistral Large 4) is cut where it reads, and the other stays as it is.
     """
 
     layer: int | None = None
-    dimensions: tuple[int, ...] = ()
-    directions: tuple[tuple[float, ...], ...] = ()
+    dimensions: Sequence[int] = ()
+    directions: Sequence[Sequence[float]] | Tensor = ()
     rotary: bool = False
     whole: bool = False
 

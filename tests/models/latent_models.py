@@ -7,8 +7,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
-from transformers.models.glm5_next.modeling_glm5_next import Glm5NextTextConfig, Glm5NextTextModel
-from transformers.models.mistral4.modeling_mistral4 import Mistral4Config, Mistral4ForCausalLM
+from transformers.models.glm5_next.configuration_glm5_next import Glm5NextTextConfig
+from transformers.models.glm5_next.modeling_glm5_next import Glm5NextTextModel
+from transformers.models.mistral4.configuration_mistral4 import Mistral4Config
+from transformers.models.mistral4.modeling_mistral4 import Mistral4ForCausalLM
 from transformers.models.mistral_large4.configuration_mistral_large4 import MistralLarge4TextConfig
 from transformers.models.mistral_large4.modeling_mistral_large4 import MistralLarge4TextModel
 

@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from models import BadSelection, Capture, capture, token_loss
+from models import BadSelection, Capture, LatentCut, capture, token_loss
+from models.cache_modes import new_cache
 from models.capturing import capture_inputs
-from models.latent_cut import LatentCut
+from models.latent_cut import cuts
+from models.tap import Tap, tapped
 from tests.models.engine_models import TEXT, assert_near, engine, fresh
 from tests.models.latent_models import (
     NAMES,
@@ -63,8 +65,8 @@ def engine_answer(name: str, *cuts: LatentCut) -> Tensor:
 
 CUTS = {
     "dimensions": LatentCut(1, dimensions=(2, 5, 19)),
-    "directions": LatentCut(1, directions=DIRECTIONS),  # type: ignore[arg-type]
-    "both": LatentCut(1, dimensions=(0, 7), directions=DIRECTIONS[:2]),  # type: ignore[arg-type]
+    "directions": LatentCut(1, directions=DIRECTIONS),
+    "both": LatentCut(1, dimensions=(0, 7), directions=DIRECTIONS[:2]),
     "whole": LatentCut(1, whole=True),
     "rotary": LatentCut(1, rotary=True),
 }
@@ -94,7 +96,7 @@ def test_a_layer_that_reads_anothers_cache_is_cut_where_it_reads():
 
 @pytest.mark.parametrize("name", ["deepseek_v2", "deepseek_v3", "longcat_flash", "hy_v4"])
 def test_patterns_and_losses_are_those_of_edited_weights(name: str):
-    cut = LatentCut(1, dimensions=(2, 5), directions=DIRECTIONS, rotary=True)  # type: ignore[arg-type]
+    cut = LatentCut(1, dimensions=(2, 5), directions=DIRECTIONS, rotary=True)
     module = edited(name, 1, cut)
     with torch.no_grad():
         output = torch.nn.Module.__call__(
@@ -129,9 +131,9 @@ def test_what_is_recorded_is_what_heads_could_read():
 
 def test_cuts_of_one_layer_add_up_and_stand_in_the_capture(tmp_path):
     model = engine("deepseek_v3")
-    parts = [LatentCut(1, dimensions=(2,)), LatentCut(1, directions=DIRECTIONS), LatentCut(rotary=True)]  # type: ignore[arg-type]
+    parts = [LatentCut(1, dimensions=(2,)), LatentCut(1, directions=DIRECTIONS), LatentCut(rotary=True)]
     run = capture(model, TEXT, latents_off=parts)
-    joined = [LatentCut(1, dimensions=[2], directions=DIRECTIONS.tolist()), LatentCut(rotary=True)]  # type: ignore[arg-type]
+    joined = [LatentCut(1, dimensions=[2], directions=DIRECTIONS.tolist()), LatentCut(rotary=True)]
     assert_near(capture(model, TEXT, latents_off=joined).predictions, run.predictions)
     assert run.latents_off == tuple(parts)
     run.save(tmp_path / "run.npz")
@@ -147,6 +149,18 @@ def test_with_heads_off_too():
         part.o_proj.weight[:, 5 * 14 :] = 0  # head 5 of layer 0
     run = capture(engine(name), TEXT, latents_off=cut, heads_off=[(0, 5)])
     assert_near(run.predictions[0], answer(stock_run(name, module)))
+
+
+@pytest.mark.parametrize("kind", ["both", "rotary"])
+@pytest.mark.parametrize("mode", ["expanded", "latent", "absorbed"])
+def test_a_cut_holds_token_by_token_however_the_past_is_cached(mode: str, kind: str):
+    model, ids = engine("deepseek_v3"), given("deepseek_v3").inputs["input_ids"]
+    past, cut = new_cache(model, mode), CUTS[kind]
+    with torch.inference_mode():
+        for token in range(ids.shape[1]):
+            with tapped(Tap(cuts=cuts(model, cut))):
+                logits = model.module(ids[:, token : token + 1], past_key_values=past, use_cache=True).logits
+    assert_near(logits[0, -1].softmax(-1), answer(stock_run("deepseek_v3", edited("deepseek_v3", 1, cut))))
 
 
 def test_no_weight_changes():

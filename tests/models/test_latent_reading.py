@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from models import BadSelection, Capture, capture
+from models import BadSelection, Capture, LatentCut, capture
 from models.capturing import capture_inputs
+from models.conversion.convert import convert_to_mla
 from models.latent_reading import (
     ScoreShares,
     cache_spectra,
@@ -22,6 +23,7 @@ from models.latent_reading import (
     subspace_overlap,
     up_projections,
 )
+from models.model import AttentionModel
 from tests.models.engine_models import TEXT, assert_near, engine
 from tests.models.latent_models import (
     NAMES,
@@ -179,6 +181,49 @@ def test_without_a_rotary_key_all_is_content():
     found = score_shares(run_of("glm5_next"))
     assert torch.equal(found.content, torch.ones(2, 6))
     assert torch.equal(found.coupling, torch.zeros(2, 6))
+
+
+@cache
+def converted() -> AttentionModel:
+    """Llama with grouped queries whose keys and values are built from one latent of 17, before the rotary embedding."""
+    return convert_to_mla(engine("llama gqa"), 17, "the cat sat on the mat and the dog sat on the cat " * 200)
+
+
+def test_a_converted_model_shows_its_latents_too():
+    model = converted()
+    run, held = capture(model, TEXT), []
+    part: Any = model.module.get_submodule(model.plan.sites[1].module)
+    hook = part.kv_down_proj.register_forward_hook(lambda *call: held.append(call[2][0]))
+    capture(model, TEXT)
+    hook.remove()
+    assert_near(run.kv_latent(1), held[0])
+    assert torch.equal(run.cached(1), run.kv_latent(1))
+    key, value = (expanded[0].detach() for expanded in part.expand(held[0][None]))  # [kv_head, pos, d_head]
+    reads = position_reads(run, 1)
+    assert_near(
+        reads.key_norms[2], key[0].norm(dim=-1)
+    )  # three heads a group; turning leaves lengths as they are
+    assert_near(reads.value_norms[3], value[1].norm(dim=-1))
+    up_key, up_value = up_projections(model, 1)
+    bias = part.kv_up_proj.bias.detach().view(2, 2, 10)
+    for head in range(6):
+        assert_near(held[0] @ up_key[head].T, key[head // 3] - bias[0, head // 3])
+        assert_near(held[0] @ up_value[head].T, value[head // 3] - bias[1, head // 3])
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda run: run.k_rope(1),
+        lambda run: run.score_parts(0, 0),
+        score_shares,
+        lambda _: capture(converted(), TEXT, latents_off=LatentCut(rotary=True)),
+    ],
+)
+def test_keys_of_one_piece_have_no_rotary_part(ask):
+    with pytest.raises(BadSelection) as raised:
+        ask(capture(converted(), TEXT))
+    assert_sentence(raised.value)
 
 
 def test_what_heads_are_called():

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -172,7 +173,7 @@ def test_a_file_keeps_them(name: str, tmp_path):
 
 def _rewritten(path, change) -> None:
     with np.load(path) as file:
-        arrays = {name: file[name] for name in file.files}
+        arrays: dict[str, Any] = {name: file[name] for name in file.files}
     head = json.loads(arrays["head"].tobytes())
     change(head)
     np.savez(path, **arrays | {"head": np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)})
