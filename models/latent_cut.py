@@ -6,6 +6,7 @@ A head gate takes one reader away; a cut takes away what all heads of a layer re
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,13 +39,22 @@ class LatentCut:
     whole: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "dimensions", tuple(sorted({int(dim) for dim in self.dimensions})))
+        object.__setattr__(self, "dimensions", _whole_numbers(self.dimensions))
         object.__setattr__(self, "directions", _rows(self.directions))
         if not (self.dimensions or self.directions or self.rotary or self.whole):
             raise BadSelection(
                 "A latent cut must name what to switch off, and this one names nothing; give dimensions, directions, "
                 "rotary=True or whole=True."
             )
+
+
+def _whole_numbers(dimensions: Any) -> tuple[int, ...]:
+    try:
+        return tuple(sorted({operator.index(dim) for dim in dimensions}))
+    except TypeError:
+        raise BadSelection(
+            f"Latent dimensions must be a list of whole numbers, but {dimensions!r} came; count them from 0."
+        ) from None
 
 
 def _rows(directions: Any) -> tuple[tuple[float, ...], ...]:

@@ -32,8 +32,8 @@ class PositionReads:
 
 def position_reads(run: Capture, layer: int) -> PositionReads:
     """What every head reads from every position. Raises BadSelection where keys and values cannot be seen."""
-    record, call = run._record(layer, None), run._call(layer, None)
-    key = call.key if record.latent is None else record.latent.content_key(call)
+    call, latent = run._call(layer, None), run._latent_if_mla(layer, None)
+    key = call.key if latent is None else latent.content_key(call)
     norms = [
         part.float().norm(dim=-1).repeat_interleave(call.heads // len(part), 0) for part in (key, call.value)
     ]

@@ -84,10 +84,10 @@ class LatentViews:
         position of the text: a sliding window lets go of older ones. Of cross-attention: the source's. What a sparse
         attention caches for its index is not in it.
         """
-        record, call = self._record(layer, stack), self._call(layer, stack)
+        call = self._call(layer, stack)
         if (stack or "") == "encoder" or self.geometry.role == "encoder":
             raise BadSelection("An encoder reads its text at once and keeps no cache; choose a decoder.")
-        return cached_vectors(call, record.latent).float().cpu()
+        return cached_vectors(call, self._latent_if_mla(layer, stack)).float().cpu()
 
     def _in_parts(self, layer: int, stack: str | None, head: int | None = None) -> LatentRecord:
         latent = self._latent(layer, stack, head)
@@ -97,6 +97,11 @@ class LatentViews:
                 "part of their own; look at its whole scores."
             )
         return latent
+
+    def _latent_if_mla(self, layer: int, stack: str | None) -> LatentRecord | None:
+        """None for other kinds; refused where an MLA model's latents were not kept, so that nothing else is shown as them."""
+        mla = self.geometry.kind == "mla"
+        return self._latent(layer, stack) if mla else self._record(layer, stack).latent
 
     def _latent(self, layer: int, stack: str | None, head: int | None = None) -> LatentRecord:
         latent = self._record(layer, stack, head).latent

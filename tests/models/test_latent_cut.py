@@ -207,6 +207,8 @@ def test_threads_do_not_meet(name: str):
         ("deepseek_v3", {"directions": [[0.0] * 20]}),
         ("deepseek_v3", {"directions": [[float("nan")] * 20]}),
         ("deepseek_v3", {"directions": [1.0] * 20}),
+        ("deepseek_v3", {"dimensions": 3}),
+        ("deepseek_v3", {"dimensions": [0.5]}),
         ("gpt2", {"whole": True}),
         ("falcon", {"whole": True}),
         ("bert", {"whole": True}),

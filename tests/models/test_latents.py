@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from models import BadSelection, Capture, HeadlightError, capture
 from models.attention_call import AttentionCall
 from models.cache_size import cache_elements_per_token_and_layer
 from models.capturing import capture_inputs
-from models.latent_reading import up_projections
+from models.latent_reading import position_reads, up_projections
 from models.latent_record import LatentRecord
 from models.latent_views import HIDDEN
 from models.loading import wrap
@@ -191,9 +191,10 @@ def test_a_file_from_before_opens_and_says_what_it_lacks(tmp_path):
     _rewritten(path, forget)
     again = Capture.load(path)
     assert_near(again.pattern(1), run_of("deepseek_v3").pattern(1))
-    with pytest.raises(BadSelection, match="capture the text again") as raised:
-        again.kv_latent(1)
-    assert_sentence(raised.value)
+    for ask in (again.kv_latent, again.cached, partial(position_reads, again)):
+        with pytest.raises(BadSelection, match="capture the text again") as raised:
+            ask(1)
+        assert_sentence(raised.value)
 
 
 @pytest.mark.parametrize("wrong", [{"rope": 99}, {"kv": "t0"}, {"query": "t0"}])
