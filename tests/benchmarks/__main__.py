@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from tests.benchmarks import conversion, decode
 from tests.benchmarks.formulas import Cost, as_json, cost, show
 from tests.benchmarks.looking import looking
 from tests.benchmarks.measuring import __doc__ as how
@@ -23,7 +24,7 @@ from tests.benchmarks.starting import starting
 from tests.benchmarks.subjects import Subject, random_gpt2, subject
 
 REAL, PAIR = "smollm2-135m", "minilm"
-PARTS = ("time", "memory", "bytes", "start", "reading")
+PARTS = ("time", "memory", "bytes", "start", "decode", "reading", "conversion")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _card(subjects, costs)
         card = [as_json(name, item) for name, items in costs.items() for item in items]
         lines: list[Line] = []
-        parts = [*_parts(plan, subjects, costs, rounds, threads, options.quick), *_reading(options)]
+        parts = [
+            *_parts(plan, subjects, costs, rounds, threads, options.quick),
+            *_reading(options),
+            *_converting(options),
+        ]
         for part, measured in parts:
             if part in options.only:
                 lines += _said(measured, targets=not options.quick)
@@ -115,12 +120,20 @@ def _parts(
     if not quick:
         yield "bytes", lambda: page_bytes(PAIR, PAIR, plan.view_tokens)
         yield "start", lambda: starting(REAL, plan.few, threads)
+    yield "decode", lambda: decode.decode(decode.QUICK if quick else decode.FULL, rounds)
 
 
 def _reading(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[], Iterator[Line]]]]:
     """The family beside a 5-gram model, where the text that they learnt from is at hand."""
     if options.corpus and options.valid:
         yield "reading", lambda: reading(options.corpus, options.valid)
+
+
+def _converting(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[], Iterator[Line]]]]:
+    """What a latent cache costs, where there is text to fit it to and other text to measure it on."""
+    if options.corpus and options.valid:
+        plan = conversion.QUICK if options.quick else conversion.FULL
+        yield "conversion", lambda: conversion.conversion(options.corpus, options.valid, plan)
 
 
 def _said(measured: Callable[[], Iterator[Line]], targets: bool) -> Iterator[Line]:
