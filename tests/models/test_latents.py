@@ -176,7 +176,8 @@ def _rewritten(path, change) -> None:
         arrays: dict[str, Any] = {name: file[name] for name in file.files}
     head = json.loads(arrays["head"].tobytes())
     change(head)
-    np.savez(path, **arrays | {"head": np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)})
+    arrays["head"] = np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)
+    np.savez(path, **arrays)
 
 
 def test_a_file_from_before_opens_and_says_what_it_lacks(tmp_path):
