@@ -20,6 +20,8 @@ TEXT = Path(__file__).parent / "calibration.txt"
 MOST_TOKENS = 16_384
 CONTEXT = 512
 BATCH = 4
+CHARACTERS_PER_TOKEN = 16  # generously: English has about four
+EXCERPT = 4_000  # characters in one piece of a text that is too long to be read whole
 OFFSETS = 64  # between a query and a key, over which a query's moment is averaged
 
 
@@ -82,7 +84,9 @@ def _rows(model: AttentionModel, texts: str | Sequence[str] | None, most: int) -
     """Windows of one context, int64 [window, pos], evenly spread; they overlap where the texts do not fill them."""
     needed = needed_tokens(model)
     context = min(CONTEXT, model.geometry.context or CONTEXT)
-    ids = token_row(model, TEXT.read_text("utf-8") if texts is None else texts)
+    given = [TEXT.read_text("utf-8")] if texts is None else [texts] if isinstance(texts, str) else list(texts)
+    room = CHARACTERS_PER_TOKEN * max(most, needed) // max(len(given), 1)
+    ids = token_row(model, [excerpt(text, room) for text in given])
     if texts is None:  # other beginnings: the same words at other places
         wanted = min(max(needed, len(ids)), most)
         ids = torch.cat([ids.roll(-97 * turn) for turn in range(-(-(wanted + context) // len(ids)))])
@@ -97,10 +101,10 @@ def _rows(model: AttentionModel, texts: str | Sequence[str] | None, most: int) -
     return torch.stack([ids[start : start + width] for start in starts])
 
 
-def token_row(model: AttentionModel, texts: str | Sequence[str]) -> Tensor:
+def token_row(model: AttentionModel, texts: Sequence[str]) -> Tensor:
     """All texts as one row of token ids, int64 [token]. Raises BadText for what no tokenizer can read."""
     parts = []
-    for text in [texts] if isinstance(texts, str) else texts:
+    for text in texts:
         check_text(text)
         parts.append(torch.tensor(model.tokenizer(text, verbose=False)["input_ids"], dtype=torch.long))
     if not parts:
@@ -108,6 +112,16 @@ def token_row(model: AttentionModel, texts: str | Sequence[str]) -> Tensor:
             "No calibration text came: give one or more, or None for the one that comes with Headlight."
         )
     return torch.cat(parts)
+
+
+def excerpt(text: str, characters: int) -> str:
+    """The text, or where it is longer than that, pieces of it that are spread evenly and begin with a line."""
+    if len(text) <= characters:
+        return text
+    count = -(-characters // EXCERPT)
+    starts = (round(number * (len(text) - EXCERPT) / count) for number in range(count))
+    lines = (text.find("\n", start, start + EXCERPT // 2) + 1 or start for start in starts)
+    return "\n".join(text[start : start + EXCERPT] for start in lines)
 
 
 def _private(module: nn.Module) -> nn.Module:

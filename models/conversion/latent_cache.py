@@ -27,7 +27,7 @@ class _WithPositions(DynamicLayer):
         if self.positions is not None and tokens_to_remove:
             self.positions = self.positions[:, : -abs(tokens_to_remove)]
 
-    def reorder_cache(self, beam_idx: Tensor) -> None:
+    def reorder_cache(self, beam_idx: torch.LongTensor) -> None:
         super().reorder_cache(beam_idx)
         self._select(beam_idx)
 
@@ -65,7 +65,8 @@ def cache_bytes(cache: Cache) -> int:
 
     Without the positions, int64, once for all layers.
     """
-    tensors = [part for layer in cache.layers for part in (layer.keys, layer.values) if part is not None]
+    held = (getattr(layer, name, None) for layer in cache.layers for name in ("keys", "values"))
+    tensors = [part for part in held if part is not None]
     return sum(part.numel() * part.element_size() for part in tensors)
 
 
@@ -96,5 +97,7 @@ def _furnish(cache: Cache, config: HeadlightMlaConfig) -> None:
     windowed = [kind == "sliding_attention" for kind in config.layer_types or ()]
     window = config.sliding_window
     assert window is not None or not any(windowed)
-    cache.layers = [LatentWindowLayer(window) if narrow and window else LatentLayer() for narrow in windowed]
+    cache.layers[:] = [
+        LatentWindowLayer(window) if narrow and window else LatentLayer() for narrow in windowed
+    ]
     cache.layer_class_to_replicate = None

@@ -22,8 +22,7 @@ from transformers.models.llama.modeling_llama import (
     eager_attention_forward,
     rotate_half,
 )
-from transformers.utils import can_return_tuple
-from transformers.utils.generic import merge_with_config_defaults
+from transformers.utils.generic import can_return_tuple, merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
 
 from models.conversion.latent_cache import key_positions, latent_cache
@@ -75,7 +74,7 @@ class HeadlightMlaAttention(nn.Module):
             latent = kept[:, 0]
         key, value = self.expand(latent)
         attend = ALL_ATTENTION_FUNCTIONS.get_interface(
-            self.config._attn_implementation, eager_attention_forward
+            self.config._attn_implementation or "eager", eager_attention_forward
         )
         output, weights = attend(
             self,
@@ -118,10 +117,11 @@ class HeadlightMlaPreTrainedModel(PreTrainedModel):
     """What both classes share."""
 
     config_class = HeadlightMlaConfig
+    config: HeadlightMlaConfig
     base_model_prefix = "model"
     supports_gradient_checkpointing = True
-    _no_split_modules = ("HeadlightMlaLayer",)
-    _skip_keys_device_placement = ("past_key_values",)
+    _no_split_modules = ["HeadlightMlaLayer"]  # noqa: RUF012
+    _skip_keys_device_placement = ["past_key_values"]  # noqa: RUF012
     _supports_sdpa = True
     _supports_flash_attn = True
     _supports_attention_backend = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 
@@ -20,8 +21,8 @@ def full_rank(model: AttentionModel) -> int:
 def check_ranks(model: AttentionModel, kv_rank: int | Sequence[int]) -> tuple[int, ...]:
     """One rank for each layer. Raises BadSelection where one is no whole number between 1 and the full rank."""
     layers, most = model.geometry.layers, full_rank(model)
-    each = isinstance(kv_rank, Sequence) and not isinstance(kv_rank, str)
-    ranks = tuple(kv_rank) if each else (kv_rank,) * layers
+    listed = isinstance(kv_rank, Sequence) and not isinstance(kv_rank, str)
+    ranks = tuple(cast(Sequence[int], kv_rank)) if listed else (cast(int, kv_rank),) * layers
     if len(ranks) != layers:
         raise BadSelection(
             f"{model.name} has {layers} layers, but {len(ranks)} ranks came: give one for each layer, or one for all."

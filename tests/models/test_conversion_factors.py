@@ -134,7 +134,7 @@ def activations(name: str) -> tuple[Tensor, Tensor]:
     attention = run.model.layers[1].self_attn
     attention.k_proj.register_forward_hook(lambda _, given, __: seen.append(given[0]))
     attention.q_proj.register_forward_hook(lambda _, __, output: seen.append(output))
-    row = token_row(source(name), TEXT)
+    row = token_row(source(name), [TEXT])
     count = -(-len(row) // 128)
     starts = np.linspace(0, len(row) - 128, count).astype(int)
     run(torch.stack([row[start : start + 128] for start in starts]))
@@ -163,7 +163,7 @@ def test_moments_are_those_of_what_the_layers_see(name: str):
 
 def test_the_text_that_comes_along_is_read_again_where_it_is_short():
     model = source()
-    short = len(token_row(model, BUNDLED.read_text("utf-8")))
+    short = len(token_row(model, [BUNDLED.read_text("utf-8")]))
     assert short > 3000
     assert calibrate(model).tokens >= short
     assert needed_tokens(model) == 2 * D_MODEL
@@ -194,7 +194,7 @@ def test_a_budget_goes_where_the_energy_is():
     blank = torch.zeros(1)
     layers = [Spectrum(torch.tensor(part), *[blank] * 5) for part in values]
     for elements in (2, 3, 4, 5, 6):
-        kept = {
+        kept: dict[tuple[int, ...], float] = {
             ranks: sum(sum(part[:rank]) for part, rank in zip(values, ranks, strict=True))
             for ranks in product((1, 2, 3), repeat=2)
             if sum(ranks) == elements

@@ -1,0 +1,246 @@
+"""Healing: a converted model learns from the model it came from to say the same (distillation, Hinton et al. 2015).
+
+Only the factors are trained, and the norms where that is asked for, so that what is learnt is how to use the latents.
+Needs the packages of requirements-train.txt, which is why the app does not import it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import LambdaLR
+from torch.utils.data import Dataset
+from transformers import PreTrainedModel, Trainer, TrainingArguments, set_seed
+
+from models.errors import BadSelection, BadText, BrokenWeights
+from models.family import CONTEXT
+from models.training.guards import LeaveOnSignal
+from models.training.recipe import Recipe
+from models.training.run import Diverged, Place
+from models.training.sequences import Sequences, collate
+
+RUN = "heal.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Healing:
+    """tokens: how many are learnt from in all; tokens_per_step: in one optimizer step. rate: of learning, reached over
+    warmup_steps and then falling to zero in a line. norms: whether the norms learn as well.
+    """
+
+    tokens: int
+    seed: int = 0
+    tokens_per_step: int = 2048
+    rate: float = 3e-4
+    warmup_steps: int = 10
+    norms: bool = False
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps in all."""
+        return max(round(self.tokens / self.tokens_per_step), 1)
+
+    def rate_at(self, step: int) -> float:
+        """The rate of learning at a step, as a share of its full value."""
+        return min((step + 1) / self.warmup_steps, (self.steps - step) / self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Healed:
+    """tokens_seen: learnt from so far; finished: False where it was broken off, and can be taken up again."""
+
+    tokens_seen: int
+    finished: bool
+
+
+def heal(
+    student: PreTrainedModel,
+    teacher: PreTrainedModel,
+    tokens: NDArray[np.int64],
+    healing: Healing,
+    place: Place,
+) -> Healed | None:
+    """Train the student's factors in place towards the teacher's next-token distributions, or go on where a run in the
+    same folder stopped.
+
+    tokens: int64 [token], at least two windows of 512. The loss is KL(teacher || student) in nats per token. Of several
+    processes all but the first come back with None. Raises BadSelection where the two do not fit or the folder holds
+    another run, BadText where the text is too short, Diverged where the loss is no number.
+    """
+    check_pair(student, teacher)
+    if len(tokens) < 2 * CONTEXT:
+        raise BadText(
+            f"The text to heal on has {len(tokens):,} tokens, but {2 * CONTEXT:,} are the least: give a longer corpus."
+        )
+    checkpoint = _resume_point(place.folder, _identity(student, tokens, healing))
+    set_seed(healing.seed)
+    leave = LeaveOnSignal()
+    trainer = _trainer(student, teacher, tokens, healing, place, leave)
+    try:
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    except OSError as error:
+        raise BrokenWeights(
+            f"Step {trainer.state.global_step} could not be saved to {place.folder} ({error.strerror or error}): free "
+            "some space and start the same command again; it goes on from the last whole checkpoint."
+        ) from None
+    finally:
+        leave.restore()
+        student.eval().requires_grad_(False)
+    if not trainer.is_world_process_zero():
+        return None
+    done = trainer.state.global_step
+    return Healed(done * healing.tokens_per_step, done >= healing.steps)
+
+
+def check_pair(student: PreTrainedModel, teacher: PreTrainedModel) -> None:
+    """Raise BadSelection where the student is no converted model, or the teacher speaks of other tokens."""
+    if not _factors(student):
+        raise BadSelection(
+            f"A {type(student).__name__} is no converted model: give the folder that save_converted wrote."
+        )
+    if student.config.vocab_size != teacher.config.vocab_size:
+        raise BadSelection(
+            f"The model has {student.config.vocab_size:,} tokens, but its teacher {teacher.config.vocab_size:,}: give the "
+            "model that it was converted from."
+        )
+
+
+class _Rows(Dataset[Tensor]):
+    """Windows of the text, int64 [1, pos], every epoch from a new offset and in a new order."""
+
+    def __init__(self, tokens: NDArray[np.int64], healing: Healing) -> None:
+        self.count = healing.steps * _windows_per_step(healing)
+        self.windows = Sequences(cast(Any, tokens), Recipe(tokens=healing.tokens, seed=healing.seed))
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Tensor:
+        return torch.from_numpy(self.windows.row(index).astype(np.int64))[None]
+
+
+class _Distilling(Trainer):
+    """A Trainer whose loss is the distance from the teacher, and which stops where that is no number."""
+
+    teacher: nn.Module
+
+    def compute_loss(self, model: nn.Module, inputs: dict[str, Any], *_: Any, **__: Any) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """KL(teacher || student), nats per token, over all positions."""
+        ids = inputs["input_ids"]
+        with torch.no_grad():
+            wanted = self.teacher(input_ids=ids, use_cache=False).logits
+        said = model(input_ids=ids, use_cache=False).logits
+        wanted, said = (logits.flatten(0, 1).float().log_softmax(-1) for logits in (wanted, said))
+        loss = nn.functional.kl_div(said, wanted, reduction="batchmean", log_target=True)
+        if not torch.isfinite(loss):
+            raise Diverged(
+                f"The loss of step {self.state.global_step + 1} is {loss.item()}: the last good checkpoint lies in "
+                f"{self.args.output_dir}; try a lower rate of learning."
+            )
+        return loss
+
+
+def _windows_per_step(healing: Healing) -> int:
+    return max(healing.tokens_per_step // CONTEXT, 1)
+
+
+def _trainer(
+    student: PreTrainedModel,
+    teacher: PreTrainedModel,
+    tokens: NDArray[np.int64],
+    healing: Healing,
+    place: Place,
+    leave: LeaveOnSignal,
+) -> Trainer:
+    arguments = TrainingArguments(
+        output_dir=str(place.folder),
+        max_steps=healing.steps,
+        train_sampling_strategy="sequential",
+        save_strategy="steps",
+        save_steps=place.save_every,
+        save_total_limit=2,
+        logging_steps=10,
+        logging_nan_inf_filter=False,
+        max_grad_norm=1.0,
+        use_cpu=place.device == "cpu",
+        report_to=list(place.report_to) or "none",
+        disable_tqdm=place.quiet,
+        remove_unused_columns=False,
+        seed=healing.seed,
+        bf16=place.device != "cpu" and torch.cuda.is_available(),
+    )
+    workers = max(arguments.world_size * arguments.n_gpu, 1)
+    arguments.per_device_train_batch_size = max(_windows_per_step(healing) // workers, 1)
+    student.requires_grad_(False)
+    trained = _factors(student) + (_norms(student) if healing.norms else [])
+    for weight in trained:
+        weight.requires_grad_(True)
+    optimizer = AdamW(trained, healing.rate, betas=(0.9, 0.95), weight_decay=0.0)
+    trainer = _Distilling(
+        model=student,
+        args=arguments,
+        train_dataset=_Rows(tokens, healing),
+        data_collator=collate,
+        optimizers=(optimizer, LambdaLR(optimizer, healing.rate_at)),
+        callbacks=[leave],
+    )
+    nn.Module.to(teacher, arguments.device)
+    trainer.teacher = teacher.eval().requires_grad_(False)
+    return trainer
+
+
+def _factors(student: nn.Module) -> list[nn.Parameter]:
+    return [
+        weight
+        for name, weight in student.named_parameters()
+        if ".kv_down_proj." in name or ".kv_up_proj." in name
+    ]
+
+
+def _norms(student: nn.Module) -> list[nn.Parameter]:
+    return [weight for name, weight in student.named_parameters() if "norm" in name]
+
+
+def _identity(student: PreTrainedModel, tokens: NDArray[np.int64], healing: Healing) -> dict[str, Any]:
+    """What a folder's checkpoints must agree in."""
+    weights = [weight.detach().double().abs().sum().item() for weight in _factors(student)]
+    corpus = {"tokens": len(tokens), "sum": int(tokens.sum())}
+    return json.loads(
+        json.dumps({"plan": asdict(healing), "corpus": corpus, "model": round(sum(weights), 4)})
+    )
+
+
+def _resume_point(folder: Path, identity: dict[str, Any]) -> Path | None:
+    """The checkpoint to go on from, None for a fresh start; half-written ones are deleted."""
+    folder.mkdir(parents=True, exist_ok=True)
+    record = folder / RUN
+    if record.exists():
+        before = json.loads(record.read_text("utf-8"))
+        different = [name for name in identity if before.get(name) != identity[name]]
+        if different:
+            raise BadSelection(
+                f"{folder} holds a run with another {' and another '.join(different)}: give another --out, or delete it."
+            )
+    record.write_text(json.dumps(identity, indent=1), "utf-8")
+    whole = _whole(list(folder.glob("checkpoint-*")))
+    return whole[-1] if whole else None
+
+
+def _whole(places: Sequence[Path]) -> list[Path]:
+    found = []
+    for place in places:
+        if (place / "trainer_state.json").is_file():  # the Trainer writes it last
+            found.append(place)
+        else:
+            shutil.rmtree(place, ignore_errors=True)
+    return sorted(found, key=lambda place: int(place.name.rpartition("-")[2]))
