@@ -6,6 +6,7 @@ run.pattern(layer=5, head=3)        # float32 [query, key]
 run.scores().values["induction"]    # float32 [layer, head]
 """
 
+from models.cache_modes import CacheBytes, cache_bytes, new_cache
 from models.capture import Candidate, Capture
 from models.capturing import capture
 from models.card import Card
@@ -47,6 +48,7 @@ __all__ = [
     "BadSelection",
     "BadText",
     "BrokenWeights",
+    "CacheBytes",
     "Candidate",
     "Capture",
     "Card",
@@ -59,6 +61,7 @@ __all__ = [
     "TextTooLong",
     "UnknownModel",
     "UnsupportedModel",
+    "cache_bytes",
     "cache_folder",
     "capture",
     "card_of",
@@ -67,6 +70,7 @@ __all__ = [
     "geometry",
     "latent_spectra",
     "load",
+    "new_cache",
     "no_progress",
     "ranks_for_budget",
     "save_converted",

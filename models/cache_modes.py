@@ -177,7 +177,7 @@ class CacheBytes:
 
 
 def cache_bytes(cache: Cache) -> CacheBytes:
-    """What a live cache holds; the formula for `used` is `models.cache_size.cache_bytes_of`."""
+    """What a live cache holds; the formula for `used` is `models.cache_size.cache_bytes_by_formula`."""
     held, rooms, other = 0, 0, 0
     for layer in cache.layers:
         named = vars(layer)

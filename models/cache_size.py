@@ -43,7 +43,9 @@ def cache_bytes_per_token(shape: Geometry, dtype: torch.dtype = torch.bfloat16, 
     return dtype.itemsize * cache_elements_per_token(shape, latents)
 
 
-def cache_bytes_of(shape: Geometry, mode: CacheMode, tokens: int, dtype: torch.dtype = torch.float32) -> int:
+def cache_bytes_by_formula(
+    shape: Geometry, mode: CacheMode, tokens: int, dtype: torch.dtype = torch.float32
+) -> int:
     """Bytes that a cache in `mode` keeps of `tokens` tokens, what is preallocated behind them not counted.
 
     "latent" and "absorbed": (kv_lora_rank + qk_rope_head_dim) * layers; "expanded": heads * (d_head + v_head_dim) *

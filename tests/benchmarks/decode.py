@@ -15,7 +15,7 @@ from transformers.models.llama.modeling_llama import LlamaForCausalLM
 
 from models import AttentionModel, wrap
 from models.cache_modes import cache_bytes, new_cache
-from models.cache_size import cache_bytes_of
+from models.cache_size import cache_bytes_by_formula
 from models.quiet import quiet
 from tests.benchmarks.measuring import Timings, in_turn, ratio
 from tests.benchmarks.report import Line, from_ratio
@@ -137,7 +137,7 @@ def _steps(model: AttentionModel, cache: Cache) -> Callable[[], Tensor]:
 
 def _bytes(model: AttentionModel, mode: str, cache: Cache, where: str) -> Line:
     tokens = cache.get_seq_length()
-    held, predicted = cache_bytes(cache), cache_bytes_of(model.geometry, mode, tokens)  # pyright: ignore[reportArgumentType]
+    held, predicted = cache_bytes(cache), cache_bytes_by_formula(model.geometry, mode, tokens)  # pyright: ignore[reportArgumentType]
     return Line(
         f"bytes of the live cache a token, {mode}, {where}",
         held.used / tokens,

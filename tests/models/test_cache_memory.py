@@ -7,7 +7,7 @@ import torch
 
 from models import expanded
 from models.cache_modes import cache_bytes, new_cache
-from models.cache_size import cache_bytes_of
+from models.cache_size import cache_bytes_by_formula
 from tests.models.cache_mode_runs import MODES, feed, greedy, ids_of, pair
 from tests.models.engine_models import assert_near
 
@@ -30,7 +30,7 @@ def test_bytes_held_are_the_formula_to_the_byte(
         for start, end, capacity in ((0, 13, 16), (13, 16, 16), (16, 17, 24), (17, 19, 24)):
             feed(model, cache, ids[:, start:end], start)
             held, each = cache_bytes(cache), 2 * dtype.itemsize * FLOATS[mode]
-            assert held.used == each * end == 2 * cache_bytes_of(model.geometry, mode, end, dtype)  # pyright: ignore
+            assert held.used == each * end == 2 * cache_bytes_by_formula(model.geometry, mode, end, dtype)  # pyright: ignore
             assert held.spare == (0 if mode == "latent" else each * (capacity - end))
             assert held.other == 0
     finally:

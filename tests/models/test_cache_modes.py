@@ -17,6 +17,7 @@ from models.cache_modes import cache_mode, new_cache
 from models.capturing import gates
 from models.errors import BadSelection
 from models.latent_cut import LatentCut, cuts
+from models.loading import wrap
 from models.tap import Tap, tapped
 from tests.models.cache_mode_runs import (
     MODES,
@@ -31,6 +32,8 @@ from tests.models.cache_mode_runs import (
 )
 from tests.models.engine_models import assert_near, engine
 from tests.models.latent_models import NAMES, attention
+from tests.models.zoo import build
+from tests.models.zoo_latent import LATENT
 from tests.sentences import assert_sentence
 
 FAMILY = Path("models/weights/family-mla")
@@ -62,6 +65,24 @@ def test_a_sparse_index_chooses_the_same_keys_in_every_mode(name: str):
         ids, found, _ = greedy(model, mode, 24)
         assert torch.equal(ids, expected[0])
         assert_near(found, expected[1], TOLERANCE)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_layers_with_a_window_and_sizes_of_their_own(mode: str):
+    window = {
+        "sliding_window": 5,
+        "layer_types": ["full_attention", "sliding_attention", "sliding_attention"],
+    }
+    sizes = {"num_attention_heads": 4, "num_key_value_heads": 4, "q_lora_rank": 22, "kv_lora_rank": 12}
+    parts = {"head_dim": 14, "qk_nope_head_dim": 6, "qk_rope_head_dim": 8, "v_head_dim": 10}
+    own = window | {f"swa_{key}": value for key, value in (sizes | parts).items()}
+    dots = next(row for row in LATENT if row.name == "dots3_note_text")
+    row = replace(dots, config=dots.config | own)
+    model, ids = wrap(build(row)), torch.randint(5, 131, (1, 40), generator=torch.Generator().manual_seed(0))
+    cache, found = new_cache(model, mode), []
+    for start, end in ((0, PROMPT), *((place, place + 1) for place in range(PROMPT, 40))):
+        found.append(feed(model, cache, ids[:, start:end], start))
+    assert_near(torch.cat(found, dim=1), stock_logits(build(row), ids), TOLERANCE)
 
 
 @pytest.mark.parametrize("mode", MODES)
