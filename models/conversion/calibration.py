@@ -88,8 +88,8 @@ def _rows(model: AttentionModel, texts: str | Sequence[str] | None, most: int) -
     room = CHARACTERS_PER_TOKEN * max(most, needed) // max(len(given), 1)
     ids = token_row(model, [excerpt(text, room) for text in given])
     if texts is None:  # other beginnings: the same words at other places
-        wanted = min(max(needed, len(ids)), most)
-        ids = torch.cat([ids.roll(-97 * turn) for turn in range(-(-(wanted + context) // len(ids)))])
+        wanted = max(needed, min(len(ids), most))
+        ids = torch.cat([ids.roll(-97 * turn) for turn in range(-(-wanted // len(ids)))])[:wanted]
     if len(ids) < needed:
         raise BadText(
             f"The calibration text has {len(ids):,} tokens, but {model.name} needs at least {needed:,}, two for each of "

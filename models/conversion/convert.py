@@ -14,7 +14,7 @@ import torch
 from transformers import PreTrainedModel
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
-from models.conversion.calibration import Calibration, calibrate
+from models.conversion.calibration import MOST_TOKENS, Calibration, calibrate
 from models.conversion.factors import Factors, Spectrum, spectrum
 from models.conversion.latent_model import HeadlightMlaForCausalLM
 from models.conversion.ranks import check_ranks, full_rank, share_out
@@ -41,11 +41,15 @@ Texts = str | Sequence[str] | LatentSpectra | None
 
 
 def latent_spectra(
-    model: AttentionModel, texts: str | Sequence[str] | None = None, *, progress: Progress = no_progress
+    model: AttentionModel,
+    texts: str | Sequence[str] | None = None,
+    *,
+    max_tokens: int = MOST_TOKENS,
+    progress: Progress = no_progress,
 ) -> LatentSpectra:
-    """Calibrate, and find the latent directions of each layer. Raises UnsupportedModel, BadText."""
+    """Calibrate on at most max_tokens, and find the latent directions of each layer. Raises UnsupportedModel, BadText."""
     check_source(model)
-    seen = calibrate(model, texts, progress=part(progress, 0.0, 0.7))
+    seen = calibrate(model, texts, max_tokens=max_tokens, progress=part(progress, 0.0, 0.7))
     layers: list[Spectrum] = []
     for number, attention in enumerate(attention_layers(model)):
         progress(f"Finding the latents of layer {number}", 0.7 + 0.3 * number / model.geometry.layers)

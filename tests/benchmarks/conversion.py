@@ -47,7 +47,7 @@ def conversion(corpus: Path, valid: Path, plan: Plan) -> Iterator[Line]:
     shape = model.geometry
     full = shape.kv_heads * (shape.d_head + shape.v_head_dim)
     started = time.perf_counter()
-    spectra = models.latent_spectra(model, text)
+    spectra = models.latent_spectra(model, text, max_tokens=plan.calibration_tokens)
     seen = spectra.calibration.tokens
     taken = time.perf_counter() - started
     for share in plan.shares:

@@ -17,6 +17,7 @@ from models.conversion.calibration import TEXT as BUNDLED
 from models.conversion.convert import convert_to_mla, ranks_for_budget
 from models.conversion.factors import Projections, Spectrum, spectrum
 from models.conversion.ranks import full_rank, share_out
+from models.errors import BadText
 from models.progress import no_progress
 from tests.models.engine_models import assert_near
 from tests.models.test_conversion import D_HEAD, D_MODEL, HEADS, LAYERS, TEXT, module, source, spectra
@@ -211,3 +212,13 @@ def test_a_budget_of_bytes():
     assert all(1 <= rank <= full_rank(model) for rank in ranks)
     made = convert_to_mla(model, ranks, spectra(), progress=no_progress)
     assert made.geometry.kv_lora_rank == max(ranks)
+
+
+def test_a_wide_model_reads_the_bundled_text_more_than_once(monkeypatch: pytest.MonkeyPatch):
+    model = source()
+    short = len(token_row(model, [BUNDLED.read_text("utf-8")]))
+    monkeypatch.setattr("models.conversion.calibration.needed_tokens", lambda _: 2 * short + 5)
+    found = calibrate(model)
+    assert 2 * short + 5 <= found.tokens < 2 * short + 5 + 128
+    with pytest.raises(BadText, match=f"at least {2 * short + 5:,}"):
+        calibrate(model, [BUNDLED.read_text("utf-8")])
