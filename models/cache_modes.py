@@ -64,7 +64,16 @@ def _passing_on(kind: type[nn.Module]) -> type[nn.Module]:
 def with_cache(model: AttentionModel, cache: str) -> AttentionModel:
     """The same model, on the same weights, with this mode where a call names none. Raises BadSelection."""
     cache_mode(model, cache)
-    return replace(model, cache=cast(CacheMode, cache))
+    return replace(model, cache=known_mode(cache))
+
+
+def known_mode(cache: str) -> CacheMode:
+    """`cache`, if it is the name of a mode at all; BadSelection otherwise."""
+    if cache not in CACHE_MODES:
+        raise BadSelection(
+            f"The cache mode must be one of {', '.join(CACHE_MODES)}, but {cache!r} came; leave it out for “auto”."
+        )
+    return cast(CacheMode, cache)
 
 
 def cache_mode(model: AttentionModel, cache: str | None = None) -> CacheMode:
@@ -72,12 +81,7 @@ def cache_mode(model: AttentionModel, cache: str | None = None) -> CacheMode:
 
     With latents "auto" is "absorbed" where the attention has the form for it, else "latent". Raises BadSelection.
     """
-    asked = model.cache if cache is None else cache
-    if asked not in CACHE_MODES:
-        raise BadSelection(
-            f"The cache mode must be one of {', '.join(CACHE_MODES)}, but {asked!r} came; leave it out for “auto”."
-        )
-    mode = cast(CacheMode, asked)
+    mode = known_mode(model.cache if cache is None else cache)
     if model.geometry.kind != "mla":
         if mode == "auto":
             return mode

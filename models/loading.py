@@ -9,7 +9,7 @@ from torch import nn
 from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from models.architecture import Architecture, architecture
-from models.cache_modes import prepare, with_cache
+from models.cache_modes import known_mode, prepare, with_cache
 from models.errors import BrokenWeights, HeadlightError, UnsupportedModel
 from models.geometry import geometry
 from models.latent_tap import install_latent_hooks
@@ -38,6 +38,7 @@ def load(
     past while it writes, "expanded", "latent" or "absorbed"; see `new_cache`. Raises a HeadlightError with one
     sentence that says what to do.
     """
+    known_mode(cache)  # before anything is fetched
     place = choose_device(device)
     number = choose_dtype(dtype, place)
     found = find(name, part(progress, 0.0, 0.8))

@@ -208,6 +208,8 @@ def test_modes_that_do_not_apply_are_refused():
         assert_sentence(refused.value)
     with pytest.raises(BadSelection, match="folded"):
         list(models.stream(latent, "the cat", 3, cache="folded"))
+    with pytest.raises(BadSelection, match="folded"):
+        models.load("looked for by nobody", cache="folded")
 
 
 def test_another_order_of_the_matrix_is_not_absorbed():
