@@ -20,7 +20,7 @@ from models.expanded import Expanded, GrownIndexedLayer, GrownLayer
 class Latents(Tensor):
     """Latents and rotary keys of the whole past [batch, 1, pos, kv_lora_rank + qk_rope_head_dim], to be read as they are."""
 
-    __torch_function__ = torch._C._disabled_torch_function_impl
+    __torch_function__ = torch._C._disabled_torch_function_impl  # pyright: ignore[reportAssignmentType]
 
 
 class _KeepsLatents:

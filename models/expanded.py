@@ -14,7 +14,7 @@ BLOCK = 256  # tokens by which a full buffer grows: its copy then costs a 256th 
 class Expanded(Tensor):
     """Keys that are per head already, on their way from the cache to the attention's `expand_kv`."""
 
-    __torch_function__ = torch._C._disabled_torch_function_impl
+    __torch_function__ = torch._C._disabled_torch_function_impl  # pyright: ignore[reportAssignmentType]
 
 
 class Room:

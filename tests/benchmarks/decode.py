@@ -5,6 +5,7 @@ Absorbed / other, so below 1 absorbed is the quicker; the targets are the recipr
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -94,7 +95,7 @@ def plain_model(shape: Shape, heads: int) -> AttentionModel:
     return _random(LlamaForCausalLM, LlamaConfig(**_common(shape, heads)))
 
 
-def _common(shape: Shape, heads: int) -> dict[str, int]:
+def _common(shape: Shape, heads: int) -> dict[str, Any]:
     return {
         "vocab_size": shape.vocabulary,
         "hidden_size": shape.width,

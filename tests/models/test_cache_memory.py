@@ -1,9 +1,11 @@
 """What a live cache holds, beside the formula; and buffers that grow, are cut, and are copied for another batch."""
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from models import expanded
 from models.cache_modes import cache_bytes, new_cache
@@ -22,7 +24,7 @@ def test_bytes_held_are_the_formula_to_the_byte(
 ):
     monkeypatch.setattr(expanded, "BLOCK", 8)
     model, _ = pair(name)
-    model.module.to(dtype)
+    nn.Module.to(model.module, dtype)
     try:
         cache, ids = new_cache(model, mode), ids_of(model, batch=2, tokens=19)
         assert cache is not None
@@ -34,7 +36,7 @@ def test_bytes_held_are_the_formula_to_the_byte(
             assert held.spare == (0 if mode == "latent" else each * (capacity - end))
             assert held.other == 0
     finally:
-        model.module.to(torch.float32)
+        nn.Module.to(model.module, torch.float32)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -57,7 +59,8 @@ def test_a_step_writes_into_the_buffer_that_is_there(mode: str, monkeypatch: pyt
     assert cache is not None
     for place in range(30):
         feed(model, cache, ids[:, place : place + 1], place)
-        places.append(cache.layers[1].keys.data_ptr())
+        layer: Any = cache.layers[1]
+        places.append(layer.keys.data_ptr())
     assert [a == b for a, b in pairwise(places)] == [place % 8 != 0 for place in range(1, 30)]
 
 

@@ -146,15 +146,15 @@ def test_what_a_step_expands():
     for mode in MODES:
         cache = new_cache(model, mode)
         feed(model, cache, ids[:, :13], 0)
-        lengths = expanded.setdefault(mode, [])
+        lengths = expanded[mode] = []
+
+        def note(_: nn.Module, args: tuple, lengths: list[int] = lengths) -> None:
+            lengths.append(args[0].shape[-2])
+
         with ExitStack() as hooks:
             for layer in range(3):
                 projection: nn.Module = attention(model.module, model, layer).kv_b_proj
-                hooks.callback(
-                    projection.register_forward_pre_hook(
-                        lambda _, args, lengths=lengths: lengths.append(args[0].shape[-2])
-                    ).remove
-                )
+                hooks.callback(projection.register_forward_pre_hook(note).remove)
             feed(model, cache, ids[:, 13:], 13)
     assert expanded == {"expanded": [1, 1, 1], "latent": [14, 14, 14], "absorbed": []}
 
