@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,7 +89,7 @@ def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> NDArray[
     for number, text in enumerate(texts):
         if number:
             rows.append(np.array([END_OF_TEXT], np.uint16))
-        backend: Tokenizer = tokenizer.backend_tokenizer  # pyright: ignore[reportAttributeAccessIssue]
+        backend = cast(Tokenizer, tokenizer.backend_tokenizer)  # pyright: ignore[reportAttributeAccessIssue]
         encoded = backend.encode_batch_fast(list(_pieces([text])), add_special_tokens=False)
         rows.extend(np.array(piece.ids, np.uint16) for piece in encoded)
     return np.concatenate(rows)

@@ -10,10 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import models
-from models.card import Card
 from models.family import CONTEXT, KINDS, VOCABULARY, family_name
-from models.progress import no_progress
-from models.source import find
 from models.training.recipe import Recipe
 from models.training.sequences import Sequences
 from models.training.texts import read_text
@@ -29,16 +26,17 @@ def reading(corpus: Path, valid: Path) -> Iterator[Line]:
     The 5-gram model learns from the tokens that the family's models read, in their order, without the repeats that were
     put in; it sees the whole text before a token, the transformers at most 511 tokens.
     """
-    tokenizer = models.load(family_name(KINDS[0]), "cpu").tokenizer
+    loaded = {kind: models.load(family_name(kind), "cpu", "float32") for kind in KINDS}
+    tokenizer = loaded[KINDS[0]].tokenizer
     validation = encode(tokenizer, [read_text(valid)])
     rows = windows(validation)
-    cards = {kind: Card.read(find(family_name(kind), no_progress)[0]) for kind in KINDS}
+    cards = {kind: card for kind in KINDS if (card := models.card_of(family_name(kind)))}
     seen = {card.tokens_seen for card in cards.values()}
     assert len(seen) == 1, f"the family did not read equally much: {seen}"
     gram = _five_gram(encode(tokenizer, [read_text(corpus)]), seen.pop(), validation)
     yield Line("5-gram Kneser-Ney, validation perplexity", gram)
     for kind, card in cards.items():
-        loss = validation_loss(models.load(family_name(kind), "cpu", "float32").module, rows)
+        loss = validation_loss(loaded[kind].module, rows)
         told = f"its card says {card.validation_perplexity:.4g}"
         yield Line(f"{card.name}, validation perplexity", math.exp(loss), note=told)
         yield Line(f"{card.name} / 5-gram", math.exp(loss) / gram, at_most=1.0)

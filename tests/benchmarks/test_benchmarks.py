@@ -12,6 +12,7 @@ from tests.benchmarks import __main__ as benchmarks
 from tests.benchmarks.bertviz_weight import counted_bytes, measured_bytes
 from tests.benchmarks.formulas import block_parameters, cost
 from tests.benchmarks.measuring import in_turn, ratio
+from tests.benchmarks.reading import reading
 from tests.benchmarks.report import Line, say, write
 from tests.benchmarks.subjects import Subject, random_gpt2, subject, text_of
 
@@ -97,3 +98,16 @@ def test_a_quick_run_of_the_times(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert {"device", "threads", "versions", "date"} <= written["about"].keys()
     said = capsys.readouterr().out
     assert said.index("By arithmetic") < said.index("capture / plain forward")
+
+
+def test_the_family_stands_beside_a_five_gram_model_of_its_tokens(tmp_path: Path):
+    """On a text that says one thing over and over, which a 5-gram model learns by heart."""
+    (tmp_path / "corpus.txt").write_text("Clara gave the letter to the captain.\n" * 400)
+    (tmp_path / "valid.txt").write_text("Clara gave the letter to the captain.\n" * 90)
+    lines = {line.what: line for line in reading(tmp_path / "corpus.txt", tmp_path / "valid.txt")}
+    gram = lines["5-gram Kneser-Ney, validation perplexity"].value
+    assert 1 < gram < 1.2
+    for name in ("family-mha", "family-mqa", "family-gqa", "family-mla"):
+        perplexity = lines[f"{name}, validation perplexity"].value
+        assert 1 < perplexity < 4096
+        assert lines[f"{name} / 5-gram"].value == pytest.approx(perplexity / gram)

@@ -168,7 +168,8 @@ def test_a_loss_that_is_no_number_stops_before_it_is_saved(
     real = Trainer.compute_loss
 
     def broken(self: Trainer, *arguments: Any, **named: Any) -> Any:
-        return real(self, *arguments, **named) * (float("nan") if next(steps) == 9 else 1.0)
+        loss: Any = real(self, *arguments, **named)
+        return loss * (float("nan") if next(steps) == 9 else 1.0)
 
     monkeypatch.setattr(Trainer, "compute_loss", broken)
     with pytest.raises(Diverged, match="step 10 is nan"):
