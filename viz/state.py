@@ -14,6 +14,7 @@ import torch
 
 import models
 from models.family import KINDS
+from models.scores import ROLES
 from viz import samples
 from viz.components.token_strip import DIRECTIONS
 from viz.figures.heatmap import SCALES
@@ -126,11 +127,14 @@ def common_head(runs: Sequence[models.Capture], stack: str) -> tuple[int, int]:
 
 
 def telling_head(runs: Sequence[models.Capture], stack: str) -> tuple[int, int]:
-    """The head with the strongest induction, else previous-token score, in any of the runs: something to look at first."""
+    """Something to look at first: the strongest induction head in any of the runs, else the strongest previous-token head,
+    else the head that comes nearest."""
     scores = [run.scores(stack) for run in runs]
-    for name in ("induction", "previous_token", "entropy"):
+    least = {name: share for _, name, share in ROLES}
+    wanted = [("induction", least["induction"]), ("previous_token", least["previous_token"])]
+    for name, above in [*wanted, ("induction", 0.0), ("previous_token", 0.0), ("entropy", 0.0)]:
         values = torch.stack([one.values[name].nan_to_num(-1.0) for one in scores]).amax(0)
-        if values.max() > 0:
+        if values.max() > above:
             layer, number = divmod(int(values.argmax()), values.shape[1])
             return layer, number
     return 0, 0

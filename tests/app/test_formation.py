@@ -101,3 +101,14 @@ def test_a_newer_record_is_read(weights: Path):
     assert len(visit.part(opened(), "formation")["curves"][0]["steps"]) == 4
     formation("mha", 5, seed=9).save(weights / "family-mha" / records.FILE)
     assert len(visit.part(opened(), "formation")["curves"][0]["steps"]) == 5
+
+
+def test_that_no_induction_head_grew_is_said(weights: Path):
+    """Of the kind in whose record no head reaches what a role is named after, and of no other."""
+    assert not [caption for caption in opened().caption if "No head of" in caption.value]
+    faint = formation("mqa", 5)
+    faint.scores["induction"][:] *= 0.2
+    faint.save(weights / "family-mqa" / records.FILE)
+    told = [caption.value for caption in opened().caption if "No head of" in caption.value]
+    assert len(told) == 1
+    assert "No head of MQA had" in told[0]

@@ -75,6 +75,13 @@ def test_else_the_one_that_looks_at_the_previous_token_and_else_any():
     assert state.telling_head([run(induction=NOTHING, previous_token=NOTHING, entropy=NOTHING)], "") == (0, 0)
 
 
+def test_a_trace_of_induction_does_not_count():
+    traces, previous = [[0.01, 0.09, 0.0], NOTHING[0]], [[0.1, 0.2, 0.9], [0.3, NAN, 0.1]]
+    assert state.telling_head([run(induction=traces, previous_token=previous, entropy=NOTHING)], "") == (0, 2)
+    faint = [[0.1, 0.2, 0.3], [0.3, NAN, 0.1]]
+    assert state.telling_head([run(induction=traces, previous_token=faint, entropy=NOTHING)], "") == (0, 1)
+
+
 def test_of_several_runs_the_strongest_head_of_any():
     weak, strong = run(induction=[[0.1, 0.4, 0.2], NOTHING[0]]), run(induction=[NOTHING[0], [0.3, 0.2, 0.7]])
     assert state.telling_head([weak, strong], "") == state.telling_head([strong, weak], "") == (1, 2)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from models.geometry import KIND_NAMES, Kind
+from models.scores import ROLES
 from viz import state
 from viz.components.formation_player import Shown, formation_player
 from viz.figures.formation_film import nearest_record
@@ -66,16 +67,34 @@ def player(records: Mapping[Kind, Record]) -> None:
         "Strongest: the highest score of all heads at that step, and whose it is. Chance: even attention over all visible "
         "tokens."
     )
+    _missing_induction(records)
     explain("Formation")
     state.remember()
 
 
 def _head(record: Record) -> tuple[int, int]:
-    """The chosen head, moved inside the model; the strongest induction head of the last record where none was chosen."""
+    """The chosen head, moved inside the model; where none was chosen, the strongest of a behaviour that some head took on
+    by the last record."""
     layer, head = state.get(state.LAYER), state.get(state.HEAD)
     if layer is None or head is None:
-        return record.curve.whose["induction"][-1]
+        taken_on = [name for name in ("induction", "previous_token") if _reached(record, name)]
+        return record.curve.whose[taken_on[0] if taken_on else "induction"][-1]
     return min(layer, record.film.layers - 1), min(head, record.film.heads - 1)
+
+
+def _reached(record: Record, name: str) -> bool:
+    """Whether a head gives that behaviour, at the last record, the share of attention that a role is named after."""
+    least = next(share for _, score, share in ROLES if score == name)
+    return (record.curve.best[name][-1] or 0.0) >= least
+
+
+def _missing_induction(records: Mapping[Kind, Record]) -> None:
+    without = [kind.upper() for kind, record in records.items() if not _reached(record, "induction")]
+    if without:
+        st.caption(
+            f"No head of {', '.join(without)} had become an induction head when the training ended: they read too little for "
+            "that. To see some, open smollm2-135m on the page Explore."
+        )
 
 
 page()
