@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 import transformers
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.card import Card, essential_shape
 from models.card_roles import PROBES, find_roles
@@ -41,7 +41,8 @@ def export(
     """
     shutil.rmtree(folder, ignore_errors=True)
     done.model.config.use_cache = True  # the Trainer switches it off
-    done.model.to(torch.bfloat16).save_pretrained(folder)
+    nn.Module.to(done.model, torch.bfloat16)
+    done.model.save_pretrained(folder)
     tokens.tokenizer.save_pretrained(folder)
     done.formation.save(folder / "formation.npz")
     card = _card(kind, done, recipe, windows, folder, about)
