@@ -20,13 +20,13 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Dataset
-from transformers import PreTrainedModel, Trainer, TrainingArguments, set_seed
+from transformers import PreTrainedModel, Trainer, set_seed
 
 from models.errors import BadSelection, BadText, BrokenWeights
 from models.family import CONTEXT
 from models.training.guards import LeaveOnSignal
 from models.training.recipe import Recipe
-from models.training.run import Diverged, Place
+from models.training.run import Diverged, Place, training_arguments
 from models.training.sequences import Sequences, collate
 
 RUN = "heal.json"
@@ -162,25 +162,7 @@ def _trainer(
     place: Place,
     leave: LeaveOnSignal,
 ) -> Trainer:
-    arguments = TrainingArguments(
-        output_dir=str(place.folder),
-        max_steps=healing.steps,
-        train_sampling_strategy="sequential",
-        save_strategy="steps",
-        save_steps=place.save_every,
-        save_total_limit=2,
-        logging_steps=10,
-        logging_nan_inf_filter=False,
-        max_grad_norm=1.0,
-        use_cpu=place.device == "cpu",
-        report_to=list(place.report_to) or "none",
-        disable_tqdm=place.quiet,
-        remove_unused_columns=False,
-        seed=healing.seed,
-        bf16=place.device != "cpu" and torch.cuda.is_available(),
-    )
-    workers = max(arguments.world_size * arguments.n_gpu, 1)
-    arguments.per_device_train_batch_size = max(_windows_per_step(healing) // workers, 1)
+    arguments = training_arguments(place, healing.steps, _windows_per_step(healing), healing.seed)
     student.requires_grad_(False)
     trained = _factors(student) + (_norms(student) if healing.norms else [])
     for weight in trained:

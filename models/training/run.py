@@ -127,10 +127,28 @@ def _device_name(device: torch.device) -> str:
 def _trainer(
     model: nn.Module, tokens: Tokens, recipe: Recipe, place: Place, callbacks: list[TrainerCallback]
 ) -> Trainer:
+    rows = recipe.tokens_per_step // CONTEXT
+    arguments = training_arguments(place, recipe.steps, rows, recipe.seed)
+    optimizer = MuonAdamW(model, recipe)
+    return _FiniteTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=Sequences(tokens.train, recipe),
+        data_collator=collate,
+        optimizers=(optimizer, LambdaLR(optimizer, recipe.rate_at)),
+        callbacks=callbacks,
+        processing_class=tokens.tokenizer,
+    )
+
+
+def training_arguments(place: Place, steps: int, rows_per_step: int, seed: int) -> TrainingArguments:
+    """The Trainer's settings of every run here: sequences in a fixed order, so that a run can be taken up again.
+
+    rows_per_step: sequences that one optimizer step reads, divided among all devices.
+    """
     arguments = TrainingArguments(
         output_dir=str(place.folder),
-        max_steps=recipe.steps,
-        per_device_train_batch_size=recipe.tokens_per_step // CONTEXT,
+        max_steps=steps,
         train_sampling_strategy="sequential",
         save_strategy="steps",
         save_steps=place.save_every,
@@ -142,22 +160,12 @@ def _trainer(
         report_to=list(place.report_to) or "none",
         disable_tqdm=place.quiet,
         remove_unused_columns=False,
-        seed=recipe.seed,
+        seed=seed,
         bf16=place.device != "cpu" and torch.cuda.is_available(),
     )
-    arguments.per_device_train_batch_size = max(
-        recipe.tokens_per_step // CONTEXT // max(arguments.world_size * arguments.n_gpu, 1), 1
-    )
-    optimizer = MuonAdamW(model, recipe)
-    return _FiniteTrainer(
-        model=model,
-        args=arguments,
-        train_dataset=Sequences(tokens.train, recipe),
-        data_collator=collate,
-        optimizers=(optimizer, LambdaLR(optimizer, recipe.rate_at)),
-        callbacks=callbacks,
-        processing_class=tokens.tokenizer,
-    )
+    devices = max(arguments.world_size * arguments.n_gpu, 1)  # known only once the settings are made
+    arguments.per_device_train_batch_size = max(rows_per_step // devices, 1)
+    return arguments
 
 
 class _FiniteTrainer(Trainer):
