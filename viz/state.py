@@ -22,6 +22,12 @@ from viz.figures.heatmap import SCALES
 MODEL, DEVICE, DTYPE, TEXT, SECOND, LIMIT = "model", "device", "dtype", "text", "second", "limit"
 LAYER, HEAD, STACK, TOKEN, DIRECTION = "layer", "head", "stack", "token", "direction"
 SCALE, FIRST_OUT, VALUE_WEIGHTED, SORT, VIEW = "scale", "first_out", "value_weighted", "sort", "view"
+DIMENSION, LATENT_ORDER, LATENT_VIEW, CUT = (
+    "dimension",
+    "latent_order",
+    "latent_view",
+    "cut",
+)  # of the page Latents
 KIND, STEP = "kind", "step"  # of the page Formation: whose training, and the optimizer step
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -79,6 +85,10 @@ KEPT: dict[str, Kept] = {
     VIEW: Kept("Lines"),
     KIND: Kept(KINDS[0], _one_of(*KINDS)),
     STEP: Kept(None, _count),
+    DIMENSION: Kept(None, _count),
+    LATENT_ORDER: Kept(""),
+    LATENT_VIEW: Kept(""),
+    CUT: Kept(""),
 }
 
 

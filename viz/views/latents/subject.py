@@ -1,0 +1,51 @@
+"""What the page Latents looks at: one MLA model's run on the text, and the layer whose latents are shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import models
+from models.family import family_name
+from viz import services, state
+from viz.obtain import attempt, obtain
+from viz.services import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One run of a model whose layer `layer` keeps latents, and the head chosen in that layer."""
+
+    request: Request
+    run: models.Capture
+    layer: int
+    head: int
+    dark: bool
+
+    @property
+    def model(self) -> models.AttentionModel:
+        return services.model_of(self.request)
+
+
+def obtain_subject(request: Request) -> tuple[Request, models.Capture, Request | None] | None:
+    """What to look at, its capture, and the visitor's own choice where that keeps no latents, else None.
+
+    A model of another kind is never refused: the family's MLA model is looked at, and the other stands beside it.
+    """
+    shown = obtain(request)
+    if shown is None or latent_layers(shown[1]):
+        return None if shown is None else (*shown, None)
+    own = replace(shown[0], model=family_name("mla"), second="", dtype="auto")
+    run = attempt(own)
+    return None if run is None else (own, run, shown[0])
+
+
+def latent_layers(run: models.Capture) -> list[int]:
+    """The layers whose latents the capture kept."""
+    return [layer for layer in range(run.layers()) if run.has_latents(layer)]
+
+
+def chosen_place(run: models.Capture) -> tuple[int, int]:
+    """The selected (layer, head), moved to the nearest layer that keeps latents."""
+    layer, head = state.head(run, run.stack)
+    layer = min(latent_layers(run), key=lambda other: abs(other - layer))
+    return layer, min(head, run.heads(layer) - 1)
