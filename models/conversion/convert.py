@@ -17,7 +17,7 @@ from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 from models.conversion.calibration import MOST_TOKENS, Calibration, calibrate
 from models.conversion.factors import Factors, Spectrum, spectrum
 from models.conversion.latent_model import HeadlightMlaForCausalLM
-from models.conversion.ranks import check_ranks, full_rank, share_out
+from models.conversion.ranks import budget_elements, check_ranks, share_out
 from models.conversion.source_model import attention_layers, check_source, latent_config, projections
 from models.errors import BadSelection, BrokenWeights
 from models.loading import wrap
@@ -103,14 +103,7 @@ def ranks_for_budget(
     where the budget is under one number per layer or over the full rank of all layers.
     """
     check_source(model)
-    layers, most = model.geometry.layers, full_rank(model)
-    size = model.dtype.itemsize
-    elements = bytes_per_token // size
-    if not layers <= elements <= layers * most:
-        raise BadSelection(
-            f"The latents of {model.name} can take from {layers * size:,} to {layers * most * size:,} bytes per token, but "
-            f"a budget of {bytes_per_token:,} came."
-        )
+    elements = budget_elements(model, bytes_per_token)
     spectra = texts if isinstance(texts, LatentSpectra) else latent_spectra(model, texts, progress=progress)
     return share_out(spectra.layers, elements)
 

@@ -36,6 +36,20 @@ def check_ranks(model: AttentionModel, kv_rank: int | Sequence[int]) -> tuple[in
     return ranks
 
 
+def budget_elements(model: AttentionModel, bytes_per_token: int) -> int:
+    """How many numbers of the model's format a budget of bytes is, over all layers. Raises BadSelection where that is under
+    one number per layer or over the full rank of all layers.
+    """
+    layers, most, size = model.geometry.layers, full_rank(model), model.dtype.itemsize
+    elements = bytes_per_token // size
+    if not layers <= elements <= layers * most:
+        raise BadSelection(
+            f"The latents of {model.name} can take from {layers * size:,} to {layers * most * size:,} bytes per token, but "
+            f"a budget of {bytes_per_token:,} came."
+        )
+    return elements
+
+
 def share_out(spectra: Sequence[Spectrum], elements: int) -> tuple[int, ...]:
     """Ranks that add up to `elements`, at least 1 each: directions are taken by the share of their layer's energy.
 

@@ -1,0 +1,75 @@
+"""Work in the background can be watched and cancelled."""
+
+import threading
+
+import pytest
+
+from models.errors import BadText
+from models.progress import Progress
+from viz.bounded_store import BoundedStore
+from viz.job import Job
+
+PATIENCE_S = 20
+
+
+def test_the_result_is_kept():
+    job = Job(lambda progress: progress("half", 0.5) or 7)
+    job.wait(PATIENCE_S)
+    assert (job.result, job.running, job.cancelled, job.error) == (7, False, False, None)
+    assert job.told == ("half", 0.5)
+    job.cancel()  # too late: it is done
+    assert not job.cancelled
+
+
+@pytest.mark.parametrize("error", [BadText("The text is empty."), RuntimeError("out of memory")])
+def test_what_breaks_it_off_is_kept(error: Exception):
+    def work(_: Progress) -> None:
+        raise error
+
+    job = Job(work)
+    job.wait(PATIENCE_S)
+    assert (job.result, job.running, job.error) == (None, False, error)
+
+
+def test_cancelling_ends_the_work_where_it_next_tells_its_progress():
+    begun, go_on, undone = threading.Event(), threading.Event(), threading.Event()
+
+    def work(progress: Progress) -> str:
+        try:
+            progress("first part", 0.1)
+            begun.set()
+            assert go_on.wait(PATIENCE_S)
+            progress("second part", 0.6)
+            raise AssertionError("went on")
+        finally:
+            undone.set()
+
+    job = Job(work)
+    assert begun.wait(PATIENCE_S)
+    assert job.running
+    job.cancel()
+    assert not job.running
+    go_on.set()
+    job.wait(PATIENCE_S)
+    assert undone.is_set()
+    assert (job.result, job.error, job.cancelled) == (None, None, True)
+    assert job.told == ("first part", 0.1)
+
+
+def test_who_waits_for_a_cancelled_computation_makes_a_try_of_its_own():
+    store: BoundedStore[str] = BoundedStore(100, len)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(progress: Progress) -> str:
+        begun.set()
+        assert go_on.wait(PATIENCE_S)
+        progress("going on", 0.5)
+        return "by the first"
+
+    first = Job(lambda progress: store.get("key", lambda: slow(progress)))
+    assert begun.wait(PATIENCE_S)
+    second = Job(lambda progress: store.get("key", lambda: "by the second"))
+    first.cancel()
+    go_on.set()
+    second.wait(PATIENCE_S)
+    assert second.result == "by the second"
