@@ -28,20 +28,30 @@ DIMENSION, LATENT_ORDER, LATENT_VIEW, CUT = (
     "latent_view",
     "cut",
 )  # of the page Latents
+# Of the page Convert: how the size of a latent is given, the three ways to give it, and what it is fitted to.
+WAY, SHARE, RANK, BUDGET = "way", "share", "rank", "budget"
+CALIBRATION, CALIBRATION_TOKENS, MEASURED_ON = "calibration", "calibration_tokens", "measured_on"
+CONVERT_VIEW = "convert_view"
 KIND, STEP = "kind", "step"  # of the page Formation: whose training, and the optimizer step
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 LIMITS = (128, 256, 512, 1024, 2048)
+LATENT_ORDERS = ("as stored", "by variance")
 LONGEST_TEXT = 200_000  # characters that the text field takes
 LONGEST_URL_TEXT = 1_500  # characters of text that go into the address
+CALIBRATION_LIMITS = (1024, 2048, 4096, 8192, 16384)
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One thing that is kept: its default, and how a value from a URL becomes one (ValueError where it cannot)."""
+    """One thing that is kept: its default, and how a value from a URL becomes one (ValueError where it cannot).
+
+    in_address: False for what only the session keeps.
+    """
 
     default: Any
     read: Callable[[str], Any] = str
+    in_address: bool = True
 
 
 def _one_of(*known: Any) -> Callable[[str], Any]:
@@ -86,9 +96,17 @@ KEPT: dict[str, Kept] = {
     KIND: Kept(KINDS[0], _one_of(*KINDS)),
     STEP: Kept(None, _count),
     DIMENSION: Kept(None, _count),
-    LATENT_ORDER: Kept(""),
-    LATENT_VIEW: Kept(""),
+    LATENT_ORDER: Kept(LATENT_ORDERS[0], _one_of(*LATENT_ORDERS)),
+    LATENT_VIEW: Kept("Spectrum"),
     CUT: Kept(""),
+    WAY: Kept(""),
+    SHARE: Kept(None, _count),
+    RANK: Kept(None, _count),
+    BUDGET: Kept(None, _count),
+    CALIBRATION: Kept("", in_address=False),
+    CALIBRATION_TOKENS: Kept(CALIBRATION_LIMITS[-1], _one_of(*CALIBRATION_LIMITS)),
+    MEASURED_ON: Kept(""),
+    CONVERT_VIEW: Kept(""),
 }
 
 
@@ -152,7 +170,7 @@ def telling_head(runs: Sequence[models.Capture], stack: str) -> tuple[int, int]:
 
 def _from_url(name: str, kept: Kept) -> Any:
     raw = st.query_params.get(name)
-    if raw is None:
+    if raw is None or not kept.in_address:
         return kept.default
     try:
         return kept.read(raw)
@@ -162,7 +180,7 @@ def _from_url(name: str, kept: Kept) -> Any:
 
 def _worth_keeping(name: str, kept: Kept) -> bool:
     value = st.session_state[name]
-    if value is None or value == kept.default:
+    if value is None or value == kept.default or not kept.in_address:
         return False
     return name not in (TEXT, SECOND) or len(value) <= LONGEST_URL_TEXT
 
