@@ -10,18 +10,21 @@ class Stage:
     """A stretch of the training. until_tokens: where it ends. context: tokens a sequence has in it.
 
     repeated: share of the sequences in which a span is repeated, which is what induction heads are for; of those,
-    `random` are a short block of random tokens over and over, where nothing but looking back helps.
+    `random` are a short block of random tokens over and over, where nothing but looking back helps, and `looped` the
+    sequence's own beginning over and over.
     """
 
     until_tokens: float
     context: int
     repeated: float
     random: float = 0.0
+    looped: float = 0.0
 
     def describe(self) -> str:
         """In words, for a card."""
         told = f"{self.repeated:.0%} of the sequences of {self.context} tokens"
-        return told + (f" ({self.random:.0%} of those a block of random tokens)" if self.random else "")
+        told += f" ({self.random:.0%} of those a block of random tokens)" if self.random else ""
+        return told + (f" ({self.looped:.0%} of those their beginning over and over)" if self.looped else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,15 @@ class Recipe:
     tokens: int
     seed: int = 0
     tokens_per_step: int = 2048
-    # Short sequences first: cheaper, and full of what induction heads are learnt from.
+    # Short sequences first: cheaper. Induction heads grow in the fifth stage, within some 200 steps, once there are heads
+    # that look at the previous token; random tokens, of which most are rare and hardly told apart, did not bring them.
     stages: tuple[Stage, ...] = (
         Stage(until_tokens=1.2e6, context=128, repeated=0.6, random=0.75),
         Stage(until_tokens=1.6e6, context=256, repeated=0.25, random=0.5),
         Stage(until_tokens=2.05e6, context=256, repeated=0.6, random=0.5),
-        Stage(until_tokens=float("inf"), context=256, repeated=0.2, random=0.5),
+        Stage(until_tokens=5.05e6, context=256, repeated=0.2, random=0.5),
+        Stage(until_tokens=5.95e6, context=128, repeated=0.7, looped=1.0),
+        Stage(until_tokens=float("inf"), context=256, repeated=0.2),
     )
     last_stage: Stage = Stage(until_tokens=float("inf"), context=512, repeated=0.05)
     matrix_rate: float = 6e-3

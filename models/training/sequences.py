@@ -15,6 +15,7 @@ from models.training.recipe import Recipe, Stage
 
 SHORTEST_SPAN = 8
 SHORTEST_BLOCK = 4
+SHORTEST_LOOP = 8
 
 
 class Sequences(Dataset[Tensor]):
@@ -42,8 +43,11 @@ class Sequences(Dataset[Tensor]):
         return torch.from_numpy(rows)
 
     def _repeat(self, row: NDArray[np.int64], stage: Stage, rng: np.random.Generator) -> None:
-        if rng.random() < stage.random:
+        draw = rng.random()
+        if draw < stage.random:
             repeat_random_tokens(row, self.vocabulary, rng)
+        elif draw < stage.random + stage.looped:
+            repeat_the_beginning(row, rng)
         else:
             repeat_a_span(row, rng)
 
@@ -74,6 +78,12 @@ def repeat_random_tokens(row: NDArray[np.int64], vocabulary: int, rng: np.random
     """
     length = round(SHORTEST_BLOCK * (len(row) / 2 / SHORTEST_BLOCK) ** rng.random())
     row[:] = np.resize(rng.integers(1, vocabulary, length), len(row))
+
+
+def repeat_the_beginning(row: NDArray[np.int64], rng: np.random.Generator) -> None:
+    """Overwrite the sequence, int64 [pos], with its first tokens over and over, in place; lengths spread over octaves."""
+    length = round(SHORTEST_LOOP * (len(row) / 2 / SHORTEST_LOOP) ** rng.random())
+    row[:] = np.resize(row[:length], len(row))
 
 
 def collate(rows: Sequence[Tensor]) -> dict[str, Tensor]:

@@ -85,6 +85,14 @@ def test_random_blocks_are_repeated_to_the_end():
         assert first > 0
 
 
+def test_a_beginning_is_repeated_to_the_end_and_is_the_corpus_own():
+    rows = Sequences(CORPUS, staged(Stage(float("inf"), 64, 1.0, looped=1.0)))
+    for index in range(20):
+        for row, own in zip(rows[index], rows.row(index).astype(np.int64).reshape(-1, 64), strict=True):
+            period = next(step for step in range(8, 33) if torch.equal(row[step:], row[:-step]))
+            np.testing.assert_array_equal(row[:period], own[:period])
+
+
 def test_the_sequences_are_long_while_the_rate_falls():
     recipe = Recipe(tokens=100 * 2048, cooldown=0.25)
     assert recipe.stage_at(75 * 2048 - 1).context < 512
