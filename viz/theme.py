@@ -62,10 +62,17 @@ ROLES: dict[str, RoleStyle] = {
     "self": RoleStyle("S", "#8f6a00", "#e6c84f"),
 }
 
+# What tells keys apart for a head of latent attention: two of the same palette, and grey for neither.
+SCORE_KINDS: dict[str, RoleStyle] = {
+    "content head": RoleStyle("C", "#b0357f", "#e89ac7"),
+    "mixed head": RoleStyle("M", "#6b7280", "#9aa3b2", quiet=True),
+    "position head": RoleStyle("P", "#007a5a", "#2fc79b"),
+}
+
 
 def role_style(role: str) -> RoleStyle:
     """The badge of a role, which must not be ""; an unlisted role gets its initial in grey."""
-    return ROLES.get(role, RoleStyle(role[0].upper(), "#6b7280", "#9aa3b2", quiet=True))
+    return (ROLES | SCORE_KINDS).get(role, RoleStyle(role[0].upper(), "#6b7280", "#9aa3b2", quiet=True))
 
 
 def ink_scale(dark: bool) -> Colorscale:

@@ -43,6 +43,73 @@ columns those looked at, scaled by its own strongest weight; badges name what it
 **Scores** are shares of attention, 0 to 1. *Strongest* is the highest of all 32 heads at that step, so it is above chance from
 the start. Everything here was *measured* while the model was trained, at steps evenly spaced in the logarithm.
 """,
+    "Scores": """
+In latent attention a head's score of one token for another, before the softmax, is a sum of two. The **content part** compares
+the query with a key that the head builds from the other token's latent: it knows what the token is, not where it stands. The
+**rotary part** compares it with the small rotated key that all heads of the layer share: it changes with the distance, too.
+The three pictures stand on one scale, orange below zero, indigo above; the framed row is the chosen token.
+
+The softmax does not notice a number that is added to *all* scores of a query. **Centred per query** takes each query's mean
+over the keys it sees away, so what is left is what the attention comes from; **as they are** shows the scores untouched.
+
+A **content head** (C) tells keys apart by content: at least two thirds of the variance over the keys that a query may see is
+the content part's. A **position head** (P) has at most one third from it, a **mixed head** (M) lies between. **Coupling** above
+0 means that the parts push the same keys, below 0 that they cancel. A convention of ours, *measured* on this text; the rotary
+part, too, depends on the tokens, not on their distance alone.
+""",
+    "Latents": """
+In **latent attention** (MLA) a layer keeps one short vector of each token, the *latent*, and every head builds its own key and
+value from it: k = W_UK c, v = W_UV c (DeepSeek-V2, arXiv 2405.04434). The latents are what the cache holds, beside one small
+**rotary key** that all heads share and that says where the token stands.
+
+**The map** shows the latents of one layer as the cache holds them: a row a token, a column a dimension, indigo above zero and
+orange below. Its colours end where all but half a percent of the numbers are smaller; hovering tells the number. The text on
+top is shaded by the chosen dimension. Arrow keys move, Home and End go to the first and the last token.
+
+**Position**: how long a key and a value each head builds from the chosen token's one latent. A head with a tall key bar can be
+sharp about this token; one with a short value bar takes little from it, however much it looks.
+
+**Dimension**: which heads use it, from the weights alone, and where in the text it is strongest. Dimensions have no meaning of
+their own by design: a rotation of the latent that W_UK and W_UV undo would change the map and nothing else.
+""",
+    "Spectrum": """
+A latent of 128 numbers need not use 128 directions. The **singular values** of a layer's latents on this text say how much of
+each direction it uses, the **effective rank** how many directions that amounts to: the exponential of the entropy of the
+singular values' shares (Roy & Vetterli 2007). It is 1 where all tokens cache the same vector up to its length, and as large as
+the latent is wide where every direction is used alike. The latents are taken as they are, not less their mean, for heads read
+them so. A text of few tokens cannot show many directions: the dotted line.
+""",
+    "Overlap": """
+A head reads the latent through its own W_UK (for its keys) and W_UV (for its values), narrower than the latent: it sees a part
+of it, a subspace. The **overlap** of two heads is the mean squared cosine of the principal angles between their parts (Björck &
+Golub 1973): 1 where one part holds the other, 0 where they share nothing. Two random parts overlap by *chance*, the more the
+wider they are. Indigo pairs read more alike than chance, orange pairs keep out of each other's way.
+
+**Principal angles**: 0° is a direction that both read, 90° one that the other cannot see at all. All of it is from the weights.
+""",
+    "Other kinds": """
+MHA, GQA and MQA cache a key and a value for each key/value head. Side by side with the latents: the same text, the cached
+vectors of one layer (keys after rotary embedding, then values), how many directions they really use, and what a token costs.
+A cache whose effective rank is far below its width keeps more numbers than it needs; the latent's promise is to keep fewer.
+Layers are compared by depth, because models differ in how many they have; a text of few tokens bounds both (dotted).
+""",
+    "Convert": """
+A model with multi-head, grouped-query or multi-query attention caches a key and a value per token, layer and key/value head.
+Here they are replaced by **one latent** per token and layer: a shorter vector from which keys (before the rotary embedding)
+and values are expanded again, as in multi-head latent attention (MLA). What the latent keeps is chosen on a calibration text:
+the directions that the queries and the output projection make most use of (activation-aware low-rank factors), with keys and
+values balanced. Nothing else of the model is changed, and nothing is trained.
+
+**Perplexity** is the exponential of the mean loss per token: among how many equally likely tokens the model seems to waver.
+The line goes through latents of 100% to 25% of the full rank; at full rank a conversion is exact. Where d_model is less than
+all keys and values together, as in MHA, full rank is less than the whole cache.
+
+**Change of a head** is the mean total variation distance between its rows before and after, on the text in the sidebar: 0%
+where all attention lies where it was, 100% where none does. Heads of later layers change most, for they also see what went
+wrong before them.
+
+**Healing** trains the factors of the latents, and nothing else, until the converted model predicts what its original predicts.
+""",
     "Lines": """
 The same weights as lines: on the left the token that looks, on the right what it looks at; a stronger line is more attention.
 Hover over a token to see its lines alone.

@@ -1,0 +1,34 @@
+"""One view of the page Latents by itself, as the page draws it inside its fragment."""
+
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+from tests.app import visit
+
+TEXT = "one two three four one two three four one two three"
+
+
+def page(view: str) -> None:
+    """The script that AppTest runs: what it needs it must import."""
+    import importlib
+
+    from viz import state
+    from viz.services import Request
+    from viz.views.latents.subject import Subject, chosen_place, obtain_subject
+
+    state.begin()
+    module, name = view.rsplit(".", 1)
+    found = obtain_subject(Request(state.get(state.MODEL), "auto", state.get(state.TEXT)))
+    if found is not None:
+        subject = Subject(found[0], found[1], *chosen_place(found[1]), dark=False)
+        getattr(importlib.import_module(f"viz.views.latents.{module}"), name)(subject)
+    state.remember()
+
+
+def open_view(view: str, model: str | Path = "family-mla", text: str = TEXT, **address: object) -> AppTest:
+    """The view (module.function) of a model on a text, opened at an address with these further parameters."""
+    app = AppTest.from_function(page, default_timeout=visit.TIMEOUT_S, kwargs={"view": view})
+    for name, value in {"model": model, "text": text, **address}.items():
+        app.query_params[name] = str(value)
+    return visit.rerun(app)
