@@ -34,6 +34,7 @@ from models.inputs import count_tokens
 from models.latent_cut import LatentCut
 from models.loading import load, wrap
 from models.model import AttentionModel
+from models.pattern_change import HeadChange, change_per_query, most_changed, pattern_change
 from models.progress import Progress, no_progress
 from models.scores import Scores
 from models.source import card_of
@@ -53,6 +54,7 @@ __all__ = [
     "Capture",
     "Card",
     "Geometry",
+    "HeadChange",
     "HeadlightError",
     "LatentCut",
     "LatentSpectra",
@@ -65,13 +67,16 @@ __all__ = [
     "cache_folder",
     "capture",
     "card_of",
+    "change_per_query",
     "convert_to_mla",
     "count_tokens",
     "geometry",
     "latent_spectra",
     "load",
+    "most_changed",
     "new_cache",
     "no_progress",
+    "pattern_change",
     "ranks_for_budget",
     "save_converted",
     "stream",
