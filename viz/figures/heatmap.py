@@ -88,9 +88,11 @@ def difference_heatmap(
     *,
     dark: bool = False,
     height: int = 420,
+    largest: int | None = None,
 ) -> go.Figure:
-    """first - second [query, key], on a diverging scale with zero in the middle."""
-    cells, rows, columns = pooled(np.asarray(first) - np.asarray(second), query_tokens, key_tokens)
+    """first - second [query, key], on a diverging scale with zero in the middle; largest: as in `heatmap`."""
+    difference = np.asarray(first) - np.asarray(second)
+    cells, rows, columns = pooled(difference, query_tokens, key_tokens, largest=largest)
     reach = float(np.abs(cells).max()) or 1.0
     figure = go.Figure(
         go.Heatmap(

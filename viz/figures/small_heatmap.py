@@ -8,7 +8,7 @@ from typing import Any, Literal
 import plotly.graph_objects as go
 
 from viz import theme
-from viz.figures.heatmap import Scale, heatmap
+from viz.figures.heatmap import Scale, difference_heatmap, heatmap
 
 LARGEST = 192  # cells a side: more are no larger than a pixel here
 TICKS = 14
@@ -38,13 +38,28 @@ def small_heatmap(
     cells: Any = figure.data[0]
     figure.data = (cells,)  # the colour bar goes: it names this pattern's own strongest weight
     cells.zmax = top
+    _small(figure)
+    if marked is not None:
+        _frame(figure, marked * len(cells.y) // len(tokens), mark, len(cells.y), dark)
+    return figure
+
+
+def small_difference(
+    first: Any, second: Any, tokens: Sequence[str], *, dark: bool = False, height: int = 280
+) -> go.Figure:
+    """`difference_heatmap` of two patterns [query, key], as small; its colours span what there is."""
+    figure = difference_heatmap(first, second, tokens, tokens, dark=dark, height=height, largest=LARGEST)
+    figure.update_traces(showscale=False)
+    _small(figure)
+    return figure
+
+
+def _small(figure: go.Figure) -> None:
+    """Fewer labels, no titles, narrow margins."""
     for axis in (figure.layout.xaxis, figure.layout.yaxis):
         step = -(-len(axis.tickvals) // TICKS)
         axis.update(title=None, tickvals=axis.tickvals[::step], ticktext=axis.ticktext[::step])
     figure.update_layout(font={"size": 10}, margin={"l": 4, "r": 4, "t": 4, "b": 4})
-    if marked is not None:
-        _frame(figure, marked * len(cells.y) // len(tokens), mark, len(cells.y), dark)
-    return figure
 
 
 def _frame(figure: go.Figure, cell: int, mark: str, cells: int, dark: bool) -> None:
