@@ -6,9 +6,18 @@ import streamlit as st
 
 import models
 from viz import state
+from viz.plain import plain
 from viz.services import Request
 from viz.sidebar import sidebar
+from viz.views.explain import explain
+from viz.views.family.grid import grid_style, pair
+from viz.views.latents.chooser import chosen_view
+from viz.views.latents.dimension import dimension
+from viz.views.latents.latent_map import latent_map, order_choice
+from viz.views.latents.layers import layer_choice
+from viz.views.latents.position import position
 from viz.views.latents.subject import Subject, chosen_place, obtain_subject
+from viz.views.summary import summary
 
 
 def page() -> None:
@@ -20,16 +29,40 @@ def page() -> None:
             width="content",
         )
     found = obtain_subject(request)
-    if found is not None:
-        latents(*found)
+    if found is None:
+        return
+    grid_style()
+    request, run, other = found
+    if other is not None:
+        _beside(request, other)
+    summary(request, run)
+    latents(request, run, other)
 
 
 @st.fragment
 def latents(request: Request, run: models.Capture, other: Request | None) -> None:
     """All that follows a click: redrawn by itself, without the rest of the page. other: what stands beside."""
     subject = Subject(request, run, *chosen_place(run), dark=st.context.theme.type == "dark")
-    st.write(subject.layer, other)
+    left, right = pair("latents", 0.62, 0.38)
+    with left:
+        with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+            layer_choice(subject)
+            order_choice()
+        latent_map(subject)
+    with right:
+        position(subject)
+        dimension(subject)
+    explain("Latents")
+    chosen_view(subject, other)
     state.remember()
+
+
+def _beside(request: Request, other: Request) -> None:
+    """That another model is looked at than the one chosen, and where the chosen one stands."""
+    st.caption(
+        f":material/info: {plain(other.model)} keeps keys and values, not latents, so this page shows {plain(request.model)}. "
+        f"What {plain(other.model)} caches of the same text stands under “Other kinds” below."
+    )
 
 
 page()

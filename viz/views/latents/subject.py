@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from torch import Tensor
+
 import models
 from models.family import family_name
 from viz import services, state
@@ -24,6 +26,27 @@ class Subject:
     @property
     def model(self) -> models.AttentionModel:
         return services.model_of(self.request)
+
+    @property
+    def latent(self) -> Tensor:
+        """The layer's latents, float32 [pos, kv_lora_rank]."""
+        return self.run.kv_latent(self.layer)
+
+    @property
+    def position(self) -> int:
+        """The chosen token, moved inside the text; the last one where none was chosen."""
+        last = len(self.run.tokens) - 1
+        chosen = state.get(state.TOKEN)
+        return last if chosen is None else min(chosen, last)
+
+    @property
+    def dimension(self) -> int:
+        """The chosen latent dimension, moved inside the layer's; the one that varies most where none was chosen."""
+        chosen = state.get(state.DIMENSION)
+        latent = self.latent
+        if chosen is None:
+            return int(latent.var(0, correction=0).argmax())
+        return min(chosen, latent.shape[1] - 1)
 
 
 def obtain_subject(request: Request) -> tuple[Request, models.Capture, Request | None] | None:

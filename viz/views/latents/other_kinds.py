@@ -1,0 +1,146 @@
+"""What a model of another kind caches of the same text, beside the latents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from html import escape
+
+import streamlit as st
+
+import models
+from models.cache_size import (
+    cache_bytes_per_token,
+    cache_elements_per_token,
+    cache_elements_per_token_and_layer,
+)
+from models.family import family_name
+from models.latent_reading import Spectrum
+from viz import services, state
+from viz.components.cache_map import CellPick, Group, cache_map
+from viz.figures.cache_spectra import rank_shares
+from viz.figures.kinds import KIND_STYLES
+from viz.figures.token_text import shortened
+from viz.obtain import attempt
+from viz.plain import plain
+from viz.services import Request
+from viz.views.explain import explain
+from viz.views.family.grid import pair
+from viz.views.latents.spectrum import spectra_of
+from viz.views.latents.subject import Subject
+
+FAMILY = tuple(family_name(kind) for kind in ("gqa", "mqa", "mha"))
+_MODEL = "latents-other-model"
+
+
+def other_kinds(subject: Subject, other: Request | None) -> None:
+    """Another model's cached vectors on the same text, its effective ranks and the size of its cache."""
+    name = _choice(subject, other)
+    if not name:
+        return
+    asked = replace(subject.request, model=name.strip(), second="")
+    if other is not None and other.model == asked.model:
+        asked = other
+    run = attempt(asked)
+    if run is None:
+        return
+    try:
+        _beside(subject, asked, run)
+    except models.BadSelection as error:
+        st.info(plain(error), icon=":material/info:")
+    explain("Other kinds")
+
+
+def _choice(subject: Subject, other: Request | None) -> str | None:
+    own = [] if other is None else [other.model]
+    names = [
+        name for name in dict.fromkeys([*own, *FAMILY, *models.CATALOG]) if name != subject.request.model
+    ]
+    return st.selectbox(
+        "Model to stand beside it", names, key=_MODEL, accept_new_options=True,
+        help="Any model that reads with a cache: one of the list, a Hub id, or a folder.",
+    )  # fmt: skip
+
+
+def _beside(subject: Subject, asked: Request, run: models.Capture) -> None:
+    layer = min(subject.layer, run.layers() - 1)
+    cached = run.cached(layer)
+    shape = services.model_of(asked).geometry
+    st.markdown(f"**{plain(asked.model)}**, {shape.kind.upper()}: what layer {layer} caches of each token")
+    cache_map(
+        cached.numpy(),
+        run.tokens,
+        cache_groups(run, shape, layer, cached.shape[1]),
+        key="other-map",
+        selected=CellPick(min(subject.position, len(run.tokens) - 1), None),
+        max_height=380,
+        label=f"What layer {layer} of {asked.model} caches, a row a token; arrow keys move",
+        on_select=lambda pick: state.put(**{state.TOKEN: pick.pos}),
+    )
+    left, right = pair("latents-others", 0.55, 0.45)
+    with left:
+        _ranks(subject, asked, run)
+    with right:
+        _sizes([subject.request, asked])
+
+
+def cache_groups(run: models.Capture, shape: models.Geometry, layer: int, elements: int) -> list[Group]:
+    """Which of the cached numbers belong together: latent and rotary key, or a key and a value of each key/value head."""
+    if run.has_latents(layer):
+        rank = run.kv_latent(layer).shape[1]
+        rest = [Group("rotary key", elements - rank, "rotary", "rotary key")] if elements > rank else []
+        return [Group(f"latent, {rank} dimensions", rank, "latent", "latent"), *rest]
+    heads = shape.kv_heads
+    if heads * (shape.d_head + shape.v_head_dim) != elements:  # a layer unlike the others
+        return [Group("keys, then values", elements, "", "keys and values")]
+    return [
+        Group(f"{part} {head}", width, f"{part[0].upper()}{head}", f"{part}s")
+        for part, width in (("key", shape.d_head), ("value", shape.v_head_dim))
+        for head in range(heads)
+    ]
+
+
+def _ranks(subject: Subject, asked: Request, run: models.Capture) -> None:
+    spectra: dict[str, tuple[Spectrum, ...]] = {
+        f"{_name(subject.request)} (latents)": spectra_of(subject.request, subject.run),
+        _name(asked): spectra_of(asked, run),
+    }
+    kinds = (subject.model.geometry.kind, services.model_of(asked).geometry.kind)
+    styles = {name: KIND_STYLES[kind] for name, kind in zip(spectra, kinds, strict=True)}
+    st.markdown("**Effective rank**, as a share of the numbers cached *measured*")
+    st.plotly_chart(
+        rank_shares(spectra, styles, dark=subject.dark),
+        key="latents-rank-shares",
+        theme=None,
+        config={"displaylogo": False, "displayModeBar": False},
+        alt="Effective rank per layer of both models' caches",
+    )
+
+
+def _name(request: Request) -> str:
+    """As Plotly, which reads HTML, shows it."""
+    return escape(shortened(request.model, 40), quote=False)
+
+
+def _sizes(requests: Sequence[Request]) -> None:
+    """What one more token costs in each model's cache."""
+    shapes = [services.model_of(request).geometry for request in requests]
+    st.markdown(
+        "**Cache of one more token** *formula*",
+        help="DeepSeek-V2 (arXiv 2405.04434), table 1: keys and values of every key/value head; for MLA the latent and the "
+        "rotary key that all heads share.",
+    )
+    st.dataframe(
+        {
+            "model": [shortened(request.model, 40) for request in requests],
+            "kind": [shape.kind.upper() for shape in shapes],
+            "numbers per layer": [cache_elements_per_token_and_layer(shape) for shape in shapes],
+            "numbers": [cache_elements_per_token(shape) for shape in shapes],
+            "bytes in bf16": [cache_bytes_per_token(shape) for shape in shapes],
+        },
+        key="latents-cache-sizes",
+        hide_index=True,
+    )
+    less, more = sorted(cache_elements_per_token(shape) for shape in shapes)
+    if less != more:
+        st.caption(f"The larger cache is {more / less:.3g} times the smaller one, all layers together.")

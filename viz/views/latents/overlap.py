@@ -1,0 +1,110 @@
+"""Whether heads read the same part of the latent, or each its own."""
+
+from __future__ import annotations
+
+import math
+
+import streamlit as st
+
+import models
+from models.latent_reading import SubspaceOverlap
+from viz import latent_readings, state
+from viz.figures.overlap_matrix import overlap_matrix, principal_angles
+from viz.plain import plain
+from viz.views.explain import explain
+from viz.views.family.grid import pair
+from viz.views.latents.subject import Subject
+from viz.views.selected_head import head_name
+
+READS = {"keys": "key", "values": "value"}
+_MATRIX, _OTHER, _FOR = "latents-overlap", "latents-overlap-other", "latents-overlap-reads"
+_QUIET = {"displaylogo": False, "displayModeBar": False}
+
+
+def overlap(subject: Subject) -> None:
+    """Matrix of all pairs of the layer's heads, and the principal angles between the chosen head and another."""
+    what = st.segmented_control(
+        "Read for", list(READS), default="keys", key=_FOR, required=True, label_visibility="collapsed",
+        help="Heads build keys from one part of the latent (W_UK) and values from another (W_UV).",
+    )  # fmt: skip
+    try:
+        found = _overlap(subject, READS[what or "keys"])
+    except models.BadSelection as error:
+        st.info(plain(error), icon=":material/info:")
+        return
+    if len(found.ranks) < 2:
+        st.info("This layer has one head alone, so there is none to compare it with.")
+        return
+    other = _other_head(subject, len(found.ranks))
+    left, right = pair("latents-overlap", 0.5, 0.5)
+    with left:
+        _matrix(subject, found, other)
+    with right:
+        _angles(subject, found, other)
+    explain("Overlap")
+
+
+def _overlap(subject: Subject, reads: str) -> SubspaceOverlap:
+    asked = (subject.request, subject.layer, reads)
+    if latent_readings.is_overlap_known(*asked):
+        return latent_readings.overlap_of_heads(*asked)
+    with st.spinner("Comparing what each pair of heads reads"):
+        return latent_readings.overlap_of_heads(*asked)
+
+
+def _other_head(subject: Subject, heads: int) -> int:
+    """The head that the chosen one stands beside: the one clicked, else its neighbour."""
+    chosen = st.session_state.get(_OTHER)
+    if chosen is None or chosen >= heads or chosen == subject.head:
+        st.session_state[_OTHER] = chosen = (subject.head + 1) % heads
+    return chosen
+
+
+def _matrix(subject: Subject, found: SubspaceOverlap, other: int) -> None:
+    heads = len(found.ranks)
+    apart = [(one, two) for one in range(heads) for two in range(one)]
+    mean = sum(found.overlap[two].item() for two in apart) / len(apart)
+    chance = sum(found.chance[two].item() for two in apart) / len(apart)
+    st.markdown(f"**Overlap of L{subject.layer}'s heads** {mean:.3g} on average, by chance {chance:.3g}")
+    st.plotly_chart(
+        overlap_matrix(
+            found.overlap.numpy(), found.chance.numpy(), pair=(subject.head, other), dark=subject.dark
+        ),
+        key=_MATRIX,
+        theme=None,
+        config=_QUIET,
+        on_select=lambda: _choose(subject.layer),
+        selection_mode="points",
+        alt="Overlap of what each pair of heads reads of the latent",
+    )
+
+
+def _choose(layer: int) -> None:
+    points = st.session_state[_MATRIX]["selection"]["points"]
+    if points:
+        state.put(**{state.LAYER: layer, state.HEAD: int(points[0]["y"])})
+        st.session_state[_OTHER] = int(points[0]["x"])
+
+
+def _angles(subject: Subject, found: SubspaceOverlap, other: int) -> None:
+    heads = [head for head in range(len(found.ranks)) if head != subject.head]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{head_name(subject.layer, subject.head)}** and", width="content")
+        st.selectbox(
+            "Other head", heads, key=_OTHER, format_func=lambda head: f"H{head}", width=110,
+            label_visibility="collapsed", help="Its principal angles to the chosen head are drawn.",
+        )  # fmt: skip
+    angles = found.angles[subject.head, other]
+    st.plotly_chart(
+        principal_angles(angles.numpy(), dark=subject.dark),
+        key="latents-angles",
+        theme=None,
+        config=_QUIET,
+        alt="Principal angles between what the two heads read",
+    )
+    smallest = math.degrees(angles[0].item())
+    st.caption(
+        f"They read {found.ranks[subject.head]} and {found.ranks[other]} directions of the latent. Overlap "
+        f"{found.overlap[subject.head, other].item():.3g} (by chance {found.chance[subject.head, other].item():.3g}), "
+        f"smallest angle {smallest:.3g}°. Worked out from the *weights*."
+    )

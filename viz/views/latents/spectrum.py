@@ -1,0 +1,67 @@
+"""How much of the latents a text uses: effective rank and singular values, per layer."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+import models
+from models.latent_reading import Spectrum
+from viz import latent_readings, state
+from viz.figures.cache_spectra import effective_ranks, singular_values
+from viz.obtain import progress_bar
+from viz.services import Request
+from viz.views.explain import explain
+from viz.views.family.grid import pair
+from viz.views.latents.subject import Subject
+
+_RANKS = "latents-ranks"
+_QUIET = {"displaylogo": False, "displayModeBar": False}
+
+
+def spectrum(subject: Subject) -> None:
+    """Effective rank of every layer beside what it could be, and all singular values."""
+    spectra = spectra_of(subject.request, subject.run)
+    chosen = spectra[subject.layer]
+    st.markdown(
+        f"**Effective rank {chosen.effective_rank:.3g}** of {chosen.elements} dimensions in L{subject.layer} *measured* "
+        f"on {chosen.positions} position{'s' * (chosen.positions != 1)}"
+    )
+    if chosen.positions < chosen.elements:
+        st.caption(
+            f"A text of {chosen.positions} tokens cannot show more than {chosen.positions} directions; one of "
+            f"{chosen.elements} tokens or more could show whether all {chosen.elements} dimensions are used."
+        )
+    left, right = pair("latents-spectrum", 0.5, 0.5)
+    with left:
+        st.plotly_chart(
+            effective_ranks(spectra, selected=subject.layer, dark=subject.dark),
+            key=_RANKS,
+            theme=None,
+            config=_QUIET,
+            on_select=lambda: _choose(subject),
+            selection_mode="points",
+            alt="Effective rank of the cached vectors of every layer",
+        )
+    with right:
+        st.plotly_chart(
+            singular_values(spectra, selected=subject.layer, dark=subject.dark),
+            key="latents-singular-values",
+            theme=None,
+            config=_QUIET,
+            alt="Singular values of the cached vectors of every layer",
+        )
+    explain("Spectrum")
+
+
+def spectra_of(request: Request, run: models.Capture) -> tuple[Spectrum, ...]:
+    """Worked out with a bar where nobody has yet. Raises BadSelection."""
+    if latent_readings.are_spectra_known(request):
+        return latent_readings.cache_spectra(request, run)
+    with progress_bar(request, can_cancel=False) as show:
+        return latent_readings.cache_spectra(request, run, show)
+
+
+def _choose(subject: Subject) -> None:
+    points = st.session_state[_RANKS]["selection"]["points"]
+    if points and subject.run.has_latents(int(points[0]["x"])):
+        state.put(**{state.LAYER: int(points[0]["x"]), state.HEAD: subject.head})
