@@ -47,7 +47,7 @@ class Recipe:
         Stage(until_tokens=1.6e6, context=256, repeated=0.25, random=0.5),
         Stage(until_tokens=2.05e6, context=256, repeated=0.6, random=0.5),
         Stage(until_tokens=5.05e6, context=256, repeated=0.2, random=0.5),
-        Stage(until_tokens=5.95e6, context=128, repeated=0.7, looped=1.0),
+        Stage(until_tokens=6.5e6, context=128, repeated=0.7, looped=1.0),
         Stage(until_tokens=float("inf"), context=256, repeated=0.2),
     )
     last_stage: Stage = Stage(until_tokens=float("inf"), context=512, repeated=0.05)
