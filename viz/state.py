@@ -97,7 +97,7 @@ KEPT: dict[str, Kept] = {
     STEP: Kept(None, _count),
     DIMENSION: Kept(None, _count),
     LATENT_ORDER: Kept(LATENT_ORDERS[0], _one_of(*LATENT_ORDERS)),
-    LATENT_VIEW: Kept("Spectrum"),
+    LATENT_VIEW: Kept("Scores"),
     CUT: Kept(""),
     WAY: Kept(""),
     SHARE: Kept(None, _count),

@@ -73,22 +73,22 @@ function paintNames(context, layout, names, colours) {
   for (const block of layout.blocks) {
     context.font = `600 11px ${colours.font}`;
     context.textAlign = "left";
-    const room = block.width + layout.gap;
+    const room = block.width + layout.gap - 5;
     const name = [block.name, block.short].find((one) => one && context.measureText(one).width < room);
     if (name) context.fillText(name, block.left, 12);
     context.font = `10px ${colours.font}`;
     for (const { x, number } of columnTicks(layout, block)) context.fillText(number, x, HEADER - 6);
   }
   context.font = `11px ${colours.font}`;
-  const every = Math.ceil(13 / layout.row);
-  for (let pos = 0; pos < layout.rows; pos += every) paintToken(context, layout, names, pos);
+  for (let pos = 0; pos < layout.rows; pos += rowsApart(layout)) paintToken(context, layout, names, pos);
 }
 
 /** Columns whose numbers are written, and where they begin. */
 function columnTicks(layout, block) {
   const step = Math.max(1, Math.ceil(TICK / layout.cell));
-  const count = block.width < TICK ? 0 : Math.ceil(block.size / step);
-  return Array.from({ length: count }, (_, i) => {
+  const room = block.width + layout.gap - TICK + 4;
+  const count = room < 0 ? 0 : Math.floor(room / (step * layout.cell)) + 1;
+  return Array.from({ length: Math.min(count, Math.ceil(block.size / step)) }, (_, i) => {
     const at = i * step;
     return { x: block.left + at * layout.cell, number: layout.columns[block.first + at] - block.first };
   });
@@ -100,6 +100,24 @@ function clearedSpan(layout, middle) {
   for (const { x } of layout.blocks.flatMap((block) => columnTicks(layout, block))) {
     if (x + TICK - 6 < middle - 14 || x > middle + 14) continue;
     [from, to] = [Math.min(from, x - 1), Math.max(to, x + TICK - 6)];
+  }
+  return [from, to];
+}
+
+/** From one row whose token is named to the next. */
+function rowsApart(layout) {
+  return Math.ceil(13 / layout.row);
+}
+
+/** From where to where tokens' names give way to the chosen one's. */
+function clearedRows(layout, pos) {
+  const middle = (row) => rowTop(layout, row) + layout.row / 2;
+  let [from, to] = [middle(pos) - 7, middle(pos) + 7];
+  const step = rowsApart(layout);
+  const before = Math.floor(pos / step) * step;
+  for (const row of [before, before + step]) {
+    if (row >= layout.rows || Math.abs(middle(row) - middle(pos)) >= 13) continue;
+    [from, to] = [Math.min(from, middle(row) - 7), Math.max(to, middle(row) + 7)];
   }
   return [from, to];
 }
@@ -130,8 +148,9 @@ function paintChosen(context, layout, names, [pos, column], colours) {
     const row = [block.left, rowTop(layout, pos), block.width, layout.row];
     paintFrame(context, row, colours.accent, 1.5, colours.background);
   }
+  const [from, to] = clearedRows(layout, pos);
   context.fillStyle = colours.background;
-  context.fillRect(0, rowTop(layout, pos) + layout.row / 2 - 8, GUTTER - 4, 16);
+  context.fillRect(0, from, GUTTER - 4, to - from);
   context.fillStyle = colours.accent;
   context.font = `700 11px ${colours.font}`;
   paintToken(context, layout, names, pos);

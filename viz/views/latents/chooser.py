@@ -10,12 +10,14 @@ from viz import state
 from viz.services import Request
 from viz.views.latents.other_kinds import other_kinds
 from viz.views.latents.overlap import overlap
+from viz.views.latents.scores import scores
 from viz.views.latents.spectrum import spectrum
 from viz.views.latents.subject import Subject
 
 View = Callable[[Subject, Request | None], None]
 
 VIEWS: dict[str, View] = {
+    "Scores": lambda subject, _: scores(subject),
     "Spectrum": lambda subject, _: spectrum(subject),
     "Overlap": lambda subject, _: overlap(subject),
     "Other kinds": other_kinds,
