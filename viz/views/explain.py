@@ -110,6 +110,19 @@ wrong before them.
 
 **Healing** trains the factors of the latents, and nothing else, until the converted model predicts what its original predicts.
 """,
+    "Switch off": """
+A head gate takes one reader away; a **cut** takes away what all heads of a layer read. The model runs the text again with the
+chosen part of its latents set to zero; its weights stay as they are, and nobody but you sees it. **Whole latent**: the layer's
+heads have nothing to write, and their patterns come from positions alone. **Rotary key**: scores are content alone, so no head
+of the layer knows where a token stands. **Dimensions** are single numbers of the latent. **Directions** are the axes along
+which this text's latents are longest (singular directions, not centred): “all but the strongest” asks how few are enough.
+Several cuts add up.
+
+**Change** is the loss with the cut less the loss without, in nats: indigo where a token became harder to foresee, orange where
+it became easier. **Changed** says how much of a head's attention went elsewhere: the total variation distance between its rows
+before and with the cut, mean over the tokens, 0 to 1. Heads in layers below the cut do not change; those above read what is
+left. All of it is *measured* on this text; on another text another layer may matter.
+""",
     "Lines": """
 The same weights as lines: on the left the token that looks, on the right what it looks at; a stronger line is more attention.
 Hover over a token to see its lines alone.

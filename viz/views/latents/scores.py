@@ -12,6 +12,7 @@ from viz.components.head_wall import BY_LAYER, head_wall
 from viz.figures.score_parts import score_heatmaps
 from viz.plain import plain
 from viz.score_shares import is_known, score_shares
+from viz.views.explain import explain
 from viz.views.family.grid import grid_style, pair
 from viz.views.latents.subject import Subject
 from viz.views.selected_head import head_name
@@ -74,6 +75,7 @@ def scores(subject: Subject) -> None:
         _wall(subject, shares)
     with right:
         _kinds(subject, shares)
+    explain("Scores")
 
 
 def _shares(subject: Subject) -> ScoreShares:

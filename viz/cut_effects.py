@@ -1,0 +1,130 @@
+"""What happens when a part of the latents is switched off, worked out once for all visitors: found by text and cut."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+import models
+from models.latent_tap import latent_layers, rotary_width
+from models.pattern_change import pattern_change
+from models.progress import Progress, part
+from viz import latent_cuts, services
+from viz.bounded_store import BoundedStore
+from viz.figures.atlas import Atlas, make_atlas
+from viz.latent_cuts import Parts
+from viz.services import Request
+
+GIGABYTE = 2**30
+EFFECT_BYTES = GIGABYTE // 2
+NUMBER_BYTES = 32  # of a Python float in a tuple, as a cut keeps its directions
+SMALL_FLOPS = 1e11  # what a page may do unasked: a second or two on two cores
+
+
+@dataclass(frozen=True, slots=True)
+class CutEffect:
+    """One text's run with a part of the latents off.
+
+    loss: [pos], nats per token; None where the model predicts no tokens, and `no_loss` says why. change: [layer, head], the
+    share of each head's attention that went elsewhere, 0 to 1. atlas: the picture of all heads in this run.
+    """
+
+    run: models.Capture
+    loss: Tensor | None
+    no_loss: str
+    change: Tensor
+    atlas: Atlas
+
+    @property
+    def nbytes(self) -> int:
+        rows = (row for cut in self.run.latents_off for row in cut.directions)
+        return self.run.nbytes + len(self.atlas.png) + NUMBER_BYTES * sum(map(len, rows))
+
+
+@dataclass(frozen=True, slots=True)
+class LayerWorth:
+    """How far a text's mean loss rises, in nats per token, with one layer's latent off, and with its rotary key off.
+
+    layers: those that keep latents. whole, rotary: a number a layer; NaN where a layer has no rotary key of its own.
+    """
+
+    layers: tuple[int, ...]
+    whole: tuple[float, ...]
+    rotary: tuple[float, ...]
+
+
+@st.cache_resource(show_spinner=False)
+def _effects() -> BoundedStore[CutEffect]:
+    return BoundedStore(EFFECT_BYTES, lambda effect: effect.nbytes)
+
+
+@st.cache_resource(show_spinner=False)
+def _worths() -> BoundedStore[LayerWorth]:
+    return BoundedStore(2**20, lambda worth: 200 * len(worth.layers))
+
+
+def is_effect_known(request: Request, parts: Parts) -> bool:
+    return (request, parts) in _effects()
+
+
+def cut_effect(
+    request: Request, run: models.Capture, parts: Parts, progress: Progress = models.no_progress
+) -> CutEffect:
+    """What switching `parts` off does to the text whose run, with nothing off, is `run`. Raises HeadlightError."""
+    return _effects().get((request, parts), lambda: _work_out(request, run, parts, progress))
+
+
+def _work_out(request: Request, run: models.Capture, parts: Parts, progress: Progress) -> CutEffect:
+    model = services.model_of(request)
+    progress("Finding what is to be switched off", 0.0)
+    cuts = latent_cuts.engine_cuts(run, parts)
+    progress("Running the text without it", 0.1)
+    after = models.capture(model, request.text, latents_off=cuts, max_tokens=request.max_tokens)
+    tiles = after.tiles(services.TILE, progress=part(progress, 0.4, 0.6))
+    change = pattern_change(run, after, progress=part(progress, 0.6, 0.8))
+    progress("Measuring the loss", 0.8)
+    loss, no_loss = None, ""
+    try:
+        loss = models.token_loss(model, request.text, latents_off=cuts, max_tokens=request.max_tokens)
+    except models.BadSelection as error:
+        no_loss = str(error)
+    heads = [after.heads(layer) for layer in range(after.layers())]
+    return CutEffect(after, loss, no_loss, change, make_atlas(tiles.numpy(), heads))
+
+
+def is_worth_known(request: Request) -> bool:
+    return request in _worths()
+
+
+def is_worth_quick(request: Request, run: models.Capture) -> bool:
+    """Whether two passes a layer may run unasked; formula: 2 operations a weight and token."""
+    weights = sum(weight.numel() for weight in services.model_of(request).module.parameters())
+    return 2 * weights * len(run.tokens) * 2 * run.layers() < SMALL_FLOPS
+
+
+def layer_worth(request: Request, progress: Progress = models.no_progress) -> LayerWorth:
+    """What each layer's latent, and its rotary key, is worth on the request's text. Raises HeadlightError."""
+    return _worths().get(request, lambda: _weigh(request, progress))
+
+
+def _weigh(request: Request, progress: Progress) -> LayerWorth:
+    model = services.model_of(request)
+    before = services.token_loss(request)[1:].mean()
+    layers = latent_layers(model)
+    found: dict[str, list[float]] = {"whole": [], "rotary": []}
+    for place, (layer, module) in enumerate(layers.items()):
+        progress(f"Switching layer {layer} off", place / len(layers))
+        for name, rises in found.items():
+            has = name == "whole" or bool(rotary_width(module))
+            rises.append(
+                _rise(model, request, models.LatentCut(layer, **{name: True}), before) if has else torch.nan
+            )
+    return LayerWorth(tuple(layers), tuple(found["whole"]), tuple(found["rotary"]))
+
+
+def _rise(model: models.AttentionModel, request: Request, cut: models.LatentCut, before: Tensor) -> float:
+    loss = models.token_loss(model, request.text, latents_off=cut, max_tokens=request.max_tokens)
+    return (loss[1:].mean() - before).item()
