@@ -18,6 +18,9 @@ from models.conversion.convert import (
     ranks_for_budget,
     save_converted,
 )
+from models.conversion.healing_run import HealingProgress, HealingRun, start_healing
+from models.conversion.measure import Perplexity, RankPoint, measure_perplexity, original_point, rank_curve
+from models.conversion.ranks import ranks_for_share
 from models.errors import (
     BadCard,
     BadSelection,
@@ -56,9 +59,13 @@ __all__ = [
     "Geometry",
     "HeadChange",
     "HeadlightError",
+    "HealingProgress",
+    "HealingRun",
     "LatentCut",
     "LatentSpectra",
+    "Perplexity",
     "Progress",
+    "RankPoint",
     "Scores",
     "TextTooLong",
     "UnknownModel",
@@ -73,12 +80,17 @@ __all__ = [
     "geometry",
     "latent_spectra",
     "load",
+    "measure_perplexity",
     "most_changed",
     "new_cache",
     "no_progress",
+    "original_point",
     "pattern_change",
+    "rank_curve",
     "ranks_for_budget",
+    "ranks_for_share",
     "save_converted",
+    "start_healing",
     "stream",
     "token_loss",
     "wrap",

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.capturing import gates
+from models.head_gates import Off, gates
 from models.errors import BadSelection
 from models.inputs import Encoded, encode
 from models.latent_cut import LatentCut, cuts
@@ -24,7 +24,7 @@ def token_loss(
     model: AttentionModel,
     text: str | Encoded,
     *,
-    heads_off: Iterable[tuple[int, int]] = (),
+    heads_off: Off = (),
     latents_off: LatentCut | Iterable[LatentCut] = (),
     max_tokens: int | None = None,
 ) -> Tensor:
@@ -32,20 +32,14 @@ def token_loss(
 
     The first token is NaN, for nothing stands before it; the mean of the others is what transformers calls the loss of
     the text (labels equal to the inputs), and its exponential the perplexity. One forward pass; the softmax is taken in
-    float32. heads_off: (layer, head) whose output is zeroed before the output projection, in this pass alone.
+    float32. heads_off: (layer, head) whose output is zeroed before the output projection, in this pass alone; or a HeadsOff.
     latents_off: parts of what latent attention (MLA) caches that no head can read, in this pass alone.
     max_tokens: cut the text there; without it a text beyond the model's context raises TextTooLong. Raises BadText, and
     BadSelection for anything but a decoder with a language head, and for heads that do not exist.
     """
-    _demand_decoder(model)
+    demand_decoder(model)
     given = encode(model, text, max_tokens) if isinstance(text, str) else text
-    off = tuple(heads_off)
-    if off and model.plan.route == "eager":
-        raise BadSelection(
-            f"{model.name} computes attention outside transformers' attention registry, so single heads cannot be "
-            "switched off; choose another model."
-        )
-    with tapped(Tap(gates=gates(model, off), cuts=cuts(model, latents_off))):
+    with tapped(Tap(gates=gates(model, heads_off), cuts=cuts(model, latents_off))):
         logits = _logits(model, given)
     ids = torch.tensor(given.ids["text"], device=logits.device)
     losses = torch.full((len(ids),), torch.nan)
@@ -66,7 +60,8 @@ def _logits(model: AttentionModel, given: Encoded) -> Tensor:
     return model.module(**given.inputs, **extra).logits[0]
 
 
-def _demand_decoder(model: AttentionModel) -> None:
+def demand_decoder(model: AttentionModel) -> None:
+    """Raise BadSelection for anything but a decoder with a language head."""
     if model.geometry.role != "decoder" or "decoder" not in model.plan.stacks:
         raise BadSelection(
             f"{model.name} does not predict each token from those before it, so it has no loss per token; choose a decoder."

@@ -37,6 +37,10 @@ def level(module: str) -> int | None:
     return LEVELS[max(fitting, key=len)] if fitting else None
 
 
+def trains(module: str) -> bool:
+    return any(module == prefix or module.startswith(f"{prefix}.") for prefix in TRAINING)
+
+
 def imports(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -55,7 +59,7 @@ def broken_rules(name: str, tree: ast.AST) -> list[str]:
         theirs = level(imported)
         if theirs is not None and theirs > own:
             found.append(f"{name} imports {imported}, which lies above it")
-        if imported.startswith(TRAINING) and not name.startswith(TRAINING):
+        if trains(imported) and not trains(name):
             found.append(f"{name} imports {imported}, which needs packages that the app does without")
         package = imported.split(".")[0]
         if package == "streamlit" and name.startswith(("models", "viz.figures", "viz.theme")):

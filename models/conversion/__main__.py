@@ -4,6 +4,8 @@ The model learns from the one it was converted from to predict the same, on a te
 Started again with the same arguments, it goes on where it stopped; Ctrl-C writes a checkpoint first. On several GPUs:
 `accelerate launch -m models.conversion heal ...`. DIR/model then opens by `models.load`.
 
+With --json every line of output is a JSON object, for a program to read; see models.conversion.healing_run.
+
 `python -m models.conversion convert --model NAME --share 0.5 --out FOLDER` makes such a model, its latents half as large
 as the cache was, shared out over the layers alike (or with --by-spectrum by what they hold).
 """
@@ -11,26 +13,29 @@ as the cache was, shared out over the layers alike (or with --by-spectrum by wha
 from __future__ import annotations
 
 import argparse
-import math
+import json
 import shutil
 import sys
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from models.conversion.calibration import CHARACTERS_PER_TOKEN, excerpt, token_row
 from models.conversion.convert import convert_to_mla, latent_spectra, ranks_for_budget, save_converted
 from models.conversion.heal import Healed, Healing, check_pair, heal
+from models.conversion.healing_folder import alone_in
+from models.conversion.healing_run import demand_accelerate
+from models.conversion.measure import measure_perplexity
 from models.errors import BadText, HeadlightError
 from models.family import CONTEXT
 from models.loading import load
 from models.model import AttentionModel
 from models.training.run import Place
 from models.training.texts import read_text
-from models.training.validation import validation_loss
 
 MOST_WINDOWS = 32  # of 512 tokens, that the perplexity is measured on
 HELD_OUT = 0.05  # of the corpus, where no other text to validate on is given
@@ -42,10 +47,22 @@ def main(arguments: list[str] | None = None) -> int:
     if asked.threads:
         torch.set_num_threads(asked.threads)
     try:
-        return _convert(asked) if asked.command == "convert" else _heal(asked)
+        if asked.command == "convert":
+            return _convert(asked)
+        demand_accelerate()
+        with alone_in(asked.out):
+            return _heal(asked)
     except HeadlightError as error:
-        print(error, file=sys.stderr)
+        _tell(asked, str(error), "failed", message=str(error), file=sys.stderr)
         return 1
+
+
+def _tell(asked: argparse.Namespace, sentence: str, event: str, file: Any = None, **values: Any) -> None:
+    """Print a sentence, or with --json what it says as one line of JSON."""
+    if getattr(asked, "json", False):
+        print(json.dumps({"event": event} | values), flush=True)
+    elif sentence:
+        print(sentence, file=file, flush=True)
 
 
 def _convert(asked: argparse.Namespace) -> int:
@@ -65,23 +82,43 @@ def _convert(asked: argparse.Namespace) -> int:
 
 
 def _heal(asked: argparse.Namespace) -> int:
+    _tell(asked, "", "loading")
     student = load(asked.model, device=asked.device, dtype="float32")
     teacher = load(asked.teacher, device=asked.device, dtype="float32")
     check_pair(student.module, teacher.module)
-    train, rows = _texts(asked, student)
-    before, original = (math.exp(validation_loss(model.module, rows, 4)) for model in (student, teacher))
-    print(f"perplexity {before:.2f} before healing, {original:.2f} of {asked.teacher}", flush=True)
-    healing = Healing(int(asked.tokens), asked.seed, rate=asked.rate, norms=asked.norms)
-    place = Place(asked.out, asked.device, asked.save_every, tuple(asked.report_to), asked.quiet)
-    done = heal(student.module, teacher.module, train, healing, place)
+    train, held = _texts(asked, student)
+    _tell(asked, "", "measuring")
+    before, original = (_perplexity(model, held) for model in (student, teacher))
+    told = f"perplexity {before:.2f} before healing, {original:.2f} of {asked.teacher}"
+    _tell(asked, told, "measured", before=before, original=original)
+    healing = Healing(
+        int(asked.tokens), asked.seed, asked.tokens_per_step, rate=asked.rate, norms=asked.norms
+    )
+    place = Place(
+        asked.out, asked.device, asked.save_every, tuple(asked.report_to), asked.quiet or asked.json
+    )
+    done = heal(
+        student.module,
+        teacher.module,
+        train,
+        healing,
+        place,
+        lambda step: _tell(asked, "", "step", **asdict(step)),
+    )
     if done is None:  # one of several processes; the first one writes the model
         return 0
     if not done.finished:
-        print(f"Stopped after {done.tokens_seen:,} tokens; the same command goes on from there.")
+        told = f"Stopped after {done.tokens_seen:,} tokens; the same command goes on from there."
+        _tell(asked, told, "stopped", message=told)
         return 2
-    after = math.exp(validation_loss(student.module, rows, 4))
+    _tell(asked, "", "measuring")
+    after = _perplexity(student, held)
     _write(asked, student, done, {"before": before, "after": after, "of the original": original})
     return 0
+
+
+def _perplexity(model: AttentionModel, text: str) -> float:
+    return measure_perplexity(model, text, max_tokens=MOST_WINDOWS * CONTEXT).perplexity
 
 
 def _write(
@@ -98,11 +135,12 @@ def _write(
         "perplexity": perplexity,
     }
     shutil.rmtree(asked.out / "model", ignore_errors=True)  # an earlier end of this same run
-    print(f"{told} Written to {save_converted(student, asked.out / 'model')}.")
+    folder = save_converted(student, asked.out / "model")
+    _tell(asked, f"{told} Written to {folder}.", "done", after=perplexity["after"], folder=str(folder))
 
 
-def _texts(asked: argparse.Namespace, model: AttentionModel) -> tuple[NDArray[np.int64], Tensor]:
-    """What is learnt from, int64 [token], and windows to validate on, int64 [window, pos]."""
+def _texts(asked: argparse.Namespace, model: AttentionModel) -> tuple[NDArray[np.int64], str]:
+    """What is learnt from, int64 [token], and a text to measure on, of one window of 512 tokens at least."""
     text = "\n".join(read_text(path) for path in asked.corpus)
     if asked.valid:
         held = "\n".join(read_text(path) for path in asked.valid)
@@ -110,14 +148,13 @@ def _texts(asked: argparse.Namespace, model: AttentionModel) -> tuple[NDArray[np
         cut = text.rfind("\n", 0, int(len(text) * (1 - HELD_OUT))) + 1 or int(len(text) * (1 - HELD_OUT))
         text, held = text[:cut], text[cut:]
     row = token_row(model, [excerpt(text, CHARACTERS_PER_TOKEN // 2 * int(asked.tokens))])
-    valid = token_row(model, [excerpt(held, CHARACTERS_PER_TOKEN // 2 * MOST_WINDOWS * CONTEXT)])
-    count = min(len(valid) // CONTEXT, MOST_WINDOWS)
-    if count < 1:
+    count = len(token_row(model, [excerpt(held, CHARACTERS_PER_TOKEN * CONTEXT)])) if held else 0
+    if count < CONTEXT:
         raise BadText(
-            f"The text to validate on has {len(valid)} tokens, but one window of {CONTEXT} is the least: give a longer "
-            "corpus, or another text with --valid."
+            f"The text to measure on has {count} tokens, but one window of {CONTEXT} is the least: give a longer corpus, or "
+            "another text with --valid."
         )
-    return row.numpy(), valid[: count * CONTEXT].view(count, CONTEXT)
+    return row.numpy(), held
 
 
 def _share(text: str) -> float:
@@ -125,6 +162,13 @@ def _share(text: str) -> float:
     if not 0 < share <= 1:
         raise argparse.ArgumentTypeError(f"must lie above 0 and go up to 1, but {text} came")
     return share
+
+
+def _step(text: str) -> int:
+    tokens = int(text)
+    if tokens < CONTEXT or tokens % CONTEXT:
+        raise argparse.ArgumentTypeError(f"must be a multiple of {CONTEXT}, but {text} came")
+    return tokens
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -152,7 +196,9 @@ def _parser() -> argparse.ArgumentParser:
     heal.add_argument("--seed", type=int, default=0, help="of the order of the windows (0)")
     heal.add_argument("--save-every", type=int, default=50, metavar="STEPS", help="between checkpoints (50)")
     heal.add_argument("--report-to", nargs="*", default=[], metavar="NAME", help="tensorboard, wandb ...")
+    heal.add_argument("--tokens-per-step", type=_step, default=2048, help="a multiple of 512 (2048)")
     heal.add_argument("--quiet", action="store_true", help="no progress bar")
+    heal.add_argument("--json", action="store_true", help="say all of it in lines of JSON, each step too")
     for command in (convert, heal):
         command.add_argument("--model", required=True, help="a name of the catalogue, a Hub id or a folder")
         command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")

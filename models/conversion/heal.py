@@ -6,11 +6,9 @@ Needs the packages of requirements-train.txt, which is why the app does not impo
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -20,16 +18,23 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Dataset
-from transformers import PreTrainedModel, Trainer, set_seed
+from transformers import (
+    PreTrainedModel,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+    set_seed,
+)
 
+from models.conversion.healing_folder import identity, resume_point
 from models.errors import BadSelection, BadText, BrokenWeights
 from models.family import CONTEXT
 from models.training.guards import LeaveOnSignal
 from models.training.recipe import Recipe
 from models.training.run import Diverged, Place, training_arguments
 from models.training.sequences import Sequences, collate
-
-RUN = "heal.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,29 +68,48 @@ class Healed:
     finished: bool
 
 
+@dataclass(frozen=True, slots=True)
+class HealingStep:
+    """One optimizer step that is done. step: counted from 1, of `steps`; loss: KL(teacher || student), nats per token.
+
+    tokens_per_second: since this process began to train.
+    """
+
+    step: int
+    steps: int
+    loss: float
+    tokens_per_second: float
+
+
+def tell_nobody(step: HealingStep) -> None:
+    """Listen to no step."""
+
+
 def heal(
     student: PreTrainedModel,
     teacher: PreTrainedModel,
     tokens: NDArray[np.int64],
     healing: Healing,
     place: Place,
+    tell: Callable[[HealingStep], None] = tell_nobody,
 ) -> Healed | None:
     """Train the student's factors in place towards the teacher's next-token distributions, or go on where a run in the
     same folder stopped.
 
-    tokens: int64 [token], at least two windows of 512. The loss is KL(teacher || student) in nats per token. Of several
-    processes all but the first come back with None. Raises BadSelection where the two do not fit or the folder holds
-    another run, BadText where the text is too short, Diverged where the loss is no number.
+    tokens: int64 [token], at least two windows of 512. The loss is KL(teacher || student) in nats per token. tell: hears of
+    every step. Of several processes all but the first come back with None, and tell of nothing. Raises BadSelection where
+    the two do not fit or the folder holds another run, BadText where the text is too short, Diverged where the loss is no
+    number.
     """
     check_pair(student, teacher)
     if len(tokens) < 2 * CONTEXT:
         raise BadText(
             f"The text to heal on has {len(tokens):,} tokens, but {2 * CONTEXT:,} are the least: give a longer corpus."
         )
-    checkpoint = _resume_point(place.folder, _identity(student, tokens, healing))
+    checkpoint = resume_point(place.folder, identity(_factors(student), tokens, healing))
     set_seed(healing.seed)
     leave = LeaveOnSignal()
-    trainer = _trainer(student, teacher, tokens, healing, place, leave)
+    trainer = _trainer(student, teacher, tokens, healing, place, [leave, _Told(healing, tell)])
     try:
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     except OSError as error:
@@ -129,10 +153,36 @@ class _Rows(Dataset[Tensor]):
         return torch.from_numpy(self.windows.row(index).astype(np.int64))[None]
 
 
+class _Told(TrainerCallback):
+    """Tells of each step; the Trainer's own log comes every twenty."""
+
+    def __init__(self, healing: Healing, tell: Callable[[HealingStep], None]) -> None:
+        self.healing, self.tell = healing, tell
+        self.loss = float("nan")
+        self._began, self._first = 0.0, 0
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        self._began, self._first = time.perf_counter(), state.global_step
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        if state.is_world_process_zero:
+            learnt = (state.global_step - self._first) * self.healing.tokens_per_step
+            speed = learnt / max(time.perf_counter() - self._began, 1e-9)
+            self.tell(HealingStep(state.global_step, self.healing.steps, self.loss, speed))
+
+
 class _Distilling(Trainer):
     """A Trainer whose loss is the distance from the teacher, and which stops where that is no number."""
 
     teacher: nn.Module
+
+    def __init__(self, *given: Any, callbacks: list[TrainerCallback], **named: Any) -> None:
+        super().__init__(*given, callbacks=callbacks, **named)
+        self.told = next(part for part in callbacks if isinstance(part, _Told))
 
     def compute_loss(self, model: nn.Module, inputs: dict[str, Any], *_: Any, **__: Any) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """KL(teacher || student), nats per token, over all positions."""
@@ -142,6 +192,7 @@ class _Distilling(Trainer):
         said = model(input_ids=ids, use_cache=False).logits
         wanted, said = (logits.flatten(0, 1).float().log_softmax(-1) for logits in (wanted, said))
         loss = nn.functional.kl_div(said, wanted, reduction="batchmean", log_target=True)
+        self.told.loss = loss.item()
         if not torch.isfinite(loss):
             raise Diverged(
                 f"The loss of step {self.state.global_step + 1} is {loss.item()}: the last good checkpoint lies in "
@@ -160,7 +211,7 @@ def _trainer(
     tokens: NDArray[np.int64],
     healing: Healing,
     place: Place,
-    leave: LeaveOnSignal,
+    callbacks: list[TrainerCallback],
 ) -> Trainer:
     arguments = training_arguments(place, healing.steps, _windows_per_step(healing), healing.seed)
     student.requires_grad_(False)
@@ -174,7 +225,7 @@ def _trainer(
         train_dataset=_Rows(tokens, healing),
         data_collator=collate,
         optimizers=(optimizer, LambdaLR(optimizer, healing.rate_at)),
-        callbacks=[leave],
+        callbacks=callbacks,
     )
     nn.Module.to(teacher, arguments.device)
     trainer.teacher = teacher.eval().requires_grad_(False)
@@ -191,38 +242,3 @@ def _factors(student: nn.Module) -> list[nn.Parameter]:
 
 def _norms(student: nn.Module) -> list[nn.Parameter]:
     return [weight for name, weight in student.named_parameters() if "norm" in name]
-
-
-def _identity(student: PreTrainedModel, tokens: NDArray[np.int64], healing: Healing) -> dict[str, Any]:
-    """What a folder's checkpoints must agree in."""
-    weights = [weight.detach().double().abs().sum().item() for weight in _factors(student)]
-    corpus = {"tokens": len(tokens), "sum": int(tokens.sum())}
-    return json.loads(
-        json.dumps({"plan": asdict(healing), "corpus": corpus, "model": round(sum(weights), 4)})
-    )
-
-
-def _resume_point(folder: Path, identity: dict[str, Any]) -> Path | None:
-    """The checkpoint to go on from, None for a fresh start; half-written ones are deleted."""
-    folder.mkdir(parents=True, exist_ok=True)
-    record = folder / RUN
-    if record.exists():
-        before = json.loads(record.read_text("utf-8"))
-        different = [name for name in identity if before.get(name) != identity[name]]
-        if different:
-            raise BadSelection(
-                f"{folder} holds a run with another {' and another '.join(different)}: give another --out, or delete it."
-            )
-    record.write_text(json.dumps(identity, indent=1), "utf-8")
-    whole = _whole(list(folder.glob("checkpoint-*")))
-    return whole[-1] if whole else None
-
-
-def _whole(places: Sequence[Path]) -> list[Path]:
-    found = []
-    for place in places:
-        if (place / "trainer_state.json").is_file():  # the Trainer writes it last
-            found.append(place)
-        else:
-            shutil.rmtree(place, ignore_errors=True)
-    return sorted(found, key=lambda place: int(place.name.rpartition("-")[2]))

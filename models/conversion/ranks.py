@@ -50,6 +50,25 @@ def budget_elements(model: AttentionModel, bytes_per_token: int) -> int:
     return elements
 
 
+def ranks_for_share(
+    model: AttentionModel, share: float, spectra: Sequence[Spectrum] | None = None
+) -> tuple[int, ...]:
+    """Ranks whose latents take that share of the model's own cache, at most the full rank, which may be less of it.
+
+    spectra: of each layer, by which they are shared out; None for one rank in all layers. Raises BadSelection where the
+    share does not lie above 0 and up to 1.
+    """
+    if not 0 < share <= 1:
+        raise BadSelection(f"The share of the cache must lie above 0 and go up to 1, but {share} came.")
+    shape, most = model.geometry, full_rank(model)
+    width = shape.kv_heads * (shape.d_head + shape.v_head_dim)
+    if spectra is None:
+        return (min(max(round(share * width), 1), most),) * shape.layers
+    return share_out(
+        spectra, min(max(round(share * width * shape.layers), shape.layers), most * shape.layers)
+    )
+
+
 def share_out(spectra: Sequence[Spectrum], elements: int) -> tuple[int, ...]:
     """Ranks that add up to `elements`, at least 1 each: directions are taken by the share of their layer's energy.
 

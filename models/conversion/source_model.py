@@ -41,17 +41,17 @@ def check_source(model: AttentionModel) -> None:
     shape, kind = model.geometry, type(model.module).__name__
     if shape.kind == "mla":
         raise UnsupportedModel(
-            f"{model.name} caches latents already, of {shape.kv_lora_rank} numbers a token and layer: choose a model with "
+            f"“{model.name}” caches latents already, of {shape.kv_lora_rank} numbers a token and layer: choose a model with "
             "multi-head, grouped-query or multi-query attention."
         )
     if shape.role != "decoder":
         raise UnsupportedModel(
-            f"{model.name} is an {shape.role}, and only decoders can be converted to latents: choose a decoder of the "
+            f"“{model.name}” is an {shape.role}, and only decoders can be converted to latents: choose a decoder of the "
             f"classes {_classes()}."
         )
     if kind not in CONVERTIBLE:
         raise UnsupportedModel(
-            f"{model.name} is a {kind}, and only models of the classes {_classes()} can be converted: choose one of those."
+            f"“{model.name}” is a {kind}, and only models of the classes {_classes()} can be converted: choose one of those."
         )
     for layer in attention_layers(model):
         expected = (shape.heads * shape.d_head, shape.kv_heads * shape.d_head)

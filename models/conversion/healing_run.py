@@ -1,0 +1,253 @@
+"""Healing in a process of its own: begun, watched and politely stopped from here, while this process stays responsive.
+
+The process is `python -m models.conversion heal --json`, whose every line is a JSON object with an "event": loading,
+measuring, measured (before, original: perplexities), step (see models.conversion.heal.HealingStep), done (after, folder),
+stopped or failed (message). It writes them into OUT/progress.jsonl, and what goes wrong unforeseen into OUT/errors.log.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+from models.conversion.measure import HELD_OUT
+from models.errors import BadText, BrokenWeights, HeadlightError
+from models.inputs import check_text
+
+Stage = Literal["loading", "measuring", "healing", "stopping", "stopped", "done", "failed"]
+PROGRESS, ERRORS, CORPUS = "progress.jsonl", "errors.log", "corpus.txt"
+ROOT = Path(__file__).parents[2]  # from where `python -m models.conversion` is found
+STOPPED, KILLED = 2, -9  # exit codes of a run that was broken off, and of one that the system ended
+BEGUN, HEALED = 0.1, 0.95  # shares of the whole work after which healing begins, and is over
+
+
+@dataclass(frozen=True, slots=True)
+class HealingProgress:
+    """Where a run stands. step: done, of `steps` (0 before they are known); loss: KL to the original, nats per token.
+
+    before, after, original: perplexities of the model as it was converted, as it is healed, and of the original, as far
+    as they are measured. message: a sentence where it failed or stopped.
+    """
+
+    stage: Stage = "loading"
+    step: int = 0
+    steps: int = 0
+    loss: float | None = None
+    tokens_per_second: float | None = None
+    before: float | None = None
+    after: float | None = None
+    original: float | None = None
+    message: str = ""
+
+    @property
+    def fraction(self) -> float:
+        """Of the whole work, 0 to 1."""
+        if self.stage == "done":
+            return 1.0
+        if self.step and self.step == self.steps:
+            return HEALED
+        return (
+            BEGUN + (HEALED - BEGUN) * self.step / self.steps
+            if self.steps
+            else BEGUN * (self.before is not None)
+        )
+
+
+class HealingRun:
+    """One run. When nobody holds it any more, or this process ends, it is stopped politely and can be taken up again."""
+
+    def __init__(self, process: subprocess.Popen[bytes], out: Path, begins: int) -> None:
+        """begins: where in the progress file the lines of this process begin; those before are an earlier one's."""
+        self._process, self._out, self._read = process, out, 0
+        self._begins, self._asked = begins, False
+        self._progress, self._losses = HealingProgress(), dict[int, float]()
+        self._let_go = weakref.finalize(self, _terminate, process)
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def progress(self) -> HealingProgress:
+        code = self._process.poll()  # before the lines are read, so that none is missed
+        self._take_lines()
+        told = self._progress
+        if code is None:
+            return replace(told, stage="stopping") if self._asked else told
+        if told.stage in ("done", "failed", "stopped"):
+            return told
+        if self._asked or code == STOPPED:
+            return replace(told, stage="stopped", message="Stopped before the first step was done.")
+        return replace(told, stage="failed", message=self._unforeseen(code))
+
+    @property
+    def losses(self) -> tuple[tuple[int, float], ...]:
+        """(step, loss in nats per token) of every step so far, of an earlier process in the same folder too."""
+        self._take_lines()
+        return tuple(sorted(self._losses.items()))
+
+    @property
+    def folder(self) -> Path | None:
+        """The healed model, for `models.load`, once it is done."""
+        return self._out / "model" if self.progress.stage == "done" else None
+
+    def stop(self) -> None:
+        """Ask it to finish its step, write a checkpoint and leave; comes back at once."""
+        if self.running and not self._asked:  # asked twice it would leave without a checkpoint
+            self._asked = True
+            _terminate(self._process)
+
+    def kill(self) -> None:
+        """End it at once; it goes on from its last checkpoint."""
+        self._asked = True
+        self._process.kill()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Until it has ended, but no longer than that; whether it has."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def _take_lines(self) -> None:
+        """Read what was written since the last look; half a line waits for its end."""
+        with (self._out / PROGRESS).open("rb") as file:
+            file.seek(self._read)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                self._take(line, self._read >= self._begins)
+                self._read += len(line)
+
+    def _take(self, line: bytes, own: bool) -> None:
+        try:
+            told = json.loads(line)
+            event = told.pop("event")
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return  # what the Trainer prints of its own accord
+        if event == "step":
+            self._losses[told["step"]] = told["loss"]
+        if own:
+            self._progress = _next(self._progress, event, told)
+
+    def _unforeseen(self, code: int) -> str:
+        if code == KILLED:
+            return "Healing was ended from outside, most likely for want of memory: choose a smaller model, or free some."
+        lines = (self._out / ERRORS).read_text("utf-8", "replace").strip().splitlines()
+        last = lines[-1][:200] if lines else f"exit code {code}"
+        return f"Healing broke off ({last}): what it wrote last lies in {self._out / ERRORS}."
+
+
+def start_healing(
+    model: str | Path,
+    teacher: str | Path,
+    corpus: Sequence[Path] | str,
+    out: Path,
+    *,
+    valid: Sequence[Path] = (HELD_OUT,),
+    tokens: int = 200_000,
+    rate: float = 3e-4,
+    seed: int = 0,
+    device: str = "cpu",
+    threads: int = 0,
+    save_every: int = 50,
+    tokens_per_step: int = 2048,
+) -> HealingRun:
+    """Begin to heal a converted model, or go on where a run with the same arguments was stopped; comes back at once.
+
+    model: the folder that `save_converted` wrote; teacher: what it was converted from, as `models.load` takes it. corpus:
+    text files, or a text; valid: what the perplexities are measured on, or none to hold 5% of the corpus out. threads: 0 for
+    all. What stands in the way of the run itself is in its `progress`. Raises HeadlightError where accelerate is not
+    installed, BadText where the text is empty, BrokenWeights where `out` cannot be written.
+    """
+    demand_accelerate()
+    out = Path(out).expanduser().absolute()
+    texts = [_written(corpus, out)] if isinstance(corpus, str) else [Path(path).absolute() for path in corpus]
+    if not texts:
+        raise BadText("No text to learn from came: give one or more files, or a text.")
+    given: dict[str, Any] = {
+        "model": _place(model),
+        "teacher": _place(teacher),
+        "out": out,
+        "tokens": tokens,
+        "rate": rate,
+        "seed": seed,
+        "device": device,
+        "threads": threads,
+        "save-every": save_every,
+        "tokens-per-step": tokens_per_step,
+    }
+    command = [sys.executable, "-m", "models.conversion", "heal", "--json"]
+    command += [part for name, value in given.items() for part in (f"--{name}", str(value))]
+    command += ["--corpus", *map(str, texts)]
+    command += ["--valid", *(str(Path(path).absolute()) for path in valid)]
+    return _begun(command, out)
+
+
+def demand_accelerate() -> None:
+    """Raise HeadlightError, one sentence, where the package that healing trains with is not installed."""
+    if find_spec("accelerate") is None:
+        raise HeadlightError(
+            "Healing trains with the package accelerate, which is not installed: pip install -r requirements-train.txt."
+        )
+
+
+def _begun(command: list[str], out: Path) -> HealingRun:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with (out / PROGRESS).open("ab") as lines, (out / ERRORS).open("wb") as errors:
+            begins = lines.seek(0, 2)
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=lines, stderr=errors, cwd=ROOT
+            )
+    except OSError as error:
+        raise BrokenWeights(
+            f"Healing cannot be started in {out} ({error.strerror or error}): free some space, or choose another folder."
+        ) from None
+    return HealingRun(process, out, begins)
+
+
+def _place(model: str | Path) -> str:
+    """A folder by its whole path, for the process begins in another; a name as it is."""
+    folder = Path(model).expanduser()
+    return str(folder.absolute()) if folder.exists() else str(model)
+
+
+def _written(text: str, out: Path) -> Path:
+    """The text as a file; the same again leaves it as it is."""
+    check_text(text)
+    path = out / CORPUS
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if not path.is_file() or path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
+    except OSError as error:
+        raise BrokenWeights(
+            f"The text cannot be written to {out} ({error.strerror or error}): free some space, or choose another folder."
+        ) from None
+    return path
+
+
+def _next(progress: HealingProgress, event: str, told: dict[str, Any]) -> HealingProgress:
+    if event == "measured":
+        return replace(progress, before=told["before"], original=told["original"])
+    if event == "step":
+        return replace(progress, stage="healing", **told)
+    if event == "done":
+        return replace(progress, stage="done", after=told["after"])
+    if event in ("stopped", "failed"):
+        return replace(progress, stage=event, message=told["message"])
+    return replace(progress, stage=event) if event in ("loading", "measuring") else progress
+
+
+def _terminate(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.terminate()
