@@ -19,7 +19,7 @@ from viz import latent_readings
 TEXT = "one two three four one two three four one two three"
 LAYER, HEAD, TOKEN, DIMENSION = 2, 3, 7, 41
 RANK, ROTARY, HEADS, WIDTH = 128, 16, 8, 32  # of family-mla: see its config.json
-VIEWS = ("Scores", "Spectrum", "Overlap", "Other kinds")
+VIEWS = ("Scores", "Spectrum", "Overlap", "Switch off", "Other kinds")
 
 
 def open_latents(**address: object) -> visit.AppTest:

@@ -31,6 +31,8 @@ def overlap_matrix(
     limit = float(np.nanmax(np.abs(above), initial=0.0)) or 1.0
     figure = go.Figure(_cells(above, shown, level, limit, dark))
     if len(shown) <= CLICKABLE:
+        # Were the cells hovered too, a click would be taken as one on a cell, which Plotly cannot select.
+        figure.data[0].update(hovertemplate=None, hoverinfo="skip")
         figure.add_trace(_marks(shown, level))
     for row, column in {pair, pair[::-1]}:
         figure.add_shape(
@@ -72,7 +74,7 @@ def _marks(shown: NDArray[Any], level: NDArray[Any]) -> go.Scatter:
         x=columns,
         y=rows,
         mode="markers",
-        marker={"symbol": "square", "size": float(np.clip(300 / len(shown), 4, 30)), "opacity": 0.0},
+        marker={"symbol": "square", "size": float(np.clip(310 / len(shown), 4, 60)), "opacity": 0.0},
         selected={"marker": {"opacity": 0.0}},
         unselected={"marker": {"opacity": 0.0}},
         customdata=np.stack([shown[rows, columns], level[rows, columns]], axis=-1),

@@ -52,7 +52,7 @@ def cache_map(
     selected: CellPick,
     columns: Sequence[int] | None = None,
     strip: bool = False,
-    max_height: int = 570,
+    max_height: int = 650,
     label: str = "Cached numbers, a row a token; arrow keys move",
     on_select: Callable[[CellPick], None] | None = None,
 ) -> None:

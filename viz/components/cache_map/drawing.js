@@ -55,7 +55,7 @@ function cellPicture(cells, columns, rows, reaches, table) {
 
 function paintCells(context, layout, picture, colours) {
   context.clearRect(0, 0, layout.width, layout.height);
-  context.imageSmoothingEnabled = layout.cell < 2;
+  context.imageSmoothingEnabled = false;
   const height = layout.row * layout.rows;
   for (const block of layout.blocks) {
     context.drawImage(picture, block.first, 0, block.size, layout.rows, block.left, HEADER, block.width, height);

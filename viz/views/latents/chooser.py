@@ -13,6 +13,7 @@ from viz.views.latents.overlap import overlap
 from viz.views.latents.scores import scores
 from viz.views.latents.spectrum import spectrum
 from viz.views.latents.subject import Subject
+from viz.views.latents.switch_off import switch_off
 
 View = Callable[[Subject, Request | None], None]
 
@@ -20,6 +21,7 @@ VIEWS: dict[str, View] = {
     "Scores": lambda subject, _: scores(subject),
     "Spectrum": lambda subject, _: spectrum(subject),
     "Overlap": lambda subject, _: overlap(subject),
+    "Switch off": lambda subject, _: switch_off(subject),
     "Other kinds": other_kinds,
 }
 
