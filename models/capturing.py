@@ -14,6 +14,7 @@ from models.attention_call import AttentionCall
 from models.capture import Capture
 from models.eager import eager_patterns
 from models.errors import BadSelection, UnsupportedModel
+from models.head_gates import Off, distinct, gates
 from models.inputs import Encoded, Text, encode, encode_pair, with_target
 from models.latent_cut import LatentCut, cuts, listed
 from models.latent_tap import latent_record
@@ -31,7 +32,7 @@ def capture(
     *,
     source: str | None = None,
     target: str | None = None,
-    heads_off: Iterable[tuple[int, int]] = (),
+    heads_off: Off = (),
     latents_off: LatentCut | Iterable[LatentCut] = (),
     max_tokens: int | None = None,
 ) -> Capture:
@@ -39,9 +40,10 @@ def capture(
 
     text: a string, or a pair of strings for an encoder; an encoder-decoder takes source= and target= (where no target
     is given, the model writes one greedily). heads_off: (layer, head) of the default stack, whose output is zeroed
-    before the output projection for this run alone. latents_off: parts of what latent attention (MLA) caches that no head
-    can read, for this run alone. max_tokens: cut the text there (Capture.dropped says how much
-    went); without it a text beyond the model's context raises TextTooLong. Raises BadText, BadSelection.
+    before the output projection for this run alone; or a HeadsOff, for another stack or replacement. latents_off: parts
+    of what latent attention (MLA) caches that no head can read, for this run alone. max_tokens: cut the text there
+    (Capture.dropped says how much went); without it a text beyond the model's context raises TextTooLong. Raises
+    BadText, BadSelection.
     """
     encoded = _encode(model, text, source, target, max_tokens)
     return capture_inputs(model, encoded, heads_off=heads_off, latents_off=latents_off)
@@ -51,16 +53,16 @@ def capture_inputs(
     model: AttentionModel,
     encoded: Encoded,
     *,
-    heads_off: Iterable[tuple[int, int]] = (),
+    heads_off: Off = (),
     latents_off: LatentCut | Iterable[LatentCut] = (),
 ) -> Capture:
     """The same for a text that is encoded already."""
-    off, cut = tuple(sorted(set(heads_off))), listed(latents_off)
-    removed = cuts(model, cut)
+    cut = listed(latents_off)
+    tap = Tap(gates=gates(model, heads_off), cuts=cuts(model, cut))
     if model.plan.route == "eager":
-        layers_of, output = _eager_layers(model, encoded, off)
+        layers_of, output = _eager_layers(model, encoded)
     else:
-        layers_of, output = _tapped_layers(model, encoded, Tap(gates=gates(model, off), cuts=removed))
+        layers_of, output = _tapped_layers(model, encoded, tap)
     predictions, places = _predictions(model, encoded, output)
     tokenizer = model.tokenizer
     return Capture(
@@ -74,7 +76,7 @@ def capture_inputs(
         model_name=model.name,
         dropped=encoded.dropped,
         second_start=encoded.second_start,
-        heads_off=off,
+        heads_off=distinct(heads_off).heads,
         latents_off=cut,
     )
 
@@ -93,28 +95,6 @@ def _encode(
         return encode_pair(model, source, target, limit)
     given = encode(model, source, limit)
     return with_target(model, given, generation.write_target(model, given, TARGET_TOKENS), limit)
-
-
-def gates(model: AttentionModel, off: Iterable[tuple[int, int]]) -> dict[int, Tensor]:
-    """Gate per attention call that zeroes the given heads (layer, head) of the default stack. Raises BadSelection."""
-    stack = "decoder" if "decoder" in model.plan.stacks else model.plan.stacks[0]
-    made: dict[int, Tensor] = {}
-    for layer, head in off:
-        calls = model.plan.calls_of(stack, layer)
-        heads = model.plan.sites[calls[0]].heads if calls else 0
-        if not 0 <= head < heads:
-            raise BadSelection(
-                f"L{layer} H{head} cannot be switched off: {model.name} has {model.plan.layers(stack)} layers"
-                + (
-                    f" and layer {layer} has {heads} heads, both counted from 0."
-                    if calls
-                    else ", counted from 0."
-                )
-            )
-        for call in calls:
-            gate = made.setdefault(call, torch.ones(heads, device=model.device))
-            gate[head] = 0.0
-    return made
 
 
 @torch.inference_mode()
@@ -156,14 +136,7 @@ def _tapped_layers(
     return {stack: tuple(records) for stack, records in layers_of.items()}, output
 
 
-def _eager_layers(
-    model: AttentionModel, encoded: Encoded, off: tuple[tuple[int, int], ...]
-) -> tuple[dict[str, tuple[LayerRecord, ...]], Any]:
-    if off:
-        raise BadSelection(
-            f"{model.name} computes attention outside transformers' attention registry, so single heads cannot be "
-            "switched off; choose another model."
-        )
+def _eager_layers(model: AttentionModel, encoded: Encoded) -> tuple[dict[str, tuple[LayerRecord, ...]], Any]:
     output = _forward(model, encoded, output_attentions=True)
     layers_of = {
         stack: tuple(LayerRecord(FinishedPatterns(pattern[0])) for pattern in eager_patterns(output, stack))

@@ -22,6 +22,7 @@ from models.absorbed import Latents, absorbed_attention, expanded
 from models.attention_call import AttentionCall, attention_scores, softmax_with_sinks
 
 if TYPE_CHECKING:
+    from models.head_gates import Gate
     from models.latent_cut import Cut
 
 ENGINE = "headlight"
@@ -39,14 +40,13 @@ class Tap:
 
     observer: called once a call with the module, the call's inputs for the first text of the batch, and the output
     [batch, query, head, d_value] before any gate.
-    gates: for the n-th call of the pass, a factor per head [head] or [batch, head] on its output before the output
-    projection, the last place where heads are separate.
+    gates: for the n-th call of the pass, which heads' outputs are replaced, before the output projection.
     cuts: for the n-th call, what its heads can no longer read of the latents (MLA) and of the rotary key.
     kv_latent, q_latent: while a call is observed, what models.latent_tap saw of its latents [pos, rank].
     """
 
     observer: Observer | None = None
-    gates: Mapping[int, Tensor] = field(default_factory=dict)
+    gates: Mapping[int, Gate] = field(default_factory=dict)
     cuts: Mapping[int, Cut] = field(default_factory=dict)
     calls: int = 0
     kv_latent: Tensor | None = None
@@ -113,10 +113,7 @@ def engine_attention(
         tap.observer(module, _first_text(batched), output)
         tap.kv_latent = tap.q_latent = None
     gate = tap.gates.get(index)
-    if gate is not None:
-        gate = gate.to(output)
-        output = output * (gate[None, None, :, None] if gate.ndim == 1 else gate[:, None, :, None])
-    return output, None
+    return output if gate is None else gate(output), None
 
 
 def _narrowed(

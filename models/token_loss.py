@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.head_gates import Off, gates
 from models.errors import BadSelection
+from models.head_gates import Off, gates
 from models.inputs import Encoded, encode
 from models.latent_cut import LatentCut, cuts
 from models.model import AttentionModel
