@@ -1,0 +1,242 @@
+"""What all visitors share of the page Convert: spectra, converted models, and what was measured of them.
+
+Like viz/services.py: a result is found by what it was made from, is made once, and is kept within a number of bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import cast
+
+import streamlit as st
+import torch
+from filelock import FileLock
+
+import models
+from models.conversion.ranks import budget_elements, check_ranks
+from models.conversion.source_model import attention_layers, check_source
+from models.generation import token_ids
+from models.inputs import encode
+from models.progress import Progress, part
+from models.tokens import display_tokens
+from viz import services
+from viz.bounded_store import BoundedStore
+from viz.figures.atlas import Atlas, make_atlas
+from viz.services import TILE, Request
+
+SPECTRA_BYTES = 2**29
+Written = tuple[tuple[str, ...], tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """Everything that the latents of a model depend on.
+
+    text: what they are fitted to, "" for the text that comes with Headlight; tokens: how many of it are read at most.
+    """
+
+    model: str
+    device: str
+    dtype: str
+    text: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """Everything that a converted model depends on: the rank of every layer's latent, or a budget.
+
+    budget: bytes per token, shared out over the layers by what they hold.
+    """
+
+    fitting: Fitting
+    rank: int | None = None
+    budget: int | None = None
+
+
+@st.cache_resource(show_spinner=False)
+def _spectra() -> BoundedStore[models.LatentSpectra]:
+    return BoundedStore(SPECTRA_BYTES, _spectra_bytes)
+
+
+@st.cache_resource(show_spinner=False)
+def _perplexities() -> BoundedStore[models.Perplexity]:
+    return BoundedStore(2**20, lambda _: 256)
+
+
+@st.cache_resource(show_spinner=False)
+def _pattern_changes() -> BoundedStore[torch.Tensor]:
+    return BoundedStore(2**22, lambda change: change.nbytes)
+
+
+@st.cache_resource(show_spinner=False)
+def _change_atlases() -> BoundedStore[Atlas]:
+    return BoundedStore(2**24, lambda atlas: len(atlas.png))
+
+
+@st.cache_resource(show_spinner=False)
+def _continuations() -> BoundedStore[Written]:
+    return BoundedStore(2**22, lambda both: 100 * sum(map(len, both)))
+
+
+def spectra(fitting: Fitting, progress: Progress = models.no_progress) -> models.LatentSpectra:
+    """What latents of a model would hold, shared by conversions to any size. Raises HeadlightError."""
+    return _spectra().get(fitting, lambda: _fit(fitting, progress))
+
+
+def has_spectra(fitting: Fitting) -> bool:
+    return fitting in _spectra()
+
+
+def _fit(fitting: Fitting, progress: Progress) -> models.LatentSpectra:
+    original = services.model(fitting.model, fitting.device, fitting.dtype, part(progress, 0.0, 0.1))
+    texts = fitting.text or None
+    return models.latent_spectra(
+        original, texts, max_tokens=fitting.tokens, progress=part(progress, 0.1, 1.0)
+    )
+
+
+def _spectra_bytes(found: models.LatentSpectra) -> int:
+    layers = [getattr(layer, field.name) for layer in found.layers for field in fields(layer)]
+    seen = [getattr(layer, field.name) for layer in found.calibration.layers for field in fields(layer)]
+    return sum(tensor.nbytes for tensor in (*layers, *seen))
+
+
+def converted(conversion: Conversion, progress: Progress = models.no_progress) -> models.AttentionModel:
+    """The model that a conversion makes. Raises HeadlightError, for a size that there is not before anything is worked out."""
+    return services.model_store().get(conversion, lambda: convert(conversion, progress))
+
+
+def convert(conversion: Conversion, progress: Progress = models.no_progress) -> models.AttentionModel:
+    """The same, made anew and kept nowhere."""
+    fitting = conversion.fitting
+    original = services.model(*_place(conversion))
+    check_source(original)
+    if conversion.budget is None:
+        check_ranks(original, cast(int, conversion.rank))
+    else:
+        budget_elements(original, conversion.budget)
+    found = spectra(fitting, part(progress, 0.0, 0.9))
+    ranks = conversion.rank
+    if conversion.budget is not None:
+        ranks = models.ranks_for_budget(original, conversion.budget, found)
+    return models.convert_to_mla(original, cast(int, ranks), found, progress=part(progress, 0.9, 1.0))
+
+
+def is_converted(conversion: Conversion, request: Request) -> bool:
+    return conversion in services.model_store() and (conversion, request) in services.capture_store()
+
+
+def converted_capture(
+    conversion: Conversion, request: Request, progress: Progress = models.no_progress
+) -> models.Capture:
+    """What the converted model does with a request's text. Raises HeadlightError."""
+    return services.capture_store().get(
+        (conversion, request), lambda: _run_converted(conversion, request, progress)
+    )
+
+
+def _run_converted(conversion: Conversion, request: Request, progress: Progress) -> models.Capture:
+    made = converted(conversion, part(progress, 0.0, 0.9))
+    progress(f"Reading the text with {made.name}", 0.9)
+    run = models.capture(made, request.text, max_tokens=request.max_tokens)
+    run.tiles(TILE, run.stack, part(progress, 0.9, 1.0))
+    return run
+
+
+def perplexity(
+    of: Conversion | Request, text: str | None, progress: Progress = models.no_progress
+) -> models.Perplexity:
+    """How well a converted model, or a request's own, foresees a text; None for the held-out text that comes with Headlight.
+
+    A converted model that nobody looks at is dropped as soon as it is measured. Raises HeadlightError.
+    """
+    key = (of, text) if isinstance(of, Conversion) else (of.model, of.device, of.dtype, text)
+    return _perplexities().get(key, lambda: _measure(of, text, progress))
+
+
+def has_perplexity(of: Conversion | Request, text: str | None) -> bool:
+    key = (of, text) if isinstance(of, Conversion) else (of.model, of.device, of.dtype, text)
+    return key in _perplexities()
+
+
+def _measure(of: Conversion | Request, text: str | None, progress: Progress) -> models.Perplexity:
+    if isinstance(of, Request):
+        measured = services.model_of(of)
+    else:
+        measured = converted(of) if of in services.model_store() else convert(of, part(progress, 0.0, 0.3))
+    return models.measure_perplexity(measured, text, progress=part(progress, 0.3, 1.0))
+
+
+def pattern_change(conversion: Conversion, request: Request) -> torch.Tensor:
+    """How much of each head's attention lies elsewhere once the model is converted; see models.pattern_change."""
+    return _pattern_changes().get(
+        (conversion, request),
+        lambda: models.pattern_change(services.capture(request), converted_capture(conversion, request)),
+    )
+
+
+def change_atlas(conversion: Conversion, request: Request) -> Atlas:
+    """The picture of what a conversion changed in all heads, on one scale: black where most changed."""
+    before, after = services.capture(request), converted_capture(conversion, request)
+    return _change_atlases().get(
+        (conversion, request),
+        lambda: make_atlas((after.tiles(TILE) - before.tiles(TILE)).abs().numpy(), shared=True),
+    )
+
+
+def has_continuations(conversion: Conversion, request: Request, count: int) -> bool:
+    return (conversion, request, count) in _continuations()
+
+
+def continuations(
+    conversion: Conversion, request: Request, count: int, progress: Progress = models.no_progress
+) -> Written:
+    """What the original and the converted model write after a request's text, token by token, each taking the likeliest."""
+    return _continuations().get(
+        (conversion, request, count),
+        lambda: (
+            _write(services.model_of(request), request, count, part(progress, 0.0, 0.5)),
+            _write(converted(conversion), request, count, part(progress, 0.5, 1.0)),
+        ),
+    )
+
+
+def _write(
+    writer: models.AttentionModel, request: Request, count: int, progress: Progress
+) -> tuple[str, ...]:
+    given = encode(writer, request.text, request.max_tokens)
+    ids: list[int] = []
+    for token in token_ids(writer, given, count):
+        ids.append(token)
+        progress(f"{writer.name} writes token {len(ids)} of {count}", len(ids) / count)
+    return display_tokens(writer.tokenizer, ids)
+
+
+def folder_of(conversion: Conversion) -> Path:
+    """Where the converted model is kept on disk: named by all that it depends on."""
+    fitting, original = conversion.fitting, services.model(*_place(conversion))
+    weight = attention_layers(original)[0].q_proj.weight.detach().cpu().contiguous()
+    parts = (repr(conversion).encode(), weight.view(torch.uint8).numpy().tobytes())
+    digest = hashlib.sha256(b"".join(parts)).hexdigest()[:12]
+    name = re.sub(r"[^\w.-]+", "-", Path(fitting.model).name) or "model"
+    size = f"rank{conversion.rank}" if conversion.budget is None else f"{conversion.budget}bytes"
+    return models.cache_folder() / "converted" / f"{name[:60]}-{size}-{digest}"
+
+
+def saved(conversion: Conversion) -> Path:
+    """The folder with the converted model, written where it is not there yet. Raises HeadlightError."""
+    place = folder_of(conversion)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(place.parent / f".{place.name}.lock"):
+        if not (place / "config.json").is_file():
+            models.save_converted(converted(conversion), place)
+    return place
+
+
+def _place(conversion: Conversion) -> tuple[str, str, str]:
+    fitting = conversion.fitting
+    return fitting.model, fitting.device, fitting.dtype

@@ -1,0 +1,57 @@
+"""Convert: make a model cache one latent per token and layer, and see what that costs."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+import models
+from models.conversion.source_model import check_source
+from viz import services, state
+from viz.obtain import obtain
+from viz.services import Request
+from viz.sidebar import sidebar
+from viz.views.convert.chooser import chosen_view
+from viz.views.convert.curve import curve
+from viz.views.convert.heads import heads
+from viz.views.convert.made import obtain_conversion
+from viz.views.convert.refused import refused
+from viz.views.convert.settings import settings
+from viz.views.explain import explain
+from viz.views.family.grid import grid_style
+
+
+def page() -> None:
+    request = sidebar()
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        st.markdown("### Convert", width="content")
+        st.caption(
+            "Turn a model’s keys and values into one small latent (MLA), and see what is lost.",
+            width="content",
+        )
+    shown = obtain(request)
+    if shown is None:
+        return
+    model = services.model_of(shown[0])
+    try:
+        check_source(model)
+    except models.UnsupportedModel as error:
+        refused(error, model)
+        return
+    converting(shown[0])
+
+
+@st.fragment
+def converting(request: Request) -> None:
+    """All that follows a choice: redrawn by itself, without the rest of the page."""
+    grid_style()
+    setting = settings(request, services.model_of(request))
+    made = obtain_conversion(setting.conversion, request, setting.seconds)
+    if made is not None:
+        curve(made)
+        heads(made)
+        chosen_view(made)
+    explain("Convert")
+    state.remember()
+
+
+page()

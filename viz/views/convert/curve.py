@@ -1,0 +1,145 @@
+"""What each size of latents costs: perplexity against bytes per token, point by point as they are measured."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+import models
+from models.conversion.ranks import full_rank
+from models.progress import part
+from viz import conversions, obtain, state
+from viz.conversions import Conversion
+from viz.figures.perplexity_against_cache import Size, perplexity_against_cache
+from viz.services import Request
+from viz.views.convert.made import Made
+from viz.views.convert.published import published
+from viz.views.convert.sizes import bytes_of_rank, number_format, original_bytes, per_layer
+from viz.views.convert.working import begin, forget, job_of, still_running
+from viz.views.family.grid import pair
+
+NAME = "measure"
+SHARES = (1.0, 0.83, 0.67, 0.5, 0.33, 0.25)  # of the full rank
+HELD_OUT, SHOWN = "held-out text", "the text in the sidebar"
+_AGAIN = "measure-again"
+
+
+def curve(made: Made) -> None:
+    """The figure on the left; what it was measured on, the chosen conversion in numbers, and others' numbers on the right."""
+    left, right = pair("curve", 0.62, 0.38)
+    with right:
+        text = _measured_on(made.request)
+        numbers = st.container()
+    with left:
+        _measure(made, text)
+        _figure(made, text)
+    with numbers:
+        _in_numbers(made, text)
+        published()
+
+
+def _measured_on(request: Request) -> str | None:
+    """The text, None for the held-out one."""
+    if state.get(state.MEASURED_ON) not in (HELD_OUT, SHOWN):
+        state.put(**{state.MEASURED_ON: HELD_OUT})
+    st.segmented_control(
+        "Measured on", (HELD_OUT, SHOWN), key=state.MEASURED_ON, required=True,
+        help="The held-out text comes with Headlight and is no part of its calibration text. A short text says little.",
+    )  # fmt: skip
+    return None if state.get(state.MEASURED_ON) == HELD_OUT else request.text
+
+
+def sizes(made: Made) -> list[Conversion]:
+    """The conversions that the line goes through."""
+    most = full_rank(made.original)
+    ranks = dict.fromkeys(max(round(share * most), 1) for share in SHARES)
+    return [Conversion(made.conversion.fitting, rank=rank) for rank in ranks]
+
+
+def _measure(made: Made, text: str | None) -> None:
+    """Have what is missing measured in the background: the original and the chosen one first."""
+    wanted: list[Conversion | Request] = [made.request, made.conversion, *sizes(made)]
+    if all(conversions.has_perplexity(one, text) for one in wanted):
+        return
+    key = (made.conversion, made.request, text)
+    job = job_of(NAME, key) or begin(NAME, key, lambda progress: _measure_all(wanted, text, progress))
+    if still_running(NAME, job):
+        return
+    if job.cancelled:
+        st.button("Measure the rest", key=_AGAIN, on_click=forget, args=(NAME,))
+    elif job.error is not None:
+        obtain.complain(obtain.sentence(job.error, made.request))
+
+
+def _measure_all(wanted: list[Conversion | Request], text: str | None, progress: models.Progress) -> None:
+    for place, one in enumerate(wanted):
+        conversions.perplexity(one, text, part(progress, place / len(wanted), (place + 1) / len(wanted)))
+
+
+def _known(of: Conversion | Request, text: str | None) -> models.Perplexity | None:
+    return conversions.perplexity(of, text) if conversions.has_perplexity(of, text) else None
+
+
+def _figure(made: Made, text: str | None) -> None:
+    points = [_size(made.original, one, _known(one, text)) for one in sizes(made)]
+    original, chosen = _known(made.request, text), _known(made.conversion, text)
+    if original is None:
+        return
+    figure = perplexity_against_cache(
+        [point for point in points if point is not None],
+        Size(original_bytes(made.original), original.perplexity, made.original.name),
+        _size(made.original, made.conversion, chosen, made.converted.geometry),
+        dark=made.dark,
+    )
+    st.plotly_chart(
+        figure, key="convert-curve", theme=None, config={"displaylogo": False, "displayModeBar": False},
+        alt="Perplexity against cache bytes per token, the original and the chosen conversion marked",
+    )  # fmt: skip
+
+
+def _size(
+    model: models.AttentionModel,
+    conversion: Conversion,
+    measured: models.Perplexity | None,
+    shape: models.Geometry | None = None,
+) -> Size | None:
+    """A point of the figure; none before it is measured. shape: of the converted model, where its ranks differ."""
+    if measured is None:
+        return None
+    rank = mean_rank(conversion, shape)
+    taken = bytes_of_rank(model, rank)
+    whose = "mean rank" if conversion.budget is not None else "rank"
+    return Size(
+        taken, measured.perplexity, f"{whose} {rank:.3g}, {taken / original_bytes(model):.0%} of the cache"
+    )
+
+
+def mean_rank(conversion: Conversion, shape: models.Geometry | None) -> float:
+    """Of all layers."""
+    if shape is not None and shape.kv_lora_ranks is not None:
+        return sum(shape.kv_lora_ranks) / shape.layers
+    return float(conversion.rank or (shape and shape.kv_lora_rank) or 0)
+
+
+def _in_numbers(made: Made, text: str | None) -> None:
+    model, shape = made.original, made.converted.geometry
+    rank = mean_rank(made.conversion, shape)
+    taken, was = bytes_of_rank(model, rank), original_bytes(model)
+    before, after = _known(made.request, text), _known(made.conversion, text)
+    first, second = st.columns(2)
+    first.metric(
+        "Cache per token", f"{taken:,} B", f"{taken / was - 1:.0%} of {was:,} B", delta_color="inverse",
+        help=f"Formula, in {number_format(model)}: {rank:.4g} numbers a layer in place of {per_layer(model)}.",
+    )  # fmt: skip
+    if before is None or after is None:
+        second.metric("Perplexity", "…", "being measured", delta_color="off")
+        return
+    second.metric(
+        "Perplexity", f"{after.perplexity:.3g}", f"{after.perplexity / before.perplexity - 1:+.1%} on {before.perplexity:.3g}",
+        delta_color="inverse",
+        help=f"{before.perplexity:.6g} before, {after.perplexity:.6g} after: the exponential of the mean loss per token.",
+    )  # fmt: skip
+    st.caption(f"*Measured* on {after.tokens:,} tokens of {_where(text)}, in windows of 512.")
+
+
+def _where(text: str | None) -> str:
+    return "held-out prose that comes with Headlight" if text is None else "the text in the sidebar"

@@ -1,0 +1,169 @@
+"""Short healing: the converted model learns from its original, in a process of its own, and can be stopped."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.util import find_spec
+
+import streamlit as st
+
+import models
+from models.conversion.calibration import TEXT
+from viz import conversions, obtain, services, state
+from viz.figures.healing_loss import healing_loss
+from viz.plain import plain
+from viz.views.convert.made import Made
+from viz.views.convert.sizes import about, healing_seconds
+from viz.views.convert.use import take_folder
+from viz.views.family.grid import pair
+
+TOKENS = (20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000)
+OURS, OWN = "the calibration text", "my text"
+LOOK_EVERY_S = 1.0
+_TOKENS, _SOURCE, _TEXT = "heal-tokens", "heal-source", "heal-text"
+_RUN = "_healing"
+
+
+def healing(made: Made) -> None:
+    """Controls on the left; on the right what the run tells, and what it won."""
+    left, right = pair("heal", 0.4, 0.6)
+    with left:
+        st.markdown(
+            "**Learn from the original**",
+            help="Distillation (Hinton et al. 2015): only the latents' factors learn.",
+        )
+        if find_spec("accelerate") is None:
+            st.info(
+                "Healing trains with Hugging Face Accelerate, which is not installed here: run “.venv/bin/pip install -r "
+                "requirements-train.txt” and start Headlight again.",
+                icon=":material/download:",
+            )
+            return
+        tokens, corpus = _controls(made)
+        key = (made.conversion, corpus, tokens)
+        run = _run_of(key)
+        _buttons(made, run, corpus, tokens)
+    with right:
+        if run is not None:
+            _told(run)
+
+
+def _controls(made: Made) -> tuple[int, str]:
+    """How many tokens are learnt from, and of which text."""
+    tokens = st.select_slider(
+        "Tokens to learn from", TOKENS, TOKENS[1], key=_TOKENS, format_func=lambda count: f"{count:,}",
+        help="A shorter text is read again, from other places.",
+    )  # fmt: skip
+    source = st.radio("Text to learn from", (OURS, OWN), key=_SOURCE, horizontal=True)
+    corpus = made.conversion.fitting.text or TEXT.read_text("utf-8")
+    if source == OWN:
+        corpus = st.text_area(
+            "Text of your own", key=_TEXT, height=120, max_chars=state.LONGEST_TEXT,
+            help="At least 1,024 tokens; the more, the better it heals.",
+        )  # fmt: skip
+    model = made.original
+    seconds = healing_seconds(model, tokens, services.flops_per_s(str(model.device)))
+    st.caption(
+        f"{about(seconds).capitalize()} on {model.device}, by formula; it can be stopped and taken up again."
+    )
+    return tokens, corpus or ""
+
+
+def _run_of(key: object) -> models.HealingRun | None:
+    """This visitor's run, if it is for this model, text and number of tokens."""
+    asked, run = st.session_state.get(_RUN, (None, None))
+    return run if asked == key else None
+
+
+def _buttons(made: Made, run: models.HealingRun | None, corpus: str, tokens: int) -> None:
+    with st.container(horizontal=True):
+        running = run is not None and run.running
+        again = run is not None and run.progress.stage == "stopped"
+        st.button(
+            "Go on" if again else "Heal", type="primary", key="heal-go", disabled=running or _is_done(run),
+            on_click=_start, args=(made, corpus, tokens), help="Train the latents to say what the original says.",
+        )  # fmt: skip
+        if run is not None:
+            st.button(
+                "Stop", key="heal-stop", disabled=not running, on_click=run.stop,
+                help="Leave a checkpoint, from which it goes on.",
+            )  # fmt: skip
+
+
+def _is_done(run: models.HealingRun | None) -> bool:
+    return run is not None and run.progress.stage == "done"
+
+
+def _start(made: Made, corpus: str, tokens: int) -> None:
+    try:
+        with st.spinner("Writing the model to its folder"):
+            folder = conversions.saved(made.conversion)
+        mark = hashlib.sha256(f"{corpus}\0{tokens}".encode()).hexdigest()[:12]
+        run = models.start_healing(
+            folder,
+            made.request.model,
+            corpus,
+            folder.parent / "healing" / f"{folder.name}-{mark}",
+            tokens=tokens,
+            device=made.original.device.type,
+        )
+    except models.HeadlightError as error:
+        obtain.complain(str(error))
+        return
+    st.session_state[_RUN] = ((made.conversion, corpus, tokens), run)
+
+
+def _told(run: models.HealingRun) -> None:
+    if run.running:
+        _growing(run)
+        return
+    told = run.progress
+    if told.stage == "failed":
+        obtain.complain(told.message)
+    elif told.stage == "stopped":
+        st.info(
+            f"Stopped at step {told.step} of {told.steps}; Go on takes it up again.", icon=":material/pause:"
+        )
+    _curve(run)
+    if told.stage == "done":
+        _won(run)
+
+
+@st.fragment(run_every=LOOK_EVERY_S)
+def _growing(run: models.HealingRun) -> None:
+    """Looks again and again, until the run is over."""
+    told = run.progress
+    speed = f", {told.tokens_per_second:,.0f} tokens per second" if told.tokens_per_second else ""
+    step = f", step {told.step} of {told.steps}" if told.steps else ""
+    st.progress(min(max(told.fraction, 0.0), 1.0), text=plain(f"{told.stage.capitalize()}{step}{speed}"))
+    _curve(run)
+    if not run.running:
+        st.rerun()
+
+
+def _curve(run: models.HealingRun) -> None:
+    losses = run.losses
+    if losses:
+        dark = st.context.theme.type == "dark"
+        st.plotly_chart(
+            healing_loss(losses, dark=dark), key="heal-loss", theme=None,
+            config={"displaylogo": False, "displayModeBar": False}, alt="Loss of healing, step by step",
+        )  # fmt: skip
+
+
+def _won(run: models.HealingRun) -> None:
+    told = run.progress
+    assert told.before is not None
+    assert told.after is not None
+    assert told.original is not None
+    columns = st.columns(3)
+    columns[0].metric("Converted", f"{told.before:.3g}", help=f"{told.before:.6g}")
+    change = f"{told.after / told.before - 1:+.1%}"
+    columns[1].metric("Healed", f"{told.after:.3g}", change, delta_color="inverse", help=f"{told.after:.6g}")
+    columns[2].metric("Original", f"{told.original:.3g}", help=f"{told.original:.6g}")
+    st.caption("Perplexity, *measured* on text that was held out of what it learnt from.")
+    if run.folder is not None:
+        st.button(
+            "Look at the healed model in Explore", key="heal-explore", on_click=take_folder, args=(str(run.folder),),
+            icon=":material/grid_view:",
+        )  # fmt: skip

@@ -1,0 +1,107 @@
+"""Get the conversion that is asked for, in the background, and keep the last good one in view until it is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+import models
+from viz import conversions, obtain, services
+from viz.conversions import Conversion
+from viz.services import Request
+from viz.views.convert.sizes import AUTOMATIC_S
+from viz.views.convert.working import begin, job_of, still_running
+
+NAME = "convert"
+_LAST = "_last_conversion"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A conversion and the request whose text both models have read. before, after: what they did with it."""
+
+    conversion: Conversion
+    request: Request
+    before: models.Capture
+    after: models.Capture
+    dark: bool
+
+    @property
+    def original(self) -> models.AttentionModel:
+        return services.model_of(self.request)
+
+    @property
+    def converted(self) -> models.AttentionModel:
+        return conversions.converted(self.conversion)
+
+
+def convert_button(conversion: Conversion, request: Request) -> None:
+    """Starts it, also where it has been cancelled before."""
+    job = job_of(NAME, (conversion, request))
+    st.button(
+        "Convert", type="primary", key="convert-go", on_click=_start, args=(conversion, request),
+        disabled=conversions.is_converted(conversion, request) or (job is not None and job.running),
+        help="Make the model with these latents. The original stays as it is.",
+    )  # fmt: skip
+
+
+def obtain_conversion(wanted: Conversion, request: Request, seconds: float) -> Made | None:
+    """What can be shown; what went wrong, and how far it is, is said on the page.
+
+    seconds: estimated; what takes long waits for the button. Falls back to this visitor's last good conversion of the same
+    model; None where there is none.
+    """
+    if _is_there(wanted, request, seconds):
+        st.session_state[_LAST] = (wanted, request)
+        return _made(wanted, request)
+    return _last(request)
+
+
+def _is_there(wanted: Conversion, request: Request, seconds: float) -> bool:
+    if conversions.is_converted(wanted, request):
+        return True
+    job = job_of(NAME, (wanted, request))
+    if job is None and seconds <= AUTOMATIC_S:
+        job = _start(wanted, request)
+    if job is None:
+        st.info("Press Convert to make this model.", icon=":material/compress:")
+        return False
+    if still_running(NAME, job):
+        return False
+    if job.cancelled:
+        st.info(
+            "Cancelled. Press Convert to start it again; the original is as it was.", icon=":material/cancel:"
+        )
+    elif job.error is not None:
+        obtain.complain(obtain.sentence(job.error, request))
+    else:
+        return True
+    return False
+
+
+def _start(wanted: Conversion, request: Request):
+    return begin(NAME, (wanted, request), lambda progress: _work(wanted, request, progress))
+
+
+def _work(wanted: Conversion, request: Request, progress: models.Progress) -> None:
+    """The result stays in the shared store alone, which is bounded."""
+    conversions.converted_capture(wanted, request, progress)
+
+
+def _last(request: Request) -> Made | None:
+    wanted, before = st.session_state.get(_LAST, (None, None))
+    if wanted is None or before.model != request.model or not conversions.is_converted(wanted, before):
+        return None
+    st.caption("Below is what was shown before.")
+    return _made(wanted, before)
+
+
+def _made(wanted: Conversion, request: Request) -> Made:
+    return Made(
+        wanted,
+        request,
+        services.capture(request),
+        conversions.converted_capture(wanted, request),
+        st.context.theme.type == "dark",
+    )

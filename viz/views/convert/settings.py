@@ -1,0 +1,184 @@
+"""What the visitor wants: how large the latents are, and what they are fitted to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+import models
+from models.conversion.calibration import EXCERPT, TEXT, excerpt, needed_tokens
+from models.conversion.ranks import full_rank
+from viz import conversions, services, state
+from viz.conversions import Conversion, Fitting
+from viz.services import Request
+from viz.views.convert.made import convert_button
+from viz.views.convert.sizes import (
+    SMALLEST_SHARE,
+    about,
+    bytes_of_rank,
+    fitting_seconds,
+    largest_share,
+    number_format,
+    original_bytes,
+    per_layer,
+    rank_of_share,
+)
+
+WAYS = {"share": "Share of the cache", "rank": "Rank", "budget": "Byte budget"}
+OURS, OWN = "Headlight’s text", "my text"
+_SOURCE, _UPLOAD = "convert-source", "convert-upload"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What is asked for, and how many seconds that is estimated to take from now."""
+
+    conversion: Conversion
+    seconds: float
+
+
+def settings(request: Request, model: models.AttentionModel) -> Setting:
+    """The controls, and below them what will come of them."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        rank, budget = _size(model)
+        fitting = _fitting(request)
+        seconds = _seconds(fitting, model)
+        place = st.container(width="content")
+    setting = Setting(Conversion(fitting, rank, budget), seconds)
+    st.caption(_outcome(model, rank, budget) + " " + _effort(fitting, model, seconds), help=_EXACT)
+    with place:
+        convert_button(setting.conversion, request)
+    return setting
+
+
+_EXACT = (
+    "A latent of full rank is exact: its keys and values are those of the original but for rounding. Below it, what the "
+    "queries and the output projection make least use of is left out (activation-aware low-rank factors)."
+)
+
+
+def _size(model: models.AttentionModel) -> tuple[int | None, int | None]:
+    """The rank of all layers, or None and a budget of bytes per token."""
+    if state.get(state.WAY) not in WAYS:
+        state.put(**{state.WAY: "share"})
+    st.segmented_control(
+        "Size of the latents", list(WAYS), key=state.WAY, required=True, format_func=WAYS.__getitem__, width="content",
+        help="As a share of what the model caches now; as the rank itself, one for all layers; or as bytes per token, shared "
+        "out over the layers: more to those whose keys and values are harder to compress.",
+    )  # fmt: skip
+    way = state.get(state.WAY)
+    if way == "rank":
+        return _number(state.RANK, "Rank", full_rank(model) // 2, 1), None
+    if way == "budget":
+        layers, size = model.geometry.layers, model.dtype.itemsize
+        return None, _number(
+            state.BUDGET, "Bytes per token", bytes_of_rank(model, full_rank(model) // 2), layers * size
+        )
+    return rank_of_share(model, _share(model)), None
+
+
+def _share(model: models.AttentionModel) -> int:
+    most = largest_share(model)
+    chosen = state.get(state.SHARE)
+    state.put(**{state.SHARE: most // 2 if chosen is None else min(max(chosen, SMALLEST_SHARE), most)})
+    st.slider(
+        "Share", SMALLEST_SHARE, most, key=state.SHARE, format="%d%%", width=280,
+        help="Of the original’s cache. The slider ends where the conversion is exact.",
+    )  # fmt: skip
+    return state.get(state.SHARE)
+
+
+def _number(name: str, label: str, usual: int, step: int) -> int:
+    """No bounds here: what is out of range is refused in a sentence that says what the range is."""
+    if state.get(name) is None:
+        state.put(**{name: max(usual, 1)})
+    st.number_input(label, step=step, key=name, width=200, help="A whole number.")
+    return state.get(name)
+
+
+def _fitting(request: Request) -> Fitting:
+    with st.popover(f"Fitted to {_source()}", help="What the latents are fitted to: the calibration text."):
+        st.radio(
+            "Calibration text", (OURS, OWN), key=_SOURCE, horizontal=True,
+            help="The latents keep what this text makes use of. Headlight’s is a mixture of prose, facts and code.",
+        )  # fmt: skip
+        if st.session_state[_SOURCE] == OWN:
+            st.file_uploader("A text file (UTF-8)", "txt", key=_UPLOAD, on_change=_take_upload)
+            st.text_area(
+                "Calibration text of your own",
+                key=state.CALIBRATION,
+                height=160,
+                max_chars=state.LONGEST_TEXT,
+            )
+        st.select_slider(
+            "Tokens at most", state.CALIBRATION_LIMITS, key=state.CALIBRATION_TOKENS,
+            format_func=lambda count: f"{count:,}",
+            help="Fewer are read where the text is shorter. A model needs at least two for each dimension of its width.",
+        )  # fmt: skip
+    return Fitting(
+        request.model,
+        request.device,
+        request.dtype,
+        _own_text() if st.session_state[_SOURCE] == OWN else "",
+        state.get(state.CALIBRATION_TOKENS),
+    )
+
+
+def _own_text() -> str:
+    """Never "", which would mean Headlight's: what is left empty is refused by the engine in a sentence."""
+    return state.get(state.CALIBRATION) or " "
+
+
+def _source() -> str:
+    """Which of the two was chosen, before its widget is made; a text that was typed stays chosen."""
+    if _SOURCE not in st.session_state:
+        st.session_state[_SOURCE] = OWN if state.get(state.CALIBRATION) else OURS
+    return st.session_state[_SOURCE]
+
+
+def _take_upload() -> None:
+    """Put an uploaded text where a typed one stands; of a long one, pieces spread evenly over it."""
+    file = st.session_state[_UPLOAD]
+    if file is not None:
+        text = file.getvalue().decode("utf-8", errors="replace")
+        state.put(**{state.CALIBRATION: excerpt(text, state.LONGEST_TEXT - EXCERPT)})
+
+
+def _tokens(fitting: Fitting, model: models.AttentionModel) -> int:
+    """How many are read, about: as many to a character as in the text's beginning."""
+    text = fitting.text or TEXT.read_text("utf-8")
+    start = text[:EXCERPT]
+    counted = len(model.tokenizer(start)["input_ids"])
+    return max(min(len(text) * counted // len(start), fitting.tokens), needed_tokens(model))
+
+
+def _seconds(fitting: Fitting, model: models.AttentionModel) -> float:
+    if conversions.has_spectra(fitting):
+        return 1.0
+    return fitting_seconds(model, _tokens(fitting, model), services.flops_per_s(str(model.device)))
+
+
+def _outcome(model: models.AttentionModel, rank: int | None, budget: int | None) -> str:
+    """Latents and bytes per token, by formula; nothing for a size that there is not."""
+    most, before, was = full_rank(model), per_layer(model), original_bytes(model)
+    if budget is not None:
+        numbers, now = f"On average {budget / bytes_of_rank(model, 1):.3g} numbers", budget
+    elif rank is not None and 1 <= rank <= most:
+        numbers, now = f"A latent of {rank} numbers", bytes_of_rank(model, rank)
+    else:
+        return ""
+    if not bytes_of_rank(model, 1) <= now <= bytes_of_rank(model, most):
+        return ""
+    exact = " This is exact." if now == bytes_of_rank(model, most) else ""
+    return (
+        f"{numbers} per token and layer in place of {before}: **{now:,} bytes** per token instead of {was:,}, "
+        f"{now / was:.0%}, in {number_format(model)} (*formula*: ranks of all layers x bytes per number).{exact}"
+    )
+
+
+def _effort(fitting: Fitting, model: models.AttentionModel, seconds: float) -> str:
+    if conversions.has_spectra(fitting):
+        return ""
+    whose = "your text" if fitting.text else "the text that comes with Headlight"
+    return f"Fitting reads about {round(_tokens(fitting, model), -2):,} tokens of {whose}: {about(seconds)}."

@@ -1,0 +1,72 @@
+"""The converted model as a model like any other: on every page, in a folder, in a notebook."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+import models
+from viz import conversions, obtain, state
+from viz.conversions import Conversion
+from viz.views.convert.made import Made
+from viz.views.family.grid import pair
+
+EXPLORE = "viz/pages/explore.py"
+_TAKEN = "_converted_taken"
+
+
+def use(made: Made) -> None:
+    """A button that takes it to the other pages, and the code that makes it elsewhere."""
+    left, right = pair("use", 0.4, 0.6)
+    with left:
+        st.markdown("**On every page**")
+        st.caption(
+            f"It is written to {conversions.folder_of(made.conversion)} once (about {_megabytes(made.converted):.3g} MB) and "
+            "chosen in the sidebar. The page Latents shows what its heads read."
+        )
+        st.button(
+            "Look at it in Explore", type="primary", key="convert-explore", on_click=_take, args=(made,),
+            icon=":material/grid_view:", help="The sidebar’s model picker brings you back to the original.",
+        )  # fmt: skip
+    with right:
+        st.markdown("**In a notebook**")
+        st.code(code(made.conversion), language="python", wrap_lines=True)
+    if st.session_state.pop(_TAKEN, False):
+        st.switch_page(EXPLORE)
+
+
+def _megabytes(model: models.AttentionModel) -> float:
+    return model.module.get_memory_footprint() / 1e6
+
+
+def _take(made: Made) -> None:
+    """Before the page runs, for the sidebar's widget may still be given another value then."""
+    try:
+        with st.spinner("Writing the model to its folder"):
+            take_folder(str(conversions.saved(made.conversion)))
+    except models.HeadlightError as error:
+        obtain.complain(str(error))
+
+
+def take_folder(folder: str) -> None:
+    """Choose the model in a folder; the page Explore opens at the end of this run. For callbacks."""
+    state.put(**{state.MODEL: folder, state.DTYPE: state.get(state.DTYPE)})
+    st.session_state[_TAKEN] = True
+
+
+def code(conversion: Conversion) -> str:
+    """What makes the same model in a notebook."""
+    fitting = conversion.fitting
+    text = 'Path("calibration.txt").read_text()' if fitting.text else "None"
+    size = repr(conversion.rank)
+    if conversion.budget is not None:
+        size = f"models.ranks_for_budget(model, {conversion.budget}, spectra)"
+    lines = ["from pathlib import Path", ""] if fitting.text else []
+    lines += [
+        "import models",
+        "",
+        f"model = models.load({fitting.model!r})",
+        f"spectra = models.latent_spectra(model, {text}, max_tokens={fitting.tokens})",
+        f"small = models.convert_to_mla(model, {size}, spectra)",
+        'models.save_converted(small, "small")  # models.load("small") opens it again',
+    ]
+    return "\n".join(lines)
