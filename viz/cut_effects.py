@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import streamlit as st
-import torch
 from torch import Tensor
 
 import models
@@ -46,14 +45,17 @@ class CutEffect:
 
 @dataclass(frozen=True, slots=True)
 class LayerWorth:
-    """How far a text's mean loss rises, in nats per token, with one layer's latent off, and with its rotary key off.
+    """How far a text's mean loss rises, in nats per token, with parts of the latents off.
 
-    layers: those that keep latents. whole, rotary: a number a layer; NaN where a layer has no rotary key of its own.
+    layers: those that keep latents. whole, rotary: with one layer's latent or rotary key off, a number a layer; NaN where a
+    layer has no rotary key of its own. kept, few: with all but the `kept` strongest directions off in every layer.
     """
 
     layers: tuple[int, ...]
     whole: tuple[float, ...]
     rotary: tuple[float, ...]
+    kept: tuple[int, ...]
+    few: tuple[float, ...]
 
 
 @st.cache_resource(show_spinner=False)
@@ -99,32 +101,45 @@ def is_worth_known(request: Request) -> bool:
     return request in _worths()
 
 
+def worth_passes(run: models.Capture) -> int:
+    """How many passes over the text `layer_worth` takes."""
+    return 1 + 2 * run.layers() + len(_kept(run))
+
+
 def is_worth_quick(request: Request, run: models.Capture) -> bool:
-    """Whether two passes a layer may run unasked; formula: 2 operations a weight and token."""
+    """Whether these passes may run unasked; formula: 2 operations a weight and token."""
     weights = sum(weight.numel() for weight in services.model_of(request).module.parameters())
-    return 2 * weights * len(run.tokens) * 2 * run.layers() < SMALL_FLOPS
+    return 2 * weights * len(run.tokens) * worth_passes(run) < SMALL_FLOPS
 
 
-def layer_worth(request: Request, progress: Progress = models.no_progress) -> LayerWorth:
-    """What each layer's latent, and its rotary key, is worth on the request's text. Raises HeadlightError."""
-    return _worths().get(request, lambda: _weigh(request, progress))
+def layer_worth(request: Request, run: models.Capture, progress: Progress = models.no_progress) -> LayerWorth:
+    """What the latents are worth on the request's text, whose run with nothing off is `run`. Raises HeadlightError."""
+    return _worths().get(request, lambda: _weigh(request, run, progress))
 
 
-def _weigh(request: Request, progress: Progress) -> LayerWorth:
+def _weigh(request: Request, run: models.Capture, progress: Progress) -> LayerWorth:
     model = services.model_of(request)
     before = services.token_loss(request)[1:].mean()
-    layers = latent_layers(model)
-    found: dict[str, list[float]] = {"whole": [], "rotary": []}
+    layers, kept = latent_layers(model), _kept(run)
+
+    def rise(cuts: tuple[models.LatentCut, ...]) -> float:
+        loss = models.token_loss(model, request.text, latents_off=cuts, max_tokens=request.max_tokens)
+        return (loss[1:].mean() - before).item()
+
+    whole, rotary, few = [], [], []
     for place, (layer, module) in enumerate(layers.items()):
-        progress(f"Switching layer {layer} off", place / len(layers))
-        for name, rises in found.items():
-            has = name == "whole" or bool(rotary_width(module))
-            rises.append(
-                _rise(model, request, models.LatentCut(layer, **{name: True}), before) if has else torch.nan
-            )
-    return LayerWorth(tuple(layers), tuple(found["whole"]), tuple(found["rotary"]))
+        progress(f"Switching layer {layer} off", 0.7 * place / len(layers))
+        whole.append(rise((models.LatentCut(layer, whole=True),)))
+        has_key = bool(rotary_width(module))
+        rotary.append(rise((models.LatentCut(layer, rotary=True),)) if has_key else float("nan"))
+    for place, count in enumerate(kept):
+        progress(f"Keeping {count} directions", 0.7 + 0.3 * place / len(kept))
+        few.append(rise(latent_cuts.engine_cuts(run, latent_cuts.read(f"*:o{count}"))))
+    return LayerWorth(tuple(layers), tuple(whole), tuple(rotary), kept, tuple(few))
 
 
-def _rise(model: models.AttentionModel, request: Request, cut: models.LatentCut, before: Tensor) -> float:
-    loss = models.token_loss(model, request.text, latents_off=cut, max_tokens=request.max_tokens)
-    return (loss[1:].mean() - before).item()
+def _kept(run: models.Capture) -> tuple[int, ...]:
+    """1, 2, 4, ... directions, up to all that the text can use of the narrowest latent."""
+    shapes = (run.kv_latent(layer).shape for layer in range(run.layers()) if run.has_latents(layer))
+    most = min(min(shape) for shape in shapes)
+    return tuple(2**power for power in range(most.bit_length()))

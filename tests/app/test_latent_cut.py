@@ -154,11 +154,22 @@ def test_it_opens_on_what_each_layer_is_worth(opened: AppTest, load_once: Loader
     for layer in range(4):
         off = models.token_loss(model, TEXT, heads_off=[(layer, head) for head in range(8)])[1:].mean()
         assert numbers(whole["y"])[layer] == pytest.approx((off - before).item(), abs=1e-4)
+    few = visit.figure(opened, "latent-worth-few")["data"][0]
+    tokens = len(models.capture(model, TEXT).tokens)
+    assert few["x"] == [count for count in (1, 2, 4, 8, 16, 32) if count <= tokens]
+    off = models.token_loss(model, TEXT, latents_off=_all_but(model, 2))[1:].mean()
+    assert numbers(few["y"])[1] == pytest.approx((off - before).item(), abs=1e-4)
     without = edited(3, (), True)
     ids = torch.tensor([models.capture(model, TEXT).ids["text"]])
     with torch.no_grad():
         loss = without(input_ids=ids, labels=ids).loss
     assert numbers(rotary["y"])[3] == pytest.approx((loss - before).item(), abs=1e-4)
+
+
+def _all_but(model: models.AttentionModel, count: int) -> list[models.LatentCut]:
+    run = models.capture(model, TEXT)
+    rights = [np.linalg.svd(run.kv_latent(layer).double().numpy())[2] for layer in range(4)]
+    return [models.LatentCut(layer, directions=right[count:].tolist()) for layer, right in enumerate(rights)]
 
 
 def test_cuts_add_up_are_listed_and_taken_back():

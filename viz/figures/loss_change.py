@@ -1,4 +1,4 @@
-"""What a cut does to the loss: token by token, and layer by layer."""
+"""What a cut does to the loss: token by token, layer by layer, and where few directions are left."""
 
 from __future__ import annotations
 
@@ -95,6 +95,33 @@ def layer_worth(
         barmode="group",
         bargap=0.3,
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 12}},
+    )
+    return figure
+
+
+def few_directions(
+    kept: Sequence[int], rises: Sequence[float], *, dark: bool = False, height: int = 300
+) -> go.Figure:
+    """Plotly figure, a line: how far the mean loss rises where only the `kept` strongest directions are left."""
+    colour = (theme.DIVERGING_DARK if dark else theme.DIVERGING)[7]
+    figure = go.Figure(
+        go.Scatter(
+            x=list(kept),
+            y=list(rises),
+            mode="lines+markers",
+            line={"color": colour, "width": 1.75},
+            marker={"color": colour, "size": 8},
+            unselected={"marker": {"opacity": 1.0}},
+            hovertemplate="%{x} left<br>change  <b>%{y:+.5~g}</b> nats per token<extra></extra>",
+        )
+    )
+    _lay_out(figure, "change of mean loss, nats", dark, height)
+    muted = theme.MUTED_DARK if dark else theme.MUTED
+    figure.update_xaxes(
+        type="log",
+        tickvals=list(kept),
+        ticktext=[str(count) for count in kept],
+        title={"text": "strongest directions left in every layer", "font": {"size": 12, "color": muted}},
     )
     return figure
 

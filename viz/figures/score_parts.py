@@ -15,7 +15,7 @@ from viz.figures.heatmap import Axis, pooled
 
 PARTS = ("content", "rotary", "sum")
 LARGEST = 192  # cells a side: more are no larger than a pixel here
-TICKS = 16
+TICKS = 11
 
 
 def score_heatmaps(

@@ -85,7 +85,8 @@ def _losses(subject: Subject, effect: CutEffect) -> None:
 def _means(before: np.ndarray, after: np.ndarray, effect: CutEffect) -> None:
     one, other = float(np.nanmean(before)), float(np.nanmean(after))
     moved = float(effect.change.nanmean())
-    columns = st.columns(4, gap="small")
+    with st.container(key="family-grid-latent-cut"):
+        columns = st.columns(4, gap="small")
     told = [
         ("As it is", f"{one:.3g} nats · perplexity {_short(np.exp(one))}", f"{one:.6g} nats per token"),
         ("With the cut", f"{other:.3g} nats · perplexity {_short(np.exp(other))}", f"{other:.6g} nats per token"),

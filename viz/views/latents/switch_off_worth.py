@@ -1,51 +1,64 @@
-"""What each layer's latent is worth: shown while nothing is switched off."""
+"""What the latents are worth: shown while nothing is switched off."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from viz import cut_effects
 from viz.cut_effects import LayerWorth
-from viz.figures.loss_change import layer_worth
+from viz.figures.loss_change import few_directions, layer_worth
 from viz.latent_cuts import Part
 from viz.obtain import complain, progress_bar, sentence
 from viz.views.family.grid import pair
 from viz.views.latents.subject import Subject
 
-_CHART = "latent-worth"
+_LAYERS, _FEW = "latent-worth", "latent-worth-few"
+ENOUGH = 0.1  # nats: the text is then foreseen nearly as well
 
 
 def worth(subject: Subject, choose: Callable[[Part], None]) -> None:
-    """How far the loss rises without one layer's latent, or its rotary key; a click on a bar switches just that off."""
-    st.markdown(
-        "#### What each layer's latent is worth",
-        help="Measured: the mean loss of this text with the latent of one layer switched off, or the rotary key of one "
-        "layer, less the loss with nothing off. Below zero, the text is foreseen better without it.",
-    )
+    """How far the loss rises without parts of the latents; a click on a bar or a point switches just that off."""
     if len(subject.run.tokens) < 2:
         st.info("One token alone has no loss: nothing stands before it. Type a longer text.")
         return
     found = _obtained(subject)
     if found is None:
         return
-    left, right = pair("latent-worth", 0.62, 0.38)
+    left, right = pair("latent-worth", 0.6, 0.4)
     with left:
-        st.plotly_chart(
-            layer_worth(found.layers, found.whole, found.rotary, dark=subject.dark),
-            key=_CHART,
-            theme=None,
-            config={"displaylogo": False, "displayModeBar": False},
-            on_select=lambda: _choose(choose),
-            selection_mode="points",
-            alt="Rise of the mean loss without each layer's latent and rotary key",
+        st.markdown(
+            "#### What each layer's latent is worth",
+            help="The mean loss of this text with the latent, or the rotary key, of one layer switched off, less the loss "
+            "with nothing off. Below zero, the text is foreseen better without it.",
         )
+        figure = layer_worth(found.layers, found.whole, found.rotary, dark=subject.dark)
+        _chart(figure, _LAYERS, "Rise of the mean loss without each layer's latent and rotary key", choose)
     with right:
-        _table(found)
+        st.markdown(
+            "#### How few directions are enough",
+            help="The mean loss with all but the strongest directions of this text's latents switched off, in every layer "
+            "at once, less the loss with nothing off. A text uses no more directions than it has tokens.",
+        )
+        figure = few_directions(found.kept, found.few, dark=subject.dark)
+        _chart(figure, _FEW, "Rise of the mean loss where few directions are left", choose)
     st.caption(
-        f"{_told(found)} Click a bar to switch just that off and see its effects. *Measured* on this text."
+        f"{_told(found)} Click a bar or a point to switch just that off and see its effects. *Measured* on this text."
+    )
+
+
+def _chart(figure: go.Figure, key: str, alt: str, choose: Callable[[Part], None]) -> None:
+    st.plotly_chart(
+        figure,
+        key=key,
+        theme=None,
+        config={"displaylogo": False, "displayModeBar": False},
+        on_select=lambda: _choose(key, choose),
+        selection_mode="points",
+        alt=alt,
     )
 
 
@@ -56,9 +69,9 @@ def _obtained(subject: Subject) -> LayerWorth | None:
         return None
     try:
         if known:
-            return cut_effects.layer_worth(request)
+            return cut_effects.layer_worth(request, subject.run)
         with progress_bar(request, can_cancel=False) as progress:
-            return cut_effects.layer_worth(request, progress)
+            return cut_effects.layer_worth(request, subject.run, progress)
     except Exception as error:
         complain(sentence(error, request))
     return None
@@ -66,38 +79,36 @@ def _obtained(subject: Subject) -> LayerWorth | None:
 
 def _asked(subject: Subject) -> bool:
     asked = st.button(
-        "Measure", key="latent-worth-go", type="primary", help="Run the text with each layer's latent off."
+        "Measure",
+        key="latent-worth-go",
+        type="primary",
+        help="Run the text with each layer's latent off, and with few directions.",
     )
     if not asked:
         st.caption(
-            f"This takes {2 * subject.run.layers()} passes over the text, which a model of this size does not do unasked. "
-            "Run, in the sidebar, breaks it off."
+            f"This takes {cut_effects.worth_passes(subject.run)} passes over the text, which a model of this size does "
+            "not do unasked. Run, in the sidebar, breaks it off."
         )
     return asked
 
 
-def _choose(choose: Callable[[Part], None]) -> None:
-    points: list[dict[str, Any]] = st.session_state[_CHART]["selection"]["points"]
-    if points:
-        layer = int(str(points[0]["x"]).removeprefix("L"))
-        choose(Part(layer, "whole" if points[0].get("curve_number", 0) == 0 else "rotary"))
-
-
-def _table(found: LayerWorth) -> None:
-    rise = st.column_config.NumberColumn(format="%+.3f", help="Change of the mean loss, nats per token.")
-    st.dataframe(
-        {
-            "layer": [f"L{layer}" for layer in found.layers],
-            "whole latent off": list(found.whole),
-            "rotary key off": [None if rise != rise else rise for rise in found.rotary],
-        },
-        key="latent-worth-table",
-        hide_index=True,
-        height=290 if len(found.layers) > 7 else "auto",
-        column_config={"whole latent off": rise, "rotary key off": rise},
-    )
+def _choose(key: str, choose: Callable[[Part], None]) -> None:
+    points: list[dict[str, Any]] = st.session_state[key]["selection"]["points"]
+    if not points:
+        return
+    chosen = points[0]["x"]
+    if key == _FEW:
+        choose(Part(-1, "all but", int(chosen)))
+    else:
+        choose(
+            Part(int(str(chosen).removeprefix("L")), "rotary" if points[0].get("curve_number") else "whole")
+        )
 
 
 def _told(found: LayerWorth) -> str:
     most = max(range(len(found.layers)), key=found.whole.__getitem__)
-    return f"Without the latent of layer {found.layers[most]} the mean loss changes most: {found.whole[most]:+.3g} nats."
+    told = f"Without the latent of layer {found.layers[most]} the mean loss changes most: {found.whole[most]:+.3g} nats."
+    enough = [count for count, rise in zip(found.kept, found.few, strict=True) if rise < ENOUGH]
+    return (
+        f"{told} With {enough[0]} directions a layer it rises by less than {ENOUGH:.3g}." if enough else told
+    )
