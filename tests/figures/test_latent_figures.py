@@ -51,6 +51,8 @@ def test_ranks_stand_under_what_they_could_be():
     assert list(positions.y) == [5] * 4
     assert width.line.dash != positions.line.dash
     assert bar.marker.color[1] == theme.ACCENT != bar.marker.color[0]
+    enough: Any = effective_ranks([spectrum([3, 1], positions=7)], selected=0)
+    assert [trace.name for trace in enough.data] == ["effective rank", "width of the cache"]
 
 
 def test_singular_values_as_parts_of_the_largest():

@@ -21,7 +21,8 @@ def effective_ranks(
 ) -> go.Figure:
     """Plotly figure of a bar a layer, its effective rank, under lines for how large it could be at most.
 
-    The solid line is the width of what is cached, the dotted one the number of positions. selected: the chosen layer.
+    The solid line is the width of what is cached, the dotted one the number of positions, where these are fewer.
+    selected: the chosen layer.
     """
     ink = theme.PRIMARY_DARK if dark else theme.PRIMARY
     layers = list(range(len(spectra)))
@@ -39,11 +40,10 @@ def effective_ranks(
         )
     )
     text = theme.TEXT_DARK if dark else theme.TEXT
-    for name, dash, bounds in (
-        ("width of the cache", "solid", [found.elements for found in spectra]),
-        ("positions", "dot", [found.positions for found in spectra]),
-    ):
-        figure.add_trace(_bound(name, dash, bounds, text))
+    widths, positions = [found.elements for found in spectra], [found.positions for found in spectra]
+    figure.add_trace(_bound("width of the cache", "solid", widths, text))
+    if any(few < width for few, width in zip(positions, widths, strict=True)):
+        figure.add_trace(_bound("positions", "dot", positions, text))
     _lay_out(figure, dark, height)
     figure.update_xaxes(**_layer_axis(layers), title=_title("layer", dark))
     figure.update_yaxes(title=_title("directions", dark))

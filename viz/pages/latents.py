@@ -43,11 +43,11 @@ def page() -> None:
 def latents(request: Request, run: models.Capture, other: Request | None) -> None:
     """All that follows a click: redrawn by itself, without the rest of the page. other: what stands beside."""
     subject = Subject(request, run, *chosen_place(run), dark=st.context.theme.type == "dark")
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        layer_choice(subject)
+        order_choice()
     left, right = pair("latents", 0.62, 0.38)
     with left:
-        with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
-            layer_choice(subject)
-            order_choice()
         latent_map(subject)
     with right:
         position(subject)

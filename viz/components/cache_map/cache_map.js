@@ -18,7 +18,8 @@ class CacheMap {
     this.cellForReaders = make("div", { id: "cell", attributes: { role: "gridcell", "aria-selected": "true" } });
     const row = make("div", { attributes: { role: "row" } }, this.cellForReaders);
     this.marks = make("canvas", { className: "marks", attributes: { role: "grid", "aria-activedescendant": "cell", tabindex: "0" } }, row);
-    this.stage = make("div", { className: "stage" }, this.base, this.marks);
+    this.header = make("canvas", { className: "header", attributes: { "aria-hidden": "true" } });
+    this.stage = make("div", { className: "stage" }, this.header, this.base, this.marks);
     this.scroller = make("div", { className: "scroll map" }, this.stage);
     this.live = make("div", { className: "hidden", attributes: { "aria-live": "polite" } });
     root.append(this.strip.element, this.bar, this.scroller, this.live);
@@ -110,6 +111,7 @@ class CacheMap {
     const context = fitCanvas(this.marks, this.layout.width, this.layout.height);
     context.clearRect(0, 0, this.layout.width, this.layout.height);
     paintChosen(context, this.layout, this.names, this.chosen, this.colours);
+    paintHeader(fitCanvas(this.header, this.layout.width, HEADER - 1), this.layout, this.chosen[1], this.colours);
     if (!this.hovered) return;
     const { pos, column } = this.hovered;
     const cell = [columnLeft(this.layout, column), rowTop(this.layout, pos), this.layout.cell, this.layout.row];

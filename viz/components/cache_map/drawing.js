@@ -66,19 +66,27 @@ function paintCells(context, layout, picture, colours) {
   }
 }
 
-/** Names of groups, numbers of columns, names of tokens. */
-function paintNames(context, layout, names, colours) {
+/** Names of groups and numbers of columns, the chosen one's among them; they stay in sight when the rows scroll. */
+function paintHeader(context, layout, column, colours) {
+  context.fillStyle = colours.background;
+  context.fillRect(0, 0, layout.width, HEADER - 1);
   context.fillStyle = colours.muted;
   context.textBaseline = "alphabetic";
+  context.textAlign = "left";
   for (const block of layout.blocks) {
     context.font = `600 11px ${colours.font}`;
-    context.textAlign = "left";
     const room = block.width + layout.gap - 5;
     const name = [block.name, block.short].find((one) => one && context.measureText(one).width < room);
     if (name) context.fillText(name, block.left, 12);
     context.font = `10px ${colours.font}`;
     for (const { x, number } of columnTicks(layout, block)) context.fillText(number, x, HEADER - 6);
   }
+  if (column !== null) paintColumnNumber(context, columnLeft(layout, column), column - blockOf(layout, column).first, layout, colours);
+}
+
+/** Names of tokens. */
+function paintNames(context, layout, names, colours) {
+  context.fillStyle = colours.muted;
   context.font = `11px ${colours.font}`;
   for (let pos = 0; pos < layout.rows; pos += rowsApart(layout)) paintToken(context, layout, names, pos);
 }
@@ -142,7 +150,6 @@ function paintChosen(context, layout, names, [pos, column], colours) {
   if (column !== null) {
     const left = columnLeft(layout, column);
     paintFrame(context, [left, HEADER, layout.cell, tall], colours.accent, 1.5, colours.background);
-    paintColumnNumber(context, left, column - blockOf(layout, column).first, layout, colours);
   }
   for (const block of layout.blocks) {
     const row = [block.left, rowTop(layout, pos), block.width, layout.row];
