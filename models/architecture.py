@@ -1,5 +1,6 @@
 """Which transformers class runs a config, and in which role; refuses what is not a text model."""
 
+import inspect
 from typing import Literal, NamedTuple
 
 from transformers import PreTrainedConfig, PreTrainedModel
@@ -23,6 +24,7 @@ _HEADS: tuple[tuple[Role, str], ...] = (
     ("encoder-decoder", "MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING"),
     ("encoder", "MODEL_FOR_MASKED_LM_MAPPING"),
     ("decoder", "MODEL_FOR_CAUSAL_LM_MAPPING"),
+    ("decoder", "MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING"),  # Mistral 4, of text alone, stands nowhere else
 )
 _HEADLESS_ENCODER: tuple[Role, str] = ("encoder", "MODEL_FOR_TEXT_ENCODING_MAPPING")
 # A model type that reads anything but text stands in one of these mappings, or has such a sub-config.
@@ -107,9 +109,25 @@ def _role_by_type(config: PreTrainedConfig) -> Role | None:
     for role, mapping in _HEADS[1:]:
         if _mapped(mapping, config):
             return role
-    if _mapped("MODEL_MAPPING", config) and any(_mapped(task, config) for task in _TEXT_TASKS):
+    bare = _mapped("MODEL_MAPPING", config)
+    if bare and any(_mapped(task, config) for task in _TEXT_TASKS):
         return "encoder"
-    return None
+    return "decoder" if bare and _is_text_part(config, bare[0]) else None
+
+
+def _is_text_part(config: PreTrainedConfig, bare: type[PreTrainedModel]) -> bool:
+    """Whether this is the decoder of a model that also sees images, by itself and without a language head (GLM 5 Next)."""
+    accepted = inspect.signature(bare.forward).parameters
+    return config.model_type.endswith("_text") and {"input_ids", "past_key_values"} <= accepted.keys()
+
+
+def _takes_tokens_only(module_class: type[PreTrainedModel]) -> bool:
+    """Whether a class is of text alone, wherever it is listed (Mistral 4 among those that see images)."""
+    accepted = inspect.signature(module_class.forward).parameters
+    words = ("pixel", "image", "video", "audio", "input_features")
+    return module_class.__name__.endswith("ForCausalLM") and not any(
+        word in name for name in accepted for word in words
+    )
 
 
 def _guessed_class(config: PreTrainedConfig, role: Role) -> Architecture:
@@ -126,7 +144,8 @@ def _guessed_class(config: PreTrainedConfig, role: Role) -> Architecture:
 def _refuse_other_senses(config: PreTrainedConfig) -> None:
     sense = next((what for name, what in _OTHER_SUB_CONFIGS.items() if getattr(config, name, None)), None)
     for what, mappings in _OTHER_SENSES.items():
-        if sense is None and any(_mapped(mapping, config) for mapping in mappings):
+        listed = {found for mapping in mappings for found in _mapped(mapping, config)}
+        if sense is None and not all(map(_takes_tokens_only, listed)):
             sense = what
     if sense is not None:
         raise UnsupportedModel(

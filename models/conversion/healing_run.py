@@ -2,7 +2,8 @@
 
 The process is `python -m models.conversion heal --json`, whose every line is a JSON object with an "event": loading,
 measuring, measured (before, original: perplexities), step (see models.conversion.heal.HealingStep), done (after, folder),
-stopped or failed (message). It writes them into OUT/progress.jsonl, and what goes wrong unforeseen into OUT/errors.log.
+stopped or failed (message). It writes them into a file of its own, OUT/progress-N.jsonl, and what goes wrong unforeseen into
+another beside it, so that a second one in the same folder, which is refused, does not disturb the first.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +24,7 @@ from models.errors import BadText, BrokenWeights, HeadlightError
 from models.inputs import check_text
 
 Stage = Literal["loading", "measuring", "healing", "stopping", "stopped", "done", "failed"]
-PROGRESS, ERRORS, CORPUS = "progress.jsonl", "errors.log", "corpus.txt"
+PROGRESS, CORPUS = "progress-*.jsonl", "corpus.txt"
 ROOT = Path(__file__).parents[2]  # from where `python -m models.conversion` is found
 STOPPED, KILLED = 2, -9  # exit codes of a run that was broken off, and of one that the system ended
 BEGUN, HEALED = 0.1, 0.95  # shares of the whole work after which healing begins, and is over
@@ -63,11 +65,11 @@ class HealingProgress:
 class HealingRun:
     """One run. When nobody holds it any more, or this process ends, it is stopped politely and can be taken up again."""
 
-    def __init__(self, process: subprocess.Popen[bytes], out: Path, begins: int) -> None:
-        """begins: where in the progress file the lines of this process begin; those before are an earlier one's."""
-        self._process, self._out, self._read = process, out, 0
-        self._begins, self._asked = begins, False
-        self._progress, self._losses = HealingProgress(), dict[int, float]()
+    def __init__(self, process: subprocess.Popen[bytes], lines: Path) -> None:
+        """lines: the file that the process writes its progress to."""
+        self._process, self._out = process, lines.parent
+        self._lines, self._read, self._asked = lines, 0, False
+        self._progress, self._losses = HealingProgress(), _earlier_losses(lines)
         self._let_go = weakref.finalize(self, _terminate, process)
 
     @property
@@ -119,31 +121,24 @@ class HealingRun:
 
     def _take_lines(self) -> None:
         """Read what was written since the last look; half a line waits for its end."""
-        with (self._out / PROGRESS).open("rb") as file:
+        with self._lines.open("rb") as file:
             file.seek(self._read)
             for line in file:
                 if not line.endswith(b"\n"):
                     break
-                self._take(line, self._read >= self._begins)
                 self._read += len(line)
-
-    def _take(self, line: bytes, own: bool) -> None:
-        try:
-            told = json.loads(line)
-            event = told.pop("event")
-        except (ValueError, TypeError, KeyError, AttributeError):
-            return  # what the Trainer prints of its own accord
-        if event == "step":
-            self._losses[told["step"]] = told["loss"]
-        if own:
-            self._progress = _next(self._progress, event, told)
+                event, told = _parsed(line)
+                if event == "step":
+                    self._losses[told["step"]] = told["loss"]
+                self._progress = _next(self._progress, event, told)
 
     def _unforeseen(self, code: int) -> str:
         if code == KILLED:
             return "Healing was ended from outside, most likely for want of memory: choose a smaller model, or free some."
-        lines = (self._out / ERRORS).read_text("utf-8", "replace").strip().splitlines()
+        errors = _errors(self._lines)
+        lines = errors.read_text("utf-8", "replace").strip().splitlines()
         last = lines[-1][:200] if lines else f"exit code {code}"
-        return f"Healing broke off ({last}): what it wrote last lies in {self._out / ERRORS}."
+        return f"Healing broke off ({last}): what it wrote last lies in {errors}."
 
 
 def start_healing(
@@ -203,16 +198,36 @@ def demand_accelerate() -> None:
 def _begun(command: list[str], out: Path) -> HealingRun:
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with (out / PROGRESS).open("ab") as lines, (out / ERRORS).open("wb") as errors:
-            begins = lines.seek(0, 2)
+        lines = out / PROGRESS.replace("*", f"{time.time_ns():020}")
+        with lines.open("xb") as said, _errors(lines).open("xb") as errors:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=lines, stderr=errors, cwd=ROOT
+                command, stdin=subprocess.DEVNULL, stdout=said, stderr=errors, cwd=ROOT
             )
     except OSError as error:
         raise BrokenWeights(
             f"Healing cannot be started in {out} ({error.strerror or error}): free some space, or choose another folder."
         ) from None
-    return HealingRun(process, out, begins)
+    return HealingRun(process, lines)
+
+
+def _errors(lines: Path) -> Path:
+    return lines.with_suffix(".log")
+
+
+def _earlier_losses(lines: Path) -> dict[int, float]:
+    """Of the processes that were at work in the same folder before, by step."""
+    earlier = (path for path in sorted(lines.parent.glob(PROGRESS)) if path.name < lines.name)
+    steps = [told for path in earlier for event, told in map(_parsed, path.open("rb")) if event == "step"]
+    return {told["step"]: told["loss"] for told in steps}
+
+
+def _parsed(line: bytes) -> tuple[str, dict[str, Any]]:
+    """An event with its values; "" for what the Trainer prints of its own accord."""
+    try:
+        told = json.loads(line)
+        return told.pop("event"), told
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return "", {}
 
 
 def _place(model: str | Path) -> str:

@@ -16,7 +16,7 @@ import models
 from models.conversion import healing_run
 from models.conversion.convert import convert_to_mla, save_converted
 from models.conversion.healing_folder import alone_in
-from models.conversion.healing_run import ERRORS, PROGRESS, HealingRun, start_healing
+from models.conversion.healing_run import HealingRun, start_healing
 from models.conversion.measure import HELD_OUT, measure_perplexity
 from models.errors import BadSelection, BadText, HeadlightError
 from tests import tiny_models
@@ -58,6 +58,7 @@ def test_watched_stopped_and_taken_up_again(tmp_path: Path):
     original = measure_perplexity(models.load(str(teacher), "cpu", "float32"), held, max_tokens=16_384)
     assert told.original == pytest.approx(original.perplexity, rel=1e-4)
 
+    first = run.losses
     again = start()
     assert again.progress.stage == "loading"
     assert again.wait(PATIENCE_S)
@@ -65,7 +66,7 @@ def test_watched_stopped_and_taken_up_again(tmp_path: Path):
     assert (done.stage, done.step, done.fraction) == ("done", 60, 1.0), done
     assert [step for step, _ in again.losses] == list(range(1, 61))
     assert all(math.isfinite(loss) and loss > 0 for _, loss in again.losses)
-    assert again.losses[: told.step] == run.losses
+    assert again.losses[: told.step] == first == run.losses
     assert done.before == pytest.approx(told.before)
     assert again.folder == tmp_path / "out" / "model"
     healed = models.load(str(again.folder), "cpu")
@@ -74,12 +75,13 @@ def test_watched_stopped_and_taken_up_again(tmp_path: Path):
     assert done.after == pytest.approx(after.perplexity, rel=1e-4)
 
 
-def process(code: str, folder: Path, lines: list[dict[str, Any]], begins: int = 0) -> HealingRun:
+def process(code: str, folder: Path, said: list[dict[str, Any]]) -> HealingRun:
     """A run whose process is another, with what it has said already."""
-    (folder / PROGRESS).write_text("".join(f"{json.dumps(line)}\n" for line in lines) + '{"event": "st')
-    with (folder / ERRORS).open("wb") as errors:
+    lines = folder / "progress-5.jsonl"
+    lines.write_text("".join(f"{json.dumps(line)}\n" for line in said) + '{"event": "st')
+    with lines.with_suffix(".log").open("wb") as errors:
         made = subprocess.Popen([sys.executable, "-S", "-c", code], stderr=errors)
-    return HealingRun(made, folder, begins)
+    return HealingRun(made, lines)
 
 
 STEP: dict[str, Any] = {"event": "step", "step": 3, "steps": 12, "loss": 0.5, "tokens_per_second": 800.0}
@@ -92,7 +94,7 @@ def test_what_it_says_while_it_works(tmp_path: Path):
     assert (told.stage, told.step, told.steps, told.loss) == ("healing", 3, 12, 0.5)
     assert (told.before, told.original, told.after, told.tokens_per_second) == (9.0, 7.0, None, 800.0)
     assert told.fraction == pytest.approx(0.1 + 0.85 / 4)
-    with (tmp_path / PROGRESS).open("a") as file:  # the rest of the half line
+    with (tmp_path / "progress-5.jsonl").open("a") as file:  # the rest of the half line
         file.write('ep", "step": 4, "steps": 12, "loss": 0.4, "tokens_per_second": 900.0}\n{\'loss\': 1}\n')
     assert run.progress.step == 4
     assert run.losses == ((3, 0.5), (4, 0.4))
@@ -102,7 +104,9 @@ def test_what_it_says_while_it_works(tmp_path: Path):
 
 
 def test_lines_of_an_earlier_process_are_its_losses_only(tmp_path: Path):
-    run = process("import time; time.sleep(60)", tmp_path, [STEP, {"event": "stopped"}], begins=10_000)
+    for number, event in ((4, STEP), (6, STEP | {"step": 9})):
+        (tmp_path / f"progress-{number}.jsonl").write_text(f'{json.dumps(event)}\n{{"event": "failed"}}\n')
+    run = process("import time; time.sleep(60)", tmp_path, [])
     assert run.progress.stage == "loading"
     assert run.losses == ((3, 0.5),)
     run.kill()

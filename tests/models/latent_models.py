@@ -2,11 +2,11 @@
 
 from copy import deepcopy
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel
 from transformers.models.glm5_next.configuration_glm5_next import Glm5NextTextConfig
 from transformers.models.glm5_next.modeling_glm5_next import Glm5NextTextModel
 from transformers.models.mistral4.configuration_mistral4 import Mistral4Config
@@ -14,20 +14,17 @@ from transformers.models.mistral4.modeling_mistral4 import Mistral4ForCausalLM
 from transformers.models.mistral_large4.configuration_mistral_large4 import MistralLarge4TextConfig
 from transformers.models.mistral_large4.modeling_mistral_large4 import MistralLarge4TextModel
 
-from models.geometry import Geometry
 from models.inputs import Encoded, encode
-from models.latent_tap import install_latent_hooks
+from models.loading import wrap
 from models.model import AttentionModel
-from models.plan import find_plan
-from models.tap import engine_name
 from tests.models.engine_models import TEXT, engine, stock
 from tests.models.zoo import LEFT_ALONE, VOCABULARY
 from tests.models.zoo_decoders import MLA
 from tests.models.zoo_latent import INDEX, LATENT
 
 ZOO = [row.name for row in LATENT]
-# Parts of models that also see images, which the loader refuses; here their text decoders alone. In Mistral Large 4 the
-# last layer reads the first one's latents, and the middle one has no rotary key; GLM 5 next has none anywhere.
+# Text decoders of models that also see images, the last two without a language head. In Mistral Large 4 the last layer reads
+# the first one's latents, and the middle one has no rotary key; GLM 5 next has none anywhere.
 ROPE = {"rope_type": "default", "rope_theta": 10000.0}
 OTHERS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "mistral4": (
@@ -71,13 +68,7 @@ def other_stock(name: str) -> PreTrainedModel:
 
 @cache
 def other_engine(name: str) -> AttentionModel:
-    module = deepcopy(other_stock(name))
-    module.set_attn_implementation(engine_name(type(module)))
-    plan = find_plan(module, module.config)
-    install_latent_hooks(module, plan)
-    shape = Geometry(3, 6, 6, 16, 48, "mla", 64, VOCABULARY, "decoder", 14, kv_lora_rank=20)
-    reader = cast(PreTrainedTokenizerBase, None)
-    return AttentionModel(name.capitalize(), module, reader, shape, plan, module.device, module.dtype)
+    return wrap(deepcopy(other_stock(name)), name=name.capitalize())
 
 
 def latent_engine(name: str) -> AttentionModel:
