@@ -1,65 +1,30 @@
 """Healing in a process of its own: begun, watched and politely stopped from here, while this process stays responsive.
 
-The process is `python -m models.conversion heal --json`, whose every line is a JSON object with an "event": loading,
-measuring, measured (before, original: perplexities), step (see models.conversion.heal.HealingStep), done (after, folder),
-stopped or failed (message). It writes them into a file of its own, OUT/progress-N.jsonl, and what goes wrong unforeseen into
-another beside it, so that a second one in the same folder, which is refused, does not disturb the first.
+The process is `python -m models.conversion heal --json`. It writes its progress (see models.conversion.healing_progress) into a
+file of its own, OUT/progress-N.jsonl, and what goes wrong unforeseen into another beside it, so that a second one in the same
+folder, which is refused, does not disturb the first.
 """
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from models.conversion.healing_progress import PROGRESS, HealingProgress, earlier_losses, following, parsed
 from models.conversion.measure import HELD_OUT
 from models.errors import BadText, BrokenWeights, HeadlightError
 from models.inputs import check_text
 
-Stage = Literal["loading", "measuring", "healing", "stopping", "stopped", "done", "failed"]
-PROGRESS, CORPUS = "progress-*.jsonl", "corpus.txt"
+CORPUS = "corpus.txt"
 ROOT = Path(__file__).parents[2]  # from where `python -m models.conversion` is found
 STOPPED, KILLED = 2, -9  # exit codes of a run that was broken off, and of one that the system ended
-BEGUN, HEALED = 0.1, 0.95  # shares of the whole work after which healing begins, and is over
-
-
-@dataclass(frozen=True, slots=True)
-class HealingProgress:
-    """Where a run stands. step: done, of `steps` (0 before they are known); loss: KL to the original, nats per token.
-
-    before, after, original: perplexities of the model as it was converted, as it is healed, and of the original, as far
-    as they are measured. message: a sentence where it failed or stopped.
-    """
-
-    stage: Stage = "loading"
-    step: int = 0
-    steps: int = 0
-    loss: float | None = None
-    tokens_per_second: float | None = None
-    before: float | None = None
-    after: float | None = None
-    original: float | None = None
-    message: str = ""
-
-    @property
-    def fraction(self) -> float:
-        """Of the whole work, 0 to 1."""
-        if self.stage == "done":
-            return 1.0
-        if self.step and self.step == self.steps:
-            return HEALED
-        return (
-            BEGUN + (HEALED - BEGUN) * self.step / self.steps
-            if self.steps
-            else BEGUN * (self.before is not None)
-        )
 
 
 class HealingRun:
@@ -69,7 +34,7 @@ class HealingRun:
         """lines: the file that the process writes its progress to."""
         self._process, self._out = process, lines.parent
         self._lines, self._read, self._asked = lines, 0, False
-        self._progress, self._losses = HealingProgress(), _earlier_losses(lines)
+        self._progress, self._losses = HealingProgress(), earlier_losses(lines)
         self._let_go = weakref.finalize(self, _terminate, process)
 
     @property
@@ -86,7 +51,8 @@ class HealingRun:
         if told.stage in ("done", "failed", "stopped"):
             return told
         if self._asked or code == STOPPED:
-            return replace(told, stage="stopped", message="Stopped before the first step was done.")
+            where = f"at step {told.step}" if told.step else "before the first step was done"
+            return replace(told, stage="stopped", message=f"Healing was stopped {where}.")
         return replace(told, stage="failed", message=self._unforeseen(code))
 
     @property
@@ -127,10 +93,10 @@ class HealingRun:
                 if not line.endswith(b"\n"):
                     break
                 self._read += len(line)
-                event, told = _parsed(line)
+                event, told = parsed(line)
                 if event == "step":
                     self._losses[told["step"]] = told["loss"]
-                self._progress = _next(self._progress, event, told)
+                self._progress = following(self._progress, event, told)
 
     def _unforeseen(self, code: int) -> str:
         if code == KILLED:
@@ -214,22 +180,6 @@ def _errors(lines: Path) -> Path:
     return lines.with_suffix(".log")
 
 
-def _earlier_losses(lines: Path) -> dict[int, float]:
-    """Of the processes that were at work in the same folder before, by step."""
-    earlier = (path for path in sorted(lines.parent.glob(PROGRESS)) if path.name < lines.name)
-    steps = [told for path in earlier for event, told in map(_parsed, path.open("rb")) if event == "step"]
-    return {told["step"]: told["loss"] for told in steps}
-
-
-def _parsed(line: bytes) -> tuple[str, dict[str, Any]]:
-    """An event with its values; "" for what the Trainer prints of its own accord."""
-    try:
-        told = json.loads(line)
-        return told.pop("event"), told
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return "", {}
-
-
 def _place(model: str | Path) -> str:
     """A folder by its whole path, for the process begins in another; a name as it is."""
     folder = Path(model).expanduser()
@@ -249,18 +199,6 @@ def _written(text: str, out: Path) -> Path:
             f"The text cannot be written to {out} ({error.strerror or error}): free some space, or choose another folder."
         ) from None
     return path
-
-
-def _next(progress: HealingProgress, event: str, told: dict[str, Any]) -> HealingProgress:
-    if event == "measured":
-        return replace(progress, before=told["before"], original=told["original"])
-    if event == "step":
-        return replace(progress, stage="healing", **told)
-    if event == "done":
-        return replace(progress, stage="done", after=told["after"])
-    if event in ("stopped", "failed"):
-        return replace(progress, stage=event, message=told["message"])
-    return replace(progress, stage=event) if event in ("loading", "measuring") else progress
 
 
 def _terminate(process: subprocess.Popen[bytes]) -> None:
