@@ -30,8 +30,8 @@ def curve(made: Made) -> None:
         text = _measured_on(made.request)
         numbers = st.container()
     with left:
-        _measure(made, text)
-        _figure(made, text)
+        if not _measuring(made, text):
+            _figure(made, text)
     with numbers:
         _in_numbers(made, text)
         published()
@@ -55,19 +55,28 @@ def sizes(made: Made) -> list[Conversion]:
     return [Conversion(made.conversion.fitting, rank=rank) for rank in ranks]
 
 
-def _measure(made: Made, text: str | None) -> None:
-    """Have what is missing measured in the background: the original and the chosen one first."""
+def _measuring(made: Made, text: str | None) -> bool:
+    """Have what is missing measured in the background, the original and the chosen one first; what is there is drawn."""
     wanted: list[Conversion | Request] = [made.request, made.conversion, *sizes(made)]
     if all(conversions.has_perplexity(one, text) for one in wanted):
-        return
+        return False
     key = (made.conversion, made.request, text)
     job = job_of(NAME, key) or begin(NAME, key, lambda progress: _measure_all(wanted, text, progress))
-    if still_running(NAME, job):
-        return
+    chosen_known = _known(made.conversion, text) is not None
+    if still_running(NAME, job, lambda: _growing(made, text, chosen_known)):
+        return True
     if job.cancelled:
         st.button("Measure the rest", key=_AGAIN, on_click=forget, args=(NAME,))
     elif job.error is not None:
         obtain.complain(obtain.sentence(job.error, made.request))
+    return False
+
+
+def _growing(made: Made, text: str | None, chosen_known: bool) -> None:
+    """The points so far; once the chosen one is among them, the numbers beside it are drawn as well."""
+    _figure(made, text)
+    if not chosen_known and _known(made.conversion, text) is not None:
+        st.rerun()
 
 
 def _measure_all(wanted: list[Conversion | Request], text: str | None, progress: models.Progress) -> None:

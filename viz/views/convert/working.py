@@ -36,22 +36,28 @@ def forget(name: str) -> None:
     st.session_state.pop(_slot(name), None)
 
 
-def still_running(name: str, job: Job[Any]) -> bool:
-    """Whether it runs; if so, its progress is drawn, and the page runs again when it is over."""
+def still_running(name: str, job: Job[Any], draw: Callable[[], None] | None = None) -> bool:
+    """Whether it runs; if so, its progress is drawn, and the page runs again when it is over.
+
+    draw: shows what is there so far, below the progress, again and again.
+    """
     if job.running:
         job.wait(FIRST_LOOK_S)
-    if job.running:
-        _watched(name, job)
-    return job.running
+    if not job.running:
+        return False
+    _watched(name, job, draw)
+    return True  # also where it is over by now: what is drawn must not be drawn twice
 
 
 @st.fragment(run_every=LOOK_EVERY_S)
-def _watched(name: str, job: Job[Any]) -> None:
+def _watched(name: str, job: Job[Any], draw: Callable[[], None] | None) -> None:
     """Looks again and again: a click in a fragment of its own is heard at once."""
     message, fraction = job.told
     with st.container(horizontal=True, vertical_alignment="bottom", wrap=False):
         st.progress(fraction, text=plain(message))
         st.button("Cancel", key=f"cancel-{name}", on_click=job.cancel, help="Stop this work.")
+    if draw is not None:
+        draw()
     if not job.running:
         st.rerun()
 

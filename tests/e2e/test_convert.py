@@ -1,0 +1,66 @@
+"""The page Convert in a real Chromium: it opens on a conversion, follows the slider, and hands the model on."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser import Watch
+from tests.e2e.server import ROOT, serving
+
+pytestmark = pytest.mark.e2e
+
+TEXT = "one two three four one two three four"
+SLOW_MS = 180_000  # the first visitor waits for a model, its conversion and eight measurements
+# Streamlit itself asks below a page's own path first, when it is opened there, and then at the root.
+OWN_404 = "the server responded with a status of 404"
+expect.set_options(timeout=60_000)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    cache = tmp_path_factory.mktemp("cache")
+    with serving(ROOT / "app.py", HEADLIGHT_CACHE=str(cache), OMP_NUM_THREADS="1") as address:
+        yield address
+
+
+def test_from_the_first_look_to_the_model_on_every_page(
+    browser: Browser, address: str, tmp_path: Path
+) -> None:
+    context = browser.new_context(viewport={"width": 1440, "height": 1700})
+    page, watch = context.new_page(), Watch()
+    watch.attach(page)
+    page.goto(f"{address}/convert?model=family-gqa&text={TEXT}")
+    wall = page.get_by_role("grid", name=re.compile("^What changed in all heads"))
+    expect(wall).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_text("1,024 bytes")).to_be_visible()
+    expect(page.locator(".heatmaplayer")).to_have_count(3)
+    expect(page.get_by_text("chosen ", exact=False).first).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_role("button", name="Cancel")).to_have_count(0, timeout=SLOW_MS)
+
+    wall.click(position={"x": 20, "y": 20})
+    box = wall.bounding_box()
+    assert box
+    expect(page).to_have_url(re.compile(r"layer=\d.*head=\d"))
+    chosen = page.get_by_role("heading", name=re.compile(r"^L\d H\d.* of its attention moved")).inner_text()
+
+    page.get_by_role("slider", name="Share").press("ArrowRight")
+    expect(page).to_have_url(re.compile("share=51"))
+    expect(page.get_by_text("A latent of 65 numbers")).to_be_visible()
+    page.reload()
+    expect(wall).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_text("A latent of 65 numbers")).to_be_visible()
+    assert chosen[:5] in page.get_by_role("heading", name=re.compile("attention moved")).inner_text()
+
+    page.get_by_role("radio", name="Use it").click()
+    page.get_by_role("button", name="Look at it in Explore").click()
+    expect(page.get_by_role("heading", name="Explore")).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_text("Converted from family-gqa: a latent of 65 numbers")).to_be_visible(
+        timeout=SLOW_MS
+    )
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    context.close()
+    assert watch.outside(address, address.replace("http", "ws")) == []
+    assert [told for told in watch.complaints if OWN_404 not in told] == []
