@@ -25,6 +25,7 @@ LETTERS: dict[Kind, str] = {
     "rotary": "r",
     "whole": "w",
 }
+_KINDS: dict[str, Kind] = {letter: kind for kind, letter in LETTERS.items()}
 DIRECTIONS: tuple[Kind, ...] = ("strongest", "weakest", "all but")
 EVERY = "*"
 MOST = 65_536  # no latent is wider; a longer range in an address is a mistake
@@ -63,7 +64,7 @@ def _read_item(layer: int, item: str) -> Iterable[Part]:
     if match is None:
         return []
     letter, first, last = match.groups()
-    kind = next(kind for kind, known in LETTERS.items() if known == letter)
+    kind = _KINDS[letter]
     if kind in ("rotary", "whole"):
         return [Part(layer, kind)] if not first and last is None else []
     if not first or (last is not None and kind != "dimension"):

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -268,7 +269,7 @@ def test_what_is_slow_waits_to_be_asked(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_what_looks_like_markup_is_shown_as_text():
-    figure = loss_change([np.nan, 1.0], [np.nan, 3.0], ["a", "<b>"])
+    figure: Any = loss_change([np.nan, 1.0], [np.nan, 3.0], ["a", "<b>"])
     assert list(figure.data[0].x) == ["0 a", "1 &lt;b&gt;"]
     assert figure.data[0].y[1] == 2.0
     app = open_view(VIEW, text="![x](http://a.invalid/x.png) <script>", cut="1:r", layer=1)
@@ -277,7 +278,7 @@ def test_what_looks_like_markup_is_shown_as_text():
 
 
 def test_bars_of_layers():
-    figure = layer_worth([0, 2], [0.5, -0.1], [np.nan, 0.2])
+    figure: Any = layer_worth([0, 2], [0.5, -0.1], [np.nan, 0.2])
     sent = json.loads(figure.to_json())["data"]
     assert [trace["x"] for trace in sent] == [["L0", "L2"]] * 2
-    assert len(layer_worth([0], [0.5], [np.nan]).data) == 1
+    assert len(cast(Any, layer_worth([0], [0.5], [np.nan])).data) == 1

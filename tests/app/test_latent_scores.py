@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -130,7 +131,7 @@ def test_one_token_alone_draws_and_tells_that_nothing_can_be_told():
 def test_tokens_that_share_a_cell_show_the_mean_of_what_is_seen(tokens: int):
     seen = np.tril(np.ones((tokens, tokens), bool))
     content = np.where(seen, 2.0, -1e30)
-    figure = score_heatmaps(content, 3 * content, seen, ["<b>"] * tokens, centred=False)
+    figure: Any = score_heatmaps(content, 3 * content, seen, ["<b>"] * tokens, centred=False)
     for trace, expected in zip(figure.data, (2.0, 6.0, 8.0), strict=True):
         cells = np.asarray(trace.z)
         assert len(cells) == min(tokens, 192)
@@ -141,7 +142,7 @@ def test_tokens_that_share_a_cell_show_the_mean_of_what_is_seen(tokens: int):
 
 def test_centred_by_hand():
     content, rotary = np.array([[5.0, 0], [1, 3]]), np.array([[7.0, 0], [10, 0]])
-    figure = score_heatmaps(content, rotary, np.tril(np.ones((2, 2), bool)), ["a", "b"])
+    figure: Any = score_heatmaps(content, rotary, np.tril(np.ones((2, 2), bool)), ["a", "b"])
     expected = ([[0, np.nan], [-1, 1]], [[0, np.nan], [5, -5]], [[0, np.nan], [4, -4]])
     for trace, cells in zip(figure.data, expected, strict=True):
         np.testing.assert_allclose(np.asarray(trace.z), cells)

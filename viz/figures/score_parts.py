@@ -40,7 +40,7 @@ def score_heatmaps(
         both = [_centred(part, seen) for part in both]
     drawn = [_cells(part, seen, tokens) for part in (*both, both[0] + both[1])]
     reach = max((float(np.nanmax(np.abs(cells))) for cells, _ in drawn), default=0.0) or 1.0
-    figure = make_subplots(1, 3, shared_yaxes=True, shared_xaxes="all", horizontal_spacing=0.012)
+    figure = make_subplots(1, 3, shared_yaxes=True, horizontal_spacing=0.012)
     for column, (name, (cells, axis)) in enumerate(zip(PARTS, drawn, strict=True), start=1):
         figure.add_trace(_heatmap(name, cells, axis, centred), 1, column)
     _lay_out(figure, drawn[0][1], reach, dark, height)
@@ -88,7 +88,7 @@ def _lay_out(figure: go.Figure, axis: Axis, reach: float, dark: bool, height: in
         "ticktext": [name.split(" ", 1)[1] for name in names],
         "automargin": True,
     }
-    figure.update_xaxes(**side, tickangle=-60, side="bottom", showticklabels=True)
+    figure.update_xaxes(**side, tickangle=-60, side="bottom", matches="x")
     figure.update_yaxes(**side, autorange="reversed")
     text = theme.TEXT_DARK if dark else theme.TEXT
     for column, name in enumerate(PARTS, start=1):

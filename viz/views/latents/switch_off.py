@@ -96,13 +96,13 @@ def _whole_things(layer: int) -> None:
 def _directions(subject: Subject, layer: int) -> None:
     rank = subject.latent.shape[1]
     way = st.segmented_control(
-        "Which", list(_WAYS), default="strongest", key=_WAY, required=True, format_func=_WAYS.__getitem__,
-        help=_DIRECTIONS_HELP,
+        "Which", latent_cuts.DIRECTIONS, default=latent_cuts.DIRECTIONS[0], key=_WAY, required=True,
+        format_func=_WAYS.__getitem__, help=_DIRECTIONS_HELP,
     )  # fmt: skip
     count = st.number_input(
         "How many", 1, rank, min(4, rank), key=f"{_COUNT}-{rank}", help=f"Of {rank}, the width of the latent."
     )
-    chosen = Part(layer, way or "strongest", int(count))
+    chosen = Part(layer, way or latent_cuts.DIRECTIONS[0], int(count))
     st.button(
         "Switch off", key="latent-cut-directions", type="primary", on_click=_add, args=(chosen,),
         help="Add this to what is off.",
