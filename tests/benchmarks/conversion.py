@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 import models
-from models.cache_size import cache_bytes_per_token
+from models.cache_size import cache_bytes_per_token, cache_elements_per_token_and_layer
 from models.conversion.calibration import CHARACTERS_PER_TOKEN, excerpt, token_row
 from models.conversion.latent_cache import cache_bytes
 from models.family import CONTEXT
@@ -44,26 +44,25 @@ def conversion(corpus: Path, valid: Path, plan: Plan) -> Iterator[Line]:
     rows = _windows(model, read_text(valid), plan.windows)
     original = validation_loss(model.module, rows, 4)
     yield Line(f"{plan.model}, perplexity on {rows.numel():,} tokens", math.exp(original))
-    shape = model.geometry
-    full = shape.kv_heads * (shape.d_head + shape.v_head_dim)
+    full = cache_elements_per_token_and_layer(model.geometry)
     started = time.perf_counter()
     spectra = models.latent_spectra(model, text, max_tokens=plan.calibration_tokens)
     seen = spectra.calibration.tokens
+    yield Line("calibration and spectra, once for all shares", time.perf_counter() - started, "s")
     taken = time.perf_counter() - started
     for share in plan.shares:
         started = time.perf_counter()
-        made = models.convert_to_mla(model, round(share * full), spectra)
+        made = models.convert_to_mla(model, models.ranks_for_share(model, share), spectra)
         seconds = taken + time.perf_counter() - started
-        ratio = math.exp(validation_loss(made.module, rows, 4) - original)
-        goal = share == TARGET_SHARE
-        yield Line(
-            f"latents of {made.geometry.kv_lora_rank} of {full} numbers: perplexity / original",
-            ratio,
-            at_most=MOST_PERPLEXITY if goal else None,
-            note=f"{seen:,} calibration tokens",
-        )
+        loss = validation_loss(made.module, rows, 4)
+        rank, goal = made.geometry.kv_lora_rank, share == TARGET_SHARE
+        of = f"cache {cache_elements_per_token_and_layer(made.geometry) / full:.1%} (latents of {rank} of {full} numbers)"
+        yield Line(f"{of}: perplexity", math.exp(loss), note=f"{seen:,} calibration tokens")
+        most = MOST_PERPLEXITY if goal else None
+        yield Line(f"{of}: perplexity / original", math.exp(loss - original), at_most=most)
+        most = MOST_SECONDS if goal else None
+        yield Line(f"{of}: conversion, calibration included", seconds, "s", at_most=most)
         if goal:
-            yield Line("that conversion, calibration included", seconds, "s", at_most=MOST_SECONDS)
             yield _bytes(made, rows[:1])
 
 
