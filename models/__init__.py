@@ -6,6 +6,7 @@ run.pattern(layer=5, head=3)        # float32 [query, key]
 run.scores().values["induction"]    # float32 [layer, head]
 """
 
+from models.ablation import Ablation, Baseline, ablate, baseline
 from models.cache_modes import CacheBytes, cache_bytes, new_cache
 from models.capture import Candidate, Capture
 from models.capturing import capture
@@ -33,6 +34,8 @@ from models.errors import (
 )
 from models.generation import stream
 from models.geometry import Geometry, geometry
+from models.head_gates import HeadsOff
+from models.head_outputs import mean_outputs, other_outputs
 from models.inputs import count_tokens
 from models.latent_cut import LatentCut
 from models.loading import load, wrap
@@ -47,10 +50,12 @@ from models.token_loss import token_loss
 __all__ = [
     "CATALOG",
     "DEFAULT",
+    "Ablation",
     "AttentionModel",
     "BadCard",
     "BadSelection",
     "BadText",
+    "Baseline",
     "BrokenWeights",
     "CacheBytes",
     "Candidate",
@@ -59,6 +64,7 @@ __all__ = [
     "Geometry",
     "HeadChange",
     "HeadlightError",
+    "HeadsOff",
     "HealingProgress",
     "HealingRun",
     "LatentCut",
@@ -70,6 +76,8 @@ __all__ = [
     "TextTooLong",
     "UnknownModel",
     "UnsupportedModel",
+    "ablate",
+    "baseline",
     "cache_bytes",
     "cache_folder",
     "capture",
@@ -80,11 +88,13 @@ __all__ = [
     "geometry",
     "latent_spectra",
     "load",
+    "mean_outputs",
     "measure_perplexity",
     "most_changed",
     "new_cache",
     "no_progress",
     "original_point",
+    "other_outputs",
     "pattern_change",
     "rank_curve",
     "ranks_for_budget",

@@ -45,7 +45,7 @@ def capture(
     (Capture.dropped says how much went); without it a text beyond the model's context raises TextTooLong. Raises
     BadText, BadSelection.
     """
-    encoded = _encode(model, text, source, target, max_tokens)
+    encoded = encode_for(model, text, source=source, target=target, max_tokens=max_tokens)
     return capture_inputs(model, encoded, heads_off=heads_off, latents_off=latents_off)
 
 
@@ -57,15 +57,34 @@ def capture_inputs(
     latents_off: LatentCut | Iterable[LatentCut] = (),
 ) -> Capture:
     """The same for a text that is encoded already."""
+    return _run(model, encoded, heads_off, latents_off)[0]
+
+
+def capture_with_logits(
+    model: AttentionModel, encoded: Encoded, *, heads_off: Off = ()
+) -> tuple[Capture, Tensor | None]:
+    """The same with the logits of all positions [pos, vocab]; None where the model has no language head."""
+    run, output = _run(model, encoded, heads_off, (), all_logits=True)
+    logits = getattr(output, "logits", None)
+    return run, None if logits is None else logits[0]
+
+
+def _run(
+    model: AttentionModel,
+    encoded: Encoded,
+    heads_off: Off,
+    latents_off: LatentCut | Iterable[LatentCut],
+    all_logits: bool = False,
+) -> tuple[Capture, Any]:
     cut = listed(latents_off)
     tap = Tap(gates=gates(model, heads_off), cuts=cuts(model, cut))
     if model.plan.route == "eager":
-        layers_of, output = _eager_layers(model, encoded)
+        layers_of, output = _eager_layers(model, encoded, all_logits)
     else:
-        layers_of, output = _tapped_layers(model, encoded, tap)
+        layers_of, output = _tapped_layers(model, encoded, tap, all_logits)
     predictions, places = _predictions(model, encoded, output)
     tokenizer = model.tokenizer
-    return Capture(
+    run = Capture(
         geometry=model.geometry,
         layers_of=layers_of,
         ids=encoded.ids,
@@ -79,36 +98,44 @@ def capture_inputs(
         heads_off=distinct(heads_off).heads,
         latents_off=cut,
     )
+    return run, output
 
 
-def _encode(
-    model: AttentionModel, text: Text | None, source: str | None, target: str | None, limit: int | None
+def encode_for(
+    model: AttentionModel,
+    text: Text | None = None,
+    *,
+    source: str | None = None,
+    target: str | None = None,
+    max_tokens: int | None = None,
 ) -> Encoded:
+    """What a model's forward pass takes of a text; the arguments of `capture`."""
     if model.geometry.role != "encoder-decoder":
         if text is None:
             raise BadSelection(f"{model.name} is no encoder-decoder; give its text as the second argument.")
-        return encode(model, text, limit)
+        return encode(model, text, max_tokens)
     source = source if source is not None else text if isinstance(text, str) else None
     if source is None:
         raise BadSelection(f"{model.name} is an encoder-decoder; give source= and, if you like, target=.")
     if target is not None:
-        return encode_pair(model, source, target, limit)
-    given = encode(model, source, limit)
-    return with_target(model, given, generation.write_target(model, given, TARGET_TOKENS), limit)
+        return encode_pair(model, source, target, max_tokens)
+    given = encode(model, source, max_tokens)
+    return with_target(model, given, generation.write_target(model, given, TARGET_TOKENS), max_tokens)
 
 
 @torch.inference_mode()
-def _forward(model: AttentionModel, encoded: Encoded, **extra: Any) -> Any:
+def forward(model: AttentionModel, encoded: Encoded, all_logits: bool = False, **extra: Any) -> Any:
+    """One pass without a cache; all_logits: of every position, not of the last one alone."""
     accepted = inspect.signature(model.module.forward).parameters
     if "use_cache" in accepted or hasattr(model.module.config, "use_cache"):
         extra["use_cache"] = False
-    if "logits_to_keep" in accepted:
+    if "logits_to_keep" in accepted and not all_logits:
         extra["logits_to_keep"] = 1
     return model.module(**encoded.inputs, **extra)
 
 
 def _tapped_layers(
-    model: AttentionModel, encoded: Encoded, tap: Tap
+    model: AttentionModel, encoded: Encoded, tap: Tap, all_logits: bool
 ) -> tuple[dict[str, tuple[LayerRecord, ...]], Any]:
     """tap: what is switched off; this pass is observed through it."""
     sites = model.plan.sites
@@ -127,7 +154,7 @@ def _tapped_layers(
 
     tap.observer = observe
     with tapped(tap):
-        output = _forward(model, encoded)
+        output = forward(model, encoded, all_logits)
     if seen != len(sites):
         raise UnsupportedModel(
             f"{model.name} made {seen} attention calls on this text but {len(sites)} when it was loaded, so heads cannot "
@@ -136,8 +163,10 @@ def _tapped_layers(
     return {stack: tuple(records) for stack, records in layers_of.items()}, output
 
 
-def _eager_layers(model: AttentionModel, encoded: Encoded) -> tuple[dict[str, tuple[LayerRecord, ...]], Any]:
-    output = _forward(model, encoded, output_attentions=True)
+def _eager_layers(
+    model: AttentionModel, encoded: Encoded, all_logits: bool
+) -> tuple[dict[str, tuple[LayerRecord, ...]], Any]:
+    output = forward(model, encoded, all_logits, output_attentions=True)
     layers_of = {
         stack: tuple(LayerRecord(FinishedPatterns(pattern[0])) for pattern in eager_patterns(output, stack))
         for stack in model.plan.stacks

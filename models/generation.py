@@ -14,8 +14,10 @@ from transformers import Cache
 
 from models.cache_modes import new_cache
 from models.errors import BadSelection
+from models.head_gates import Gate, Off, gates
 from models.inputs import Encoded, decoder_start, encode
 from models.model import AttentionModel
+from models.tap import Tap, tapped
 
 
 def stream(
@@ -25,12 +27,14 @@ def stream(
     temperature: float = 0.0,
     seed: int = 0,
     cache: str | None = None,
+    heads_off: Off = (),
 ) -> Generator[str]:
     """Yield the continuation of a text as pieces of text; for an encoder-decoder, its answer to the text.
 
     temperature: 0 takes the likeliest token each time, above it draws from softmax(logits / temperature) with `seed`.
     Pieces are held back until they are whole characters. cache: how a model with latent attention keeps its past, if not
-    as it was loaded: "expanded", "latent", "absorbed" or "auto"; see `new_cache`. Raises BadText, BadSelection.
+    as it was loaded: "expanded", "latent", "absorbed" or "auto"; see `new_cache`. heads_off: (layer, head), or a HeadsOff
+    that replaces by zeros or means, at every step. Raises BadText, BadSelection.
     """
     if "decoder" not in model.plan.stacks:
         raise BadSelection(f"{model.name} looks both ways and cannot continue a text; choose a decoder.")
@@ -42,7 +46,7 @@ def stream(
     # Decoded behind the text, since a tokenizer may drop the space that begins what it decodes.
     ids = [] if model.geometry.role == "encoder-decoder" else list(given.ids["text"])
     shown = len(_decode(model, ids))
-    for token in token_ids(model, given, new_tokens, temperature, seed, cache):
+    for token in token_ids(model, given, new_tokens, temperature, seed, cache, heads_off):
         ids.append(token)
         whole = _decode(model, ids).rstrip("\ufffd")  # what a character's first bytes decode to
         if len(whole) > shown:
@@ -66,18 +70,20 @@ def token_ids(
     temperature: float = 0.0,
     seed: int = 0,
     cache: str | None = None,
+    heads_off: Off = (),
 ) -> Generator[int]:
-    """Token ids that follow, up to the model's end token, its context or `new_tokens`; cache: as in `stream`."""
+    """Token ids that follow, up to the model's end token, its context or `new_tokens`; cache, heads_off: as in `stream`."""
     if not model.module.can_generate():
         raise BadSelection(
             f"The weights of {model.name} have no language head, so it cannot write; choose another model, or give the "
             "whole text."
         )
     generator = torch.Generator().manual_seed(seed)
+    gated = _step_gates(model, heads_off)
     step = (
-        _seq2seq_steps(model, given)
+        _seq2seq_steps(model, given, gated)
         if model.geometry.role == "encoder-decoder"
-        else _decoder_steps(model, given, new_cache(model, cache))
+        else _decoder_steps(model, given, new_cache(model, cache), gated)
     )
     ends, never = _end_tokens(model), _forbidden_tokens(model)
     logits = next(step)
@@ -92,38 +98,55 @@ def token_ids(
             logits = step.send(token)
 
 
+def _step_gates(model: AttentionModel, off: Off) -> dict[int, Gate]:
+    made = gates(model, off)
+    if any(gate.instead is not None and len(gate.instead) > 1 for gate in made.values()):
+        raise BadSelection(
+            "Outputs on another text end where it ends, so nothing can be written with them; replace by zeros or means."
+        )
+    return made
+
+
 @torch.inference_mode()
-def _decoder_forward(model: AttentionModel, **inputs) -> tuple[Tensor, object]:
-    output = model.module(use_cache=True, **inputs)
+def _decoder_forward(model: AttentionModel, gated: dict[int, Gate], **inputs) -> tuple[Tensor, object]:
+    # The plan counts the encoder's calls before the decoder's; here the decoder runs alone.
+    before = sum(site.stack == "encoder" for site in model.plan.sites)
+    with tapped(Tap(gates=gated, calls=before)):
+        output = model.module(use_cache=True, **inputs)
     return output.logits[0, -1], getattr(output, "past_key_values", None)
 
 
-def _decoder_steps(model: AttentionModel, given: Encoded, empty: Cache | None):
+def _decoder_steps(model: AttentionModel, given: Encoded, empty: Cache | None, gated: dict[int, Gate]):
     """Coroutine: takes a token id, gives the next logits [vocab]. empty: the cache to fill, None for the model's own."""
     ids = given.inputs["input_ids"]
     counts = "position_ids" in inspect.signature(model.module.forward).parameters
     filled = {} if empty is None else {"past_key_values": empty}
-    logits, cache = _decoder_forward(model, input_ids=ids, **filled)
+    logits, cache = _decoder_forward(model, gated, input_ids=ids, **filled)
     while True:
         new = torch.tensor([[(yield logits)]], device=model.device)
         ids = torch.cat([ids, new], dim=1)
         if cache is None:  # the first GPT and RecurrentGemma hand out none: they read the whole text again
-            logits, cache = _decoder_forward(model, input_ids=ids)
+            logits, cache = _decoder_forward(model, gated, input_ids=ids)
             continue
         # A hybrid whose first layer has no attention (Bamba) finds no length in its cache and would begin at 0 again.
         place = {"position_ids": torch.full_like(new, ids.shape[1] - 1)} if counts else {}
-        logits, cache = _decoder_forward(model, input_ids=new, past_key_values=cache, **place)
+        logits, cache = _decoder_forward(model, gated, input_ids=new, past_key_values=cache, **place)
 
 
-def _seq2seq_steps(model: AttentionModel, given: Encoded):
-    with torch.inference_mode():
+def _seq2seq_steps(model: AttentionModel, given: Encoded, gated: dict[int, Gate]):
+    with torch.inference_mode(), tapped(Tap(gates=gated)):
         encoded = model.module.get_encoder()(**given.inputs)
     mask = given.inputs["attention_mask"]
     token, cache = decoder_start(model), None
     while True:
         ids = torch.tensor([[token]], device=model.device)
         logits, cache = _decoder_forward(
-            model, encoder_outputs=encoded, attention_mask=mask, decoder_input_ids=ids, past_key_values=cache
+            model,
+            gated,
+            encoder_outputs=encoded,
+            attention_mask=mask,
+            decoder_input_ids=ids,
+            past_key_values=cache,
         )
         token = yield logits
 

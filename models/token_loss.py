@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -41,7 +41,12 @@ def token_loss(
     given = encode(model, text, max_tokens) if isinstance(text, str) else text
     with tapped(Tap(gates=gates(model, heads_off), cuts=cuts(model, latents_off))):
         logits = _logits(model, given)
-    ids = torch.tensor(given.ids["text"], device=logits.device)
+    return losses_of(logits, given.ids["text"])
+
+
+def losses_of(logits: Tensor, token_ids: Sequence[int]) -> Tensor:
+    """The same from logits [pos, vocab] that were worked out already."""
+    ids = torch.tensor(token_ids, device=logits.device)
     losses = torch.full((len(ids),), torch.nan)
     for start in range(0, len(ids) - 1, BLOCK):
         stop = min(start + BLOCK, len(ids) - 1)

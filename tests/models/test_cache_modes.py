@@ -14,8 +14,8 @@ from models import generation
 from models.absorbed import can_absorb
 from models.attention_call import AttentionCall
 from models.cache_modes import cache_mode, new_cache
-from models.head_gates import gates
 from models.errors import BadSelection
+from models.head_gates import gates
 from models.latent_cut import LatentCut, cuts
 from models.loading import wrap
 from models.tap import Tap, tapped

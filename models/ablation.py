@@ -1,0 +1,185 @@
+"""Switch heads off and see what changes: loss, predictions, and every other head's pattern."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from models.capture import Candidate, Capture
+from models.capturing import capture_with_logits, encode_for
+from models.errors import BadSelection
+from models.head_gates import Head, HeadOutputs, HeadsOff, distinct
+from models.head_outputs import mean_outputs, other_outputs
+from models.inputs import Encoded, Text
+from models.model import AttentionModel
+from models.pattern_change import pattern_change
+from models.token_loss import losses_of
+
+Method = Literal["zero", "mean", "resample"]
+METHODS: tuple[Method, ...] = ("zero", "mean", "resample")
+CANDIDATES = 12
+BLOCK = 256  # positions whose probabilities are held at once
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """A text's run with all heads on, which any number of ablations are compared to.
+
+    logits: [pos, vocab] in the model's number format, None where the model has no language head. loss: [pos], nats per
+    token, as models.token_loss gives it; all NaN for encoders, which do not predict each token from those before.
+    """
+
+    encoded: Encoded
+    run: Capture
+    logits: Tensor | None
+    loss: Tensor
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return self.run.nbytes + (0 if self.logits is None else self.logits.nbytes)
+
+
+@dataclass(frozen=True, eq=False)
+class Ablation:
+    """A text's run with heads switched off, beside its run with all of them.
+
+    off: which heads, and what stands for their outputs. before, after: the captures. delta_loss [pos]: loss with the heads
+    off less loss with them on, nats per token (NaN at the first token and for encoders). kl [pos]: KL(before || after) of
+    the predictions made at each position, nats (NaN without a language head).
+    """
+
+    off: HeadsOff
+    before: Capture
+    after: Capture
+    token_loss_before: Tensor
+    token_loss_after: Tensor
+    kl: Tensor
+
+    @property
+    def loss_before(self) -> float:
+        """Mean over the text's tokens but the first, nats per token; NaN for encoders."""
+        return self.token_loss_before.nanmean().item()
+
+    @property
+    def loss_after(self) -> float:
+        """The same with the heads off."""
+        return self.token_loss_after.nanmean().item()
+
+    @property
+    def delta_loss(self) -> Tensor:
+        """[pos], nats per token; above 0 where the text became harder to foresee."""
+        return self.token_loss_after - self.token_loss_before
+
+    @property
+    def top_next_before(self) -> tuple[Candidate, ...]:
+        """The likeliest next tokens with all heads on; of an encoder at its first mask token."""
+        return tuple(self.before.top_next(CANDIDATES)) if self.before.places else ()
+
+    @property
+    def top_next_after(self) -> tuple[Candidate, ...]:
+        """The same with the heads off."""
+        return tuple(self.after.top_next(CANDIDATES)) if self.after.places else ()
+
+    @cached_property
+    def pattern_shift(self) -> Tensor:
+        """How far every head's pattern moved, float32 [layer, head], 0 to 1; see models.pattern_change.
+
+        Of the stack whose heads are off. Heads of their layer and of those before do not move.
+        """
+        return pattern_change(self.before, self.after, stack=self.off.stack)
+
+
+def baseline(
+    model: AttentionModel,
+    text: Text | None = None,
+    *,
+    source: str | None = None,
+    target: str | None = None,
+    max_tokens: int | None = None,
+) -> Baseline:
+    """Run a text with all heads on; see models.capture for the arguments. Raises BadText, TextTooLong, BadSelection."""
+    encoded = encode_for(model, text, source=source, target=target, max_tokens=max_tokens)
+    run, logits = capture_with_logits(model, encoded)
+    return Baseline(encoded, run, logits, _losses(model, run, logits))
+
+
+def ablate(
+    model: AttentionModel,
+    text: Text | Baseline,
+    heads: Iterable[Head] | HeadsOff,
+    method: Method = "zero",
+    *,
+    reference: str | Sequence[str] | HeadOutputs | None = None,
+    stack: str | None = None,
+    max_tokens: int | None = None,
+) -> Ablation:
+    """Run a text with heads switched off, and compare with the run that has them.
+
+    text: a text, or what `baseline` gave for it, which saves its run. heads: (layer, head) of `stack` (None: the default
+    one). method: "zero"; "mean", by each head's mean output over the reference texts; "resample", by its output on one
+    other text, position by position. reference: these texts, or outputs worked out before. Gates stand before the output
+    projection; no weight is touched. Raises BadSelection, BadText, TextTooLong.
+    """
+    given = text if isinstance(text, Baseline) else baseline(model, text, max_tokens=max_tokens)
+    off = distinct(heads if isinstance(heads, HeadsOff) else HeadsOff(tuple(heads), stack))
+    if off.instead is None:
+        off = HeadsOff(off.heads, off.stack, replacement(model, method, reference))
+    run, logits = capture_with_logits(model, given.encoded, heads_off=off)
+    return Ablation(
+        off=off,
+        before=given.run,
+        after=run,
+        token_loss_before=given.loss,
+        token_loss_after=_losses(model, run, logits),
+        kl=_divergence(given.logits, logits, len(given.loss)),
+    )
+
+
+def replacement(
+    model: AttentionModel, method: Method, reference: str | Sequence[str] | HeadOutputs | None
+) -> HeadOutputs | None:
+    """What stands for the outputs of heads that are off, None for zeros. Raises BadSelection, BadText."""
+    if method not in METHODS:
+        raise BadSelection(
+            f"Heads are switched off by {', '.join(METHODS)}, but “{method}” came; choose one."
+        )
+    if method == "zero":
+        return None
+    if isinstance(reference, HeadOutputs):
+        return reference
+    texts = [reference] if isinstance(reference, str) else list(reference or ())
+    if not texts:
+        raise BadSelection(
+            f"“{method}” needs a reference text for what stands in for a head; give reference=."
+        )
+    if method == "mean":
+        return mean_outputs(model, texts)
+    if len(texts) > 1:
+        raise BadSelection(f"“resample” takes one other text, but {len(texts)} came; give one.")
+    return other_outputs(model, texts[0])
+
+
+def _losses(model: AttentionModel, run: Capture, logits: Tensor | None) -> Tensor:
+    """[pos], NaN where the model does not predict each token from those before it."""
+    ids = run.ids.get("target", run.ids.get("text", ()))
+    if logits is None or model.geometry.role == "encoder":
+        return torch.full((len(ids),), torch.nan)
+    return losses_of(logits, ids)
+
+
+def _divergence(before: Tensor | None, after: Tensor | None, positions: int) -> Tensor:
+    """KL(before || after), float32 [pos], nats; a block of positions at a time."""
+    kl = torch.full((positions,), torch.nan)
+    if before is None or after is None:
+        return kl
+    for start in range(0, positions, BLOCK):
+        rows = slice(start, min(start + BLOCK, positions))
+        one, other = (logits[rows].float().log_softmax(-1) for logits in (before, after))
+        kl[rows] = (one.exp() * (one - other)).sum(-1).clamp(min=0).cpu()
+    return kl
