@@ -12,7 +12,7 @@ from viz.job import Job
 from viz.plain import plain
 
 FIRST_LOOK_S = 0.3  # short work is done by then
-LOOK_EVERY_S = 0.5
+LOOK_EVERY_S = 1.0
 
 
 def job_of(name: str, key: Hashable) -> Job[Any] | None:
