@@ -31,7 +31,7 @@ def row(text: str) -> torch.Tensor:
 
 def test_on_one_window_it_is_the_loss_of_transformers_and_of_token_loss():
     given = row(TEXT)[:120]
-    text = source().tokenizer.decode(given)
+    text = str(source().tokenizer.decode(given))
     assert torch.equal(row(text), given)
     seen = measure_perplexity(source(), text)
     run: Any = module("llama")
