@@ -73,7 +73,7 @@ def test_effects_are_those_of_edited_weights(run: models.Capture):
     bars = numbers(visit.figure(app, "latent-cut-loss")["data"][0]["y"])
     np.testing.assert_allclose(bars[1:], losses[1] - losses[0], atol=1e-4)
     (table,) = [item.value for item in app.dataframe if "change" in item.value]
-    assert table["pos"][0] == int((losses[1] - losses[0]).argmax()) + 1
+    assert table["pos"].tolist()[0] == int((losses[1] - losses[0]).argmax()) + 1
 
     for key, one in (("before", whole), ("with-the-cut", output)):
         drawn = visit.cells(app, f"latent-cut-head-{key}")

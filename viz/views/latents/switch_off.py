@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import streamlit as st
 
 import models
@@ -102,7 +104,7 @@ def _directions(subject: Subject, layer: int) -> None:
     count = st.number_input(
         "How many", 1, rank, min(4, rank), key=f"{_COUNT}-{rank}", help=f"Of {rank}, the width of the latent."
     )
-    chosen = Part(layer, way or latent_cuts.DIRECTIONS[0], int(count))
+    chosen = Part(layer, cast(Kind, way), int(count))
     st.button(
         "Switch off", key="latent-cut-directions", type="primary", on_click=_add, args=(chosen,),
         help="Add this to what is off.",
