@@ -104,7 +104,7 @@ def _lay_out(figure: go.Figure, sizes: Sequence[Size], dark: bool, height: int) 
         type="log",
         tickvals=ticks,
         ticktext=[f"{tick:,.4g}" for tick in ticks],
-        title={"text": "perplexity (measured)", **title},
+        title={"text": "perplexity (measured)", "standoff": 12, **title},
         gridcolor=grid,
         zeroline=False,
         automargin=True,
@@ -128,7 +128,7 @@ def round_numbers(low: float, high: float) -> list[float]:
     ticks = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
     if len([tick for tick in ticks if low <= tick <= high]) >= 3:
         return ticks
-    step = next(size for size in _steps(low, high) if (high - low) / size <= 6)
+    step = next(size for size in _steps(low, high) if (high - low) / size <= 4)
     return [step * number for number in range(floor(low / step) - 3, ceil(high / step) + 4) if number > 0]
 
 

@@ -15,6 +15,7 @@ from viz.views.convert.curve import curve
 from viz.views.convert.heads import heads
 from viz.views.convert.made import obtain_conversion
 from viz.views.convert.refused import refused
+from viz.views.convert.rows import row_style
 from viz.views.convert.settings import settings
 from viz.views.explain import explain
 from viz.views.family.grid import grid_style
@@ -44,6 +45,7 @@ def page() -> None:
 def converting(request: Request) -> None:
     """All that follows a choice: redrawn by itself, without the rest of the page."""
     grid_style()
+    row_style()
     setting = settings(request, services.model_of(request))
     made = obtain_conversion(setting.conversion, request, setting.seconds)
     if made is not None:

@@ -13,6 +13,7 @@ from viz.figures.perplexity_against_cache import Size, perplexity_against_cache
 from viz.services import Request
 from viz.views.convert.made import Made
 from viz.views.convert.published import published
+from viz.views.convert.rows import row
 from viz.views.convert.sizes import bytes_of_rank, number_format, original_bytes, per_layer
 from viz.views.convert.working import begin, forget, job_of, still_running
 from viz.views.family.grid import pair
@@ -134,7 +135,7 @@ def _in_numbers(made: Made, text: str | None) -> None:
     rank = mean_rank(made.conversion, shape)
     taken, was = bytes_of_rank(model, rank), original_bytes(model)
     before, after = _known(made.request, text), _known(made.conversion, text)
-    first, second = st.columns(2)
+    first, second = row("numbers", 2)
     first.metric(
         "Cache per token", f"{taken:,} B", f"{taken / was - 1:.0%} of {was:,} B", delta_color="inverse",
         help=f"Formula, in {number_format(model)}: {rank:.4g} numbers a layer in place of {per_layer(model)}.",

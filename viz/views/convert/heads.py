@@ -13,6 +13,7 @@ from viz import conversions, state
 from viz.components.head_wall import BY_LAYER, head_wall
 from viz.figures.small_heatmap import small_difference, small_heatmap
 from viz.views.convert.made import Made
+from viz.views.convert.rows import row
 from viz.views.family.grid import pair
 from viz.views.selected_head import Selection, controls, head_name
 
@@ -80,7 +81,7 @@ def _patterns(made: Made, change: Tensor, head: tuple[int, int]) -> None:
     controls()
     drawn = [before.drawn(), after.drawn()]
     top = max(float(np.nanmax(one.weights)) for one in drawn) or 1.0
-    columns = st.columns(3, gap="small")
+    columns = row("patterns", 3)
     for column, one, name in zip(columns, drawn, ("before", "after"), strict=False):
         figure = small_heatmap(
             one.weights, before.query_tokens, top=top, scale=state.get(state.SCALE),

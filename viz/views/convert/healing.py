@@ -13,6 +13,7 @@ from viz import conversions, obtain, services, state
 from viz.figures.healing_loss import healing_loss
 from viz.plain import plain
 from viz.views.convert.made import Made
+from viz.views.convert.rows import row
 from viz.views.convert.sizes import about, healing_seconds
 from viz.views.convert.use import take_folder
 from viz.views.family.grid import pair
@@ -156,7 +157,7 @@ def _won(run: models.HealingRun) -> None:
     assert told.before is not None
     assert told.after is not None
     assert told.original is not None
-    columns = st.columns(3)
+    columns = row("won", 3)
     columns[0].metric("Converted", f"{told.before:.3g}", help=f"{told.before:.6g}")
     change = f"{told.after / told.before - 1:+.1%}"
     columns[1].metric("Healed", f"{told.after:.3g}", change, delta_color="inverse", help=f"{told.after:.6g}")
