@@ -1,5 +1,7 @@
 """Figures of the page Convert hold the numbers that they are given, in the right place."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ CURVE = [Size(512, 9.5, "rank 8 <b>"), Size(2048, 6.0, "rank 32"), Size(1024, 7.
 
 
 def test_the_line_runs_from_the_smallest_cache_to_the_largest():
-    figure = perplexity_against_cache(CURVE, Size(4096, 5.5, "tiny"), Size(1024, 7.0, "rank 16"))
+    figure: Any = perplexity_against_cache(CURVE, Size(4096, 5.5, "tiny"), Size(1024, 7.0, "rank 16"))
     line, original, chosen = figure.data
     assert (list(line.x), list(line.y)) == ([512, 1024, 2048], [9.5, 7.0, 6.0])
     assert line.customdata[0] == "rank 8 &lt;b&gt;"
@@ -24,8 +26,9 @@ def test_the_line_runs_from_the_smallest_cache_to_the_largest():
 
 
 def test_nothing_measured_yet_is_an_empty_figure():
-    assert len(perplexity_against_cache([], None).data) == 0
-    only = perplexity_against_cache([], Size(4096, 5.5, "tiny"))
+    empty: Any = perplexity_against_cache([], None)
+    assert len(empty.data) == 0
+    only: Any = perplexity_against_cache([], Size(4096, 5.5, "tiny"))
     assert only.layout.xaxis.range[0] < np.log10(4096) < only.layout.xaxis.range[1]
 
 
@@ -42,17 +45,16 @@ def test_an_axis_has_a_few_round_numbers(low: float, high: float):
 
 def test_the_difference_is_first_minus_second_around_zero():
     first, second = np.eye(3), np.full((3, 3), 1 / 3)
-    figure = small_difference(first, second, ["a", "b", "c"])
+    figure: Any = small_difference(first, second, ["a", "b", "c"])
     np.testing.assert_allclose(figure.data[0].z, first - second, rtol=1e-6)
     assert figure.data[0].zmin == -figure.data[0].zmax == pytest.approx(-2 / 3)
     assert not figure.data[0].showscale
     long = LARGEST + 7
-    assert small_difference(np.eye(long), np.zeros((long, long)), ["x"] * long).data[0].z.shape == (
-        LARGEST,
-        LARGEST,
-    )
+    pooled: Any = small_difference(np.eye(long), np.zeros((long, long)), ["x"] * long)
+    assert pooled.data[0].z.shape == (LARGEST, LARGEST)
 
 
 def test_the_loss_of_healing():
-    (trace,) = healing_loss([(10, 0.5), (20, 0.25)]).data
+    figure: Any = healing_loss([(10, 0.5), (20, 0.25)])
+    (trace,) = figure.data
     assert (list(trace.x), list(trace.y)) == ([10, 20], [0.5, 0.25])

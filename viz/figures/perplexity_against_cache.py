@@ -98,7 +98,7 @@ def _lay_out(figure: go.Figure, sizes: Sequence[Size], dark: bool, height: int) 
         gridcolor=grid,
         automargin=True,
         tickangle=-35,
-        **_range([float(place) for place in places], 0.12),
+        range=_range([float(place) for place in places], 0.12),
     )
     figure.update_yaxes(
         type="log",
@@ -108,7 +108,7 @@ def _lay_out(figure: go.Figure, sizes: Sequence[Size], dark: bool, height: int) 
         gridcolor=grid,
         zeroline=False,
         automargin=True,
-        **_range(values, 0.2),
+        range=_range(values, 0.2),
     )
     figure.update_layout(
         height=height,
@@ -138,10 +138,10 @@ def _steps(low: float, high: float) -> list[float]:
     return [digit * 10.0**power for power in range(least, least + 4) for digit in (1, 2, 5)]
 
 
-def _range(values: Sequence[float], room: float) -> dict[str, list[float]]:
-    """Of a logarithmic axis, in powers of ten, with some room at both ends for the names."""
+def _range(values: Sequence[float], room: float) -> list[float] | None:
+    """Of a logarithmic axis, in powers of ten, with some room at both ends for the names; None without values."""
     if not values:
-        return {}
+        return None
     low, high = log10(min(values)), log10(max(values))
     spare = max(high - low, 0.08) * room
-    return {"range": [low - spare, high + spare]}
+    return [low - spare, high + spare]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
 import models
 from viz import conversions, obtain, services
 from viz.conversions import Conversion
+from viz.job import Job
 from viz.services import Request
 from viz.views.convert.sizes import AUTOMATIC_S
 from viz.views.convert.working import begin, job_of, still_running
@@ -40,7 +42,7 @@ def convert_button(conversion: Conversion, request: Request) -> None:
     """Starts it, also where it has been cancelled before."""
     job = job_of(NAME, (conversion, request))
     st.button(
-        "Convert", type="primary", key="convert-go", on_click=_start, args=(conversion, request),
+        "Convert", type="primary", key="convert-go", on_click=_restart, args=(conversion, request),
         disabled=conversions.is_converted(conversion, request) or (job is not None and job.running),
         help="Make the model with these latents. The original stays as it is.",
     )  # fmt: skip
@@ -80,7 +82,11 @@ def _is_there(wanted: Conversion, request: Request, seconds: float) -> bool:
     return False
 
 
-def _start(wanted: Conversion, request: Request):
+def _restart(wanted: Conversion, request: Request) -> None:
+    _start(wanted, request)
+
+
+def _start(wanted: Conversion, request: Request) -> Job[Any]:
     return begin(NAME, (wanted, request), lambda progress: _work(wanted, request, progress))
 
 
