@@ -35,7 +35,7 @@ def test_from_the_first_look_to_the_model_on_every_page(
     page.goto(f"{address}/convert?model=family-gqa&text={TEXT}")
     wall = page.get_by_role("grid", name=re.compile("^What changed in all heads"))
     expect(wall).to_be_visible(timeout=SLOW_MS)
-    expect(page.get_by_text("1,024 bytes")).to_be_visible()
+    expect(page.get_by_text("1,024 bytes").first).to_be_visible()
     expect(page.locator(".heatmaplayer")).to_have_count(3)
     expect(page.get_by_text("chosen ", exact=False).first).to_be_visible(timeout=SLOW_MS)
     expect(page.get_by_role("button", name="Cancel")).to_have_count(0, timeout=SLOW_MS)

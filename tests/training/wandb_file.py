@@ -5,6 +5,7 @@ The file is LevelDB's log format behind seven bytes of W&B's: blocks of 32 KiB; 
 
 import json
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,21 +13,32 @@ from typing import Any
 from wandb.proto import wandb_internal_pb2
 
 OPENING, BLOCK = 7, 32768
+WAIT_S = 30
 PIECE = struct.Struct("<IHB")  # checksum, length, whether whole (1), first (2), middle (3) or last (4)
 
 
 def history(path: Path) -> list[dict[str, Any]]:
-    """What was logged, one dict a call of `wandb.log`."""
-    rows = []
+    """What was logged, one dict a call of `wandb.log`. W&B's own process may still be writing when `wandb.finish` returns."""
+    end = time.monotonic() + WAIT_S
+    records = _messages(path)
+    while not any(record.WhichOneof("record_type") == "exit" for record in records):
+        assert time.monotonic() < end, f"{path} has no end after {WAIT_S} s"
+        time.sleep(0.05)
+        records = _messages(path)
+    return [
+        {item.key or ".".join(item.nested_key): json.loads(item.value_json) for item in record.history.item}
+        for record in records
+        if record.WhichOneof("record_type") == "history"
+    ]
+
+
+def _messages(path: Path) -> list[Any]:
+    messages = []
     for raw in _records(path.read_bytes()):
         record = wandb_internal_pb2.Record()  # pyright: ignore
         record.ParseFromString(raw)
-        if record.WhichOneof("record_type") == "history":
-            items = record.history.item
-            rows.append(
-                {item.key or ".".join(item.nested_key): json.loads(item.value_json) for item in items}
-            )
-    return rows
+        messages.append(record)
+    return messages
 
 
 def _records(data: bytes) -> Iterator[bytes]:
@@ -38,6 +50,8 @@ def _records(data: bytes) -> Iterator[bytes]:
             continue
         _, length, part = PIECE.unpack_from(data, place)
         place += PIECE.size
+        if place + length > len(data):
+            return  # not written to its end yet
         pieces += data[place : place + length]
         place += length
         if part in (1, 4):
