@@ -40,7 +40,7 @@ def test_from_the_first_look_to_the_model_on_every_page(
     expect(page.get_by_text("chosen ", exact=False).first).to_be_visible(timeout=SLOW_MS)
     expect(page.get_by_role("button", name="Cancel")).to_have_count(0, timeout=SLOW_MS)
 
-    wall.click(position={"x": 20, "y": 20})
+    wall.click(position={"x": 110, "y": 20})  # the first tile is the one that is chosen
     box = wall.bounding_box()
     assert box
     expect(page).to_have_url(re.compile(r"layer=\d.*head=\d"))
