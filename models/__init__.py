@@ -45,6 +45,7 @@ from models.progress import Progress, no_progress
 from models.scores import Scores
 from models.source import card_of
 from models.store import cache_folder
+from models.sweep import HeadImportance, sweep
 from models.token_loss import token_loss
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "Card",
     "Geometry",
     "HeadChange",
+    "HeadImportance",
     "HeadlightError",
     "HeadsOff",
     "HealingProgress",
@@ -102,6 +104,7 @@ __all__ = [
     "save_converted",
     "start_healing",
     "stream",
+    "sweep",
     "token_loss",
     "wrap",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from models.errors import BadText
 from models.inputs import check_text
 from models.model import AttentionModel
+from models.private_copy import private_copy
 from models.progress import Progress, no_progress
 
 TEXT = Path(__file__).parent / "calibration.txt"
@@ -67,7 +67,7 @@ def calibrate(
     fewer than `needed_tokens`. The model is not changed; an exception from `progress` ends the work.
     """
     rows = _rows(model, texts, max_tokens)
-    private = _private(model.module)
+    private = private_copy(model.module)
     body: Any = private.base_model
     collected = [_Sums(layer.self_attn) for layer in body.layers]
     with torch.inference_mode():
@@ -122,12 +122,6 @@ def excerpt(text: str, characters: int) -> str:
     starts = (round(number * (len(text) - EXCERPT) / count) for number in range(count))
     lines = (text.find("\n", start, start + EXCERPT // 2) + 1 or start for start in starts)
     return "\n".join(text[start : start + EXCERPT] for start in lines)
-
-
-def _private(module: nn.Module) -> nn.Module:
-    """The same model over the same weights, on which hooks can be hung without anybody else's run meeting them."""
-    shared = {id(tensor): tensor for tensor in (*module.parameters(), *module.buffers())}
-    return copy.deepcopy(module, shared)
 
 
 class _Sums:

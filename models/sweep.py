@@ -1,0 +1,165 @@
+"""Switch off every head, one at a time, and see how much worse the model gets: leave-one-out importance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from models.ablation import Method, replacement
+from models.capturing import encode_for
+from models.errors import BadSelection, BadText
+from models.head_gates import Gate, HeadOutputs, demand_gates, gated_stack
+from models.inputs import Encoded
+from models.model import AttentionModel
+from models.progress import Progress, no_progress
+from models.resumed import ResumedRuns
+
+Metric = Literal["loss", "kl", "logit_diff"]
+METRICS: tuple[Metric, ...] = ("loss", "kl", "logit_diff")
+LOGIT_BYTES = 2**28  # of logits in flight
+ROW_TOKENS = 2_048  # tokens in flight: more heads at once make nothing faster
+
+
+@dataclass(frozen=True, slots=True)
+class HeadImportance:
+    """How much worse a model gets when one head is switched off.
+
+    values: [text, layer, head], above 0 where the head is missed; NaN where a layer has fewer heads.
+      loss: rise of the mean loss over a text's tokens, nats per token (decoders and encoder-decoders).
+      kl: KL(all heads || without), nats, of the prediction after the text; of an encoder the mean over all positions.
+      logit_diff: fall of the logit of the first answer less that of the second, after the text.
+    metric, method, stack: what was measured, what stood for the head's output, whose heads.
+    Source: leave-one-out as in Michel et al. 2019 (arXiv 1905.10650), section 3.2.
+    """
+
+    values: Tensor
+    metric: Metric
+    method: Method
+    stack: str
+
+    @property
+    def mean(self) -> Tensor:
+        """[layer, head], over the texts."""
+        return self.values.mean(0)
+
+
+def sweep(
+    model: AttentionModel,
+    texts: str | Sequence[str],
+    *,
+    method: Method = "zero",
+    metric: Metric = "loss",
+    reference: str | Sequence[str] | HeadOutputs | None = None,
+    answers: tuple[int, int] | None = None,
+    stack: str | None = None,
+    max_tokens: int | None = None,
+    progress: Progress = no_progress,
+) -> HeadImportance:
+    """The importance of every head of a stack (None: the default one) on each of the texts.
+
+    method, reference: as in `ablate`. answers: token ids for "logit_diff". Heads of a layer run as one batch, and from the
+    layer that they stand in; an exception from `progress` ends the work. Raises BadSelection, BadText, TextTooLong.
+    """
+    given = [texts] if isinstance(texts, str) else list(texts)
+    name = _demand(model, given, metric, answers, stack)
+    instead = replacement(model, method, reference)
+    rows = []
+    for number, text in enumerate(given):
+        encoded = encode_for(model, text, max_tokens=max_tokens)
+        told = f" of text {number + 1} of {len(given)}" if len(given) > 1 else ""
+
+        def share(message: str, fraction: float, number: int = number, told: str = told) -> None:
+            progress(message + told, (number + fraction) / len(given))
+
+        rows.append(_one_text(model, encoded, _Measure(metric, answers), instead, name, share))
+    progress("Every head has been switched off once", 1.0)
+    return HeadImportance(torch.stack(rows), metric, method, name)
+
+
+def _demand(
+    model: AttentionModel, texts: list[str], metric: str, answers: tuple[int, int] | None, stack: str | None
+) -> str:
+    """The stack's name, where the sweep can be made."""
+    demand_gates(model)
+    if not texts:
+        raise BadText("Importance is measured on a text, but none came; give one or more.")
+    if metric not in METRICS:
+        raise BadSelection(
+            f"Importance is measured by {', '.join(METRICS)}, but “{metric}” came; choose one."
+        )
+    if (metric == "logit_diff") != (answers is not None):
+        raise BadSelection(
+            "“logit_diff”, and it alone, needs answers=(token id, token id): the right one and the wrong one."
+        )
+    if metric == "loss" and model.geometry.role == "encoder":
+        raise BadSelection(f"{model.name} looks both ways, so it has no loss per token: measure by “kl”.")
+    return gated_stack(model, stack)
+
+
+@dataclass(frozen=True, slots=True)
+class _Measure:
+    """What is read off the logits of runs without a head."""
+
+    metric: Metric
+    answers: tuple[int, int] | None
+
+    def last_only(self, model: AttentionModel) -> bool:
+        return self.metric != "loss" and model.geometry.role != "encoder"
+
+    def __call__(self, full: Tensor, without: Tensor, ids: Tensor) -> Tensor:
+        """full [pos, vocab] with all heads, without [batch, pos, vocab] -> [batch]."""
+        if self.metric == "loss":
+            return _mean_loss(without, ids) - _mean_loss(full[None], ids)
+        full = full[-without.shape[1] :].float()
+        if self.metric == "kl":
+            before, after = full.log_softmax(-1), without.float().log_softmax(-1)
+            return (before.exp() * (before - after)).sum(-1).mean(-1).clamp(min=0)
+        assert self.answers is not None
+        right, wrong = self.answers
+        return (full[-1, right] - full[-1, wrong]) - (without[:, -1, right] - without[:, -1, wrong]).float()
+
+
+def _mean_loss(logits: Tensor, ids: Tensor) -> Tensor:
+    """[batch], nats per token."""
+    rows = [functional.cross_entropy(row[:-1].float(), ids[1:]) for row in logits]
+    return torch.stack(rows)
+
+
+def _one_text(
+    model: AttentionModel,
+    encoded: Encoded,
+    measure: _Measure,
+    instead: HeadOutputs | None,
+    stack: str,
+    progress: Progress,
+) -> Tensor:
+    """[layer, head]."""
+    runs = ResumedRuns(model, encoded, stack)
+    plan, last = model.plan, measure.last_only(model)
+    ids = torch.tensor(encoded.ids.get("target", encoded.ids.get("text")), device=model.device)
+    counts = [plan.sites[plan.calls_of(stack, layer)[0]].heads for layer in range(plan.layers(stack))]
+    found = torch.full((len(counts), max(counts)), torch.nan)
+    width = _rows_at_once(len(ids), runs.logits.shape[-1], last)
+    for layer, heads in enumerate(counts):
+        for start in range(0, heads, width):
+            progress(f"Switching off the heads of layer {layer}", layer / len(counts))
+            chosen = torch.arange(start, min(start + width, heads))
+            keep = torch.ones(len(chosen), heads, device=model.device)
+            keep[torch.arange(len(chosen)), chosen] = 0.0
+            gates = {
+                call: Gate(keep, None if instead is None else instead.per_call[call])
+                for call in plan.calls_of(stack, layer)
+            }
+            logits = runs.run(layer, gates, len(chosen), last)
+            found[layer, chosen] = measure(runs.logits, logits[:, -1:] if last else logits, ids).cpu()
+    return found
+
+
+def _rows_at_once(tokens: int, vocabulary: int, last_only: bool) -> int:
+    logits = (1 if last_only else tokens) * vocabulary * 4
+    return max(min(LOGIT_BYTES // logits, ROW_TOKENS // tokens), 1)
