@@ -34,6 +34,7 @@ from models.errors import (
 )
 from models.generation import stream
 from models.geometry import Geometry, geometry
+from models.gradient_importance import GradientImportance, gradient_importance
 from models.head_gates import HeadsOff
 from models.head_outputs import mean_outputs, other_outputs
 from models.inputs import count_tokens
@@ -63,6 +64,7 @@ __all__ = [
     "Capture",
     "Card",
     "Geometry",
+    "GradientImportance",
     "HeadChange",
     "HeadImportance",
     "HeadlightError",
@@ -88,6 +90,7 @@ __all__ = [
     "convert_to_mla",
     "count_tokens",
     "geometry",
+    "gradient_importance",
     "latent_spectra",
     "load",
     "mean_outputs",
