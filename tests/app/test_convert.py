@@ -14,7 +14,8 @@ from models.family import family_name
 from models.progress import Progress
 from tests.app import visit
 from tests.sentences import assert_sentence
-from viz import conversions, services
+from viz import services
+from viz.services import conversions
 from viz.views.convert.continuations import first_difference
 from viz.views.convert.use import code
 

@@ -11,7 +11,7 @@ from models.errors import BadText
 from tests.app import visit
 from tests.app.test_convert import TEXT, open_convert, settle
 from tests.sentences import assert_sentence
-from viz import conversions
+from viz.services import conversions
 
 
 @dataclass

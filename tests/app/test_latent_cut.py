@@ -18,10 +18,11 @@ from tests.app import visit
 from tests.app.latent_view import TEXT, open_view
 from tests.app.test_family import numbers
 from tests.sentences import assert_sentence
-from viz import cut_effects, latent_cuts, services
+from viz import latent_cuts, services
 from viz.figures.loss_change import layer_worth, loss_change
 from viz.figures.token_text import label
 from viz.latent_cuts import Part
+from viz.services import cut_effects
 
 RANK, ROPE = 128, 16
 HEAD = (2, 5)

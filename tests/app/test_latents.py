@@ -14,7 +14,7 @@ import models
 from models.catalog import WEIGHTS
 from tests.app import visit
 from tests.sentences import assert_sentence
-from viz import latent_readings
+from viz.services import latent_readings
 
 TEXT = "one two three four one two three four one two three"
 LAYER, HEAD, TOKEN, DIMENSION = 2, 3, 7, 41

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from viz.bounded_store import BoundedStore
+from viz.services.bounded_store import BoundedStore
 
 PATIENCE_S = 20
 

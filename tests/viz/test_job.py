@@ -6,8 +6,8 @@ import pytest
 
 from models.errors import BadText
 from models.progress import Progress
-from viz.bounded_store import BoundedStore
-from viz.job import Job
+from viz.services.bounded_store import BoundedStore
+from viz.services.job import Job
 
 PATIENCE_S = 20
 

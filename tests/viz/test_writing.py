@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from models.errors import BadText
-from viz.writing import Writing
+from viz.views.writing import Writing
 
 PATIENCE_S = 20
 

@@ -7,9 +7,7 @@ import streamlit as st
 import models
 from models.conversion.source_model import check_source
 from viz import services, state
-from viz.obtain import obtain
 from viz.services import Request
-from viz.sidebar import sidebar
 from viz.views.convert.chooser import chosen_view
 from viz.views.convert.curve import curve
 from viz.views.convert.heads import heads
@@ -19,6 +17,8 @@ from viz.views.convert.rows import row_style
 from viz.views.convert.settings import settings
 from viz.views.explain import explain
 from viz.views.family.grid import grid_style
+from viz.views.obtain import obtain
+from viz.views.sidebar import sidebar
 
 
 def page() -> None:

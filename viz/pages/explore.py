@@ -6,12 +6,12 @@ import streamlit as st
 
 import models
 from viz import state
-from viz.obtain import obtain
 from viz.services import Request
-from viz.sidebar import sidebar
 from viz.views.chooser import chosen_view
 from viz.views.explain import explain
+from viz.views.obtain import obtain
 from viz.views.selected_head import Selection, selected_head
+from viz.views.sidebar import sidebar
 from viz.views.summary import summary
 from viz.views.tokens import tokens
 from viz.views.wall import wall

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import streamlit as st
 
 from viz import state
-from viz.sidebar import sidebar
 from viz.views.explain import explain
 from viz.views.family.candidates import candidates
 from viz.views.family.cards import cards
@@ -17,6 +16,7 @@ from viz.views.family.losses import losses
 from viz.views.family.members import STACK, Member, obtain_family
 from viz.views.family.notices import notices
 from viz.views.family.walls import walls
+from viz.views.sidebar import sidebar
 
 
 def page() -> None:

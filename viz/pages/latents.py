@@ -8,7 +8,6 @@ import models
 from viz import state
 from viz.plain import plain
 from viz.services import Request
-from viz.sidebar import sidebar
 from viz.views.explain import explain
 from viz.views.family.grid import grid_style, pair
 from viz.views.latents.chooser import chosen_view
@@ -17,6 +16,7 @@ from viz.views.latents.latent_map import latent_map, order_choice
 from viz.views.latents.layers import layer_choice
 from viz.views.latents.position import position
 from viz.views.latents.subject import Subject, chosen_place, obtain_subject
+from viz.views.sidebar import sidebar
 from viz.views.summary import summary
 
 

@@ -10,9 +10,9 @@ import streamlit as st
 import models
 from viz import state
 from viz.figures.heatmap import difference_heatmap, heatmap
-from viz.obtain import attempt
 from viz.plain import plain
 from viz.services import Request
+from viz.views.obtain import attempt
 from viz.views.selected_head import SCORE_NAMES, Selection
 
 HEIGHT = 400

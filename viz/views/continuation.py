@@ -9,7 +9,7 @@ from viz import services, state
 from viz.plain import plain
 from viz.services import Request
 from viz.views.selected_head import Selection
-from viz.writing import Writing
+from viz.views.writing import Writing
 
 _WRITTEN = "_written"
 CANDIDATES = 12

@@ -7,9 +7,11 @@ from html import escape
 
 import streamlit as st
 
-from viz import conversions, obtain, theme
+from viz import theme
 from viz.figures.token_text import label, visible
 from viz.plain import plain
+from viz.services import conversions
+from viz.views import obtain
 from viz.views.convert.made import Made
 from viz.views.convert.working import begin, forget, job_of, still_running
 

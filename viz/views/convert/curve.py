@@ -7,10 +7,11 @@ import streamlit as st
 import models
 from models.conversion.ranks import full_rank
 from models.progress import part
-from viz import conversions, obtain, state
-from viz.conversions import Conversion
+from viz import state
 from viz.figures.perplexity_against_cache import Size, perplexity_against_cache
-from viz.services import Request
+from viz.services import Request, conversions
+from viz.services.conversions import Conversion
+from viz.views import obtain
 from viz.views.convert.made import Made
 from viz.views.convert.published import published
 from viz.views.convert.rows import row

@@ -9,9 +9,10 @@ import streamlit as st
 from numpy.typing import NDArray
 from torch import Tensor
 
-from viz import conversions, state
+from viz import state
 from viz.components.head_wall import BY_LAYER, head_wall
 from viz.figures.small_heatmap import small_difference, small_heatmap
+from viz.services import conversions
 from viz.views.convert.made import Made
 from viz.views.convert.rows import row
 from viz.views.family.grid import pair

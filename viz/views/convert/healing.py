@@ -9,9 +9,11 @@ import streamlit as st
 
 import models
 from models.conversion.calibration import TEXT
-from viz import conversions, obtain, services, state
+from viz import services, state
 from viz.figures.healing_loss import healing_loss
 from viz.plain import plain
+from viz.services import conversions
+from viz.views import obtain
 from viz.views.convert.made import Made
 from viz.views.convert.rows import row
 from viz.views.convert.sizes import about, healing_seconds

@@ -8,10 +8,11 @@ from typing import Any
 import streamlit as st
 
 import models
-from viz import conversions, obtain, services
-from viz.conversions import Conversion
-from viz.job import Job
-from viz.services import Request
+from viz import services
+from viz.services import Request, conversions
+from viz.services.conversions import Conversion
+from viz.services.job import Job
+from viz.views import obtain
 from viz.views.convert.sizes import AUTOMATIC_S
 from viz.views.convert.working import begin, job_of, still_running
 

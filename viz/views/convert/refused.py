@@ -7,8 +7,8 @@ import streamlit as st
 import models
 from models.family import family_name
 from viz import state
-from viz.obtain import complain
 from viz.plain import plain
+from viz.views.obtain import complain
 
 
 def refused(error: models.UnsupportedModel, model: models.AttentionModel) -> None:

@@ -9,9 +9,9 @@ import streamlit as st
 import models
 from models.conversion.calibration import EXCERPT, TEXT, excerpt, needed_tokens
 from models.conversion.ranks import full_rank
-from viz import conversions, services, state
-from viz.conversions import Conversion, Fitting
-from viz.services import Request
+from viz import services, state
+from viz.services import Request, conversions
+from viz.services.conversions import Conversion, Fitting
 from viz.views.convert.made import convert_button
 from viz.views.convert.sizes import (
     SMALLEST_SHARE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import models
 from models.cache_size import cache_bytes_per_token, cache_elements_per_token_and_layer
 from models.conversion.ranks import full_rank
-from viz.forecast import SLACK
+from viz.services.forecast import SLACK
 
 AUTOMATIC_S = 30.0  # what is estimated to take no longer is begun without a click
 SMALLEST_SHARE = 10  # percent

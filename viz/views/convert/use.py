@@ -5,8 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 import models
-from viz import conversions, obtain, state
-from viz.conversions import Conversion
+from viz import state
+from viz.services import conversions
+from viz.services.conversions import Conversion
+from viz.views import obtain
 from viz.views.convert.made import Made
 from viz.views.family.grid import pair
 

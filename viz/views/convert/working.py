@@ -8,8 +8,8 @@ from typing import Any
 import streamlit as st
 
 from models.progress import Progress
-from viz.job import Job
 from viz.plain import plain
+from viz.services.job import Job
 
 FIRST_LOOK_S = 0.3  # short work is done by then
 LOOK_EVERY_S = 1.0

@@ -11,8 +11,9 @@ import models
 from models import family
 from models.geometry import Kind
 from models.progress import Progress, part
-from viz import obtain, services
+from viz import services
 from viz.services import Request
+from viz.views import obtain
 
 _LAST = "_last_good_family"
 STACK = "decoder"

@@ -6,10 +6,10 @@ import streamlit as st
 from torch import Tensor
 
 import models
-from viz import latent_readings
 from viz.figures.head_bars import head_bars
 from viz.figures.token_text import label
 from viz.plain import plain
+from viz.services import latent_readings
 from viz.views.latents.bars import clickable_bars
 from viz.views.latents.subject import Subject
 

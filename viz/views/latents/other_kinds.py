@@ -21,13 +21,13 @@ from viz.components.cache_map import CellPick, Group, cache_map
 from viz.figures.cache_spectra import rank_shares
 from viz.figures.kinds import KIND_STYLES
 from viz.figures.token_text import shortened
-from viz.obtain import attempt
 from viz.plain import plain
 from viz.services import Request
 from viz.views.explain import explain
 from viz.views.family.grid import pair
 from viz.views.latents.spectrum import spectra_of
 from viz.views.latents.subject import Subject
+from viz.views.obtain import attempt
 
 FAMILY = tuple(family_name(kind) for kind in ("gqa", "mqa", "mha"))
 _MODEL = "latents-other-model"

@@ -8,9 +8,10 @@ import streamlit as st
 
 import models
 from models.latent_reading import SubspaceOverlap
-from viz import latent_readings, state
+from viz import state
 from viz.figures.overlap_matrix import overlap_matrix, principal_angles
 from viz.plain import plain
+from viz.services import latent_readings
 from viz.views.explain import explain
 from viz.views.family.grid import pair
 from viz.views.latents.subject import Subject

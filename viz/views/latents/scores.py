@@ -11,7 +11,7 @@ from viz import services, state
 from viz.components.head_wall import BY_LAYER, head_wall
 from viz.figures.score_parts import score_heatmaps
 from viz.plain import plain
-from viz.score_shares import is_known, score_shares
+from viz.services.score_shares import is_known, score_shares
 from viz.views.explain import explain
 from viz.views.family.grid import grid_style, pair
 from viz.views.latents.subject import Subject

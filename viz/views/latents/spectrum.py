@@ -6,13 +6,13 @@ import streamlit as st
 
 import models
 from models.latent_reading import Spectrum
-from viz import latent_readings, state
+from viz import state
 from viz.figures.cache_spectra import effective_ranks, singular_values
-from viz.obtain import progress_bar
-from viz.services import Request
+from viz.services import Request, latent_readings
 from viz.views.explain import explain
 from viz.views.family.grid import pair
 from viz.views.latents.subject import Subject
+from viz.views.obtain import progress_bar
 
 _RANKS = "latents-ranks"
 _QUIET = {"displaylogo": False, "displayModeBar": False}

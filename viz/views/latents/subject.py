@@ -9,8 +9,8 @@ from torch import Tensor
 import models
 from models.family import family_name
 from viz import services, state
-from viz.obtain import attempt, obtain
 from viz.services import Request
+from viz.views.obtain import attempt, obtain
 
 
 @dataclass(frozen=True, slots=True)

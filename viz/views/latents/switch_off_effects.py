@@ -8,17 +8,18 @@ import plotly.graph_objects as go
 import streamlit as st
 
 import models
-from viz import cut_effects, services, state
+from viz import services, state
 from viz.components.head_wall import BY_LAYER, head_wall
-from viz.cut_effects import CutEffect
 from viz.figures.loss_change import loss_change
 from viz.figures.small_heatmap import small_difference, small_heatmap
 from viz.figures.token_text import label
 from viz.latent_cuts import Parts
-from viz.obtain import complain, progress_bar, sentence
 from viz.plain import plain
+from viz.services import cut_effects
+from viz.services.cut_effects import CutEffect
 from viz.views.family.grid import pair
 from viz.views.latents.subject import Subject
+from viz.views.obtain import complain, progress_bar, sentence
 from viz.views.selected_head import head_name
 
 CANDIDATES = 8

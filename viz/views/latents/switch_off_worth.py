@@ -8,13 +8,13 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from viz import cut_effects
-from viz.cut_effects import LayerWorth
 from viz.figures.loss_change import few_directions, layer_worth
 from viz.latent_cuts import Part
-from viz.obtain import complain, progress_bar, sentence
+from viz.services import cut_effects
+from viz.services.cut_effects import LayerWorth
 from viz.views.family.grid import pair
 from viz.views.latents.subject import Subject
+from viz.views.obtain import complain, progress_bar, sentence
 
 _LAYERS, _FEW = "latent-worth", "latent-worth-few"
 ENOUGH = 0.1  # nats: the text is then foreseen nearly as well

@@ -9,9 +9,9 @@ import models
 from models.catalog import FAMILY, PRETRAINED
 from viz import state
 from viz.components.text_guard import text_guard
-from viz.obtain import start_again
 from viz.samples import SAMPLES, Sample
 from viz.services import Request
+from viz.views.obtain import start_again
 
 GROUP_WORDS = {FAMILY: "Family", PRETRAINED: "Pretrained"}
 

@@ -23,9 +23,9 @@ from models.inputs import encode
 from models.progress import Progress, part
 from models.tokens import display_tokens
 from viz import services
-from viz.bounded_store import BoundedStore
 from viz.figures.atlas import Atlas, make_atlas
 from viz.services import TILE, Request
+from viz.services.bounded_store import BoundedStore
 
 SPECTRA_BYTES = 2**29
 Written = tuple[tuple[str, ...], tuple[str, ...]]

@@ -7,8 +7,8 @@ import streamlit as st
 import models
 from models.latent_reading import ScoreShares
 from models.latent_reading import score_shares as work_out
-from viz.bounded_store import BoundedStore
 from viz.services import Request
+from viz.services.bounded_store import BoundedStore
 
 KEPT_BYTES = 4 * 2**20
 

@@ -13,9 +13,9 @@ import torch
 
 import models
 from models.progress import Progress, part
-from viz.bounded_store import BoundedStore
 from viz.figures.atlas import Atlas, make_atlas
-from viz.forecast import forecast, measured_flops_per_s
+from viz.services.bounded_store import BoundedStore
+from viz.services.forecast import forecast, measured_flops_per_s
 
 GIGABYTE = 2**30
 MODEL_BYTES = int(float(os.environ.get("HEADLIGHT_MODEL_GB", "6")) * GIGABYTE)

@@ -12,10 +12,10 @@ from models.latent_tap import latent_layers, rotary_width
 from models.pattern_change import pattern_change
 from models.progress import Progress, part
 from viz import latent_cuts, services
-from viz.bounded_store import BoundedStore
 from viz.figures.atlas import Atlas, make_atlas
 from viz.latent_cuts import Parts
 from viz.services import Request
+from viz.services.bounded_store import BoundedStore
 
 GIGABYTE = 2**30
 EFFECT_BYTES = GIGABYTE // 2

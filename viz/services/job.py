@@ -1,6 +1,6 @@
 """Long work done by a thread of its own: it tells how far it is, and a click can end it.
 
-What a fragment is busy with, no click inside of that fragment interrupts; see viz/writing.py.
+What a fragment is busy with, no click inside of that fragment interrupts; see viz/views/writing.py.
 """
 
 from __future__ import annotations

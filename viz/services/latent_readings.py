@@ -20,8 +20,8 @@ from models.latent_reading import (
 )
 from models.progress import Progress
 from viz import services
-from viz.bounded_store import BoundedStore
 from viz.services import Request
+from viz.services.bounded_store import BoundedStore
 
 KEPT_BYTES = 64 * 2**20
 
