@@ -32,6 +32,7 @@ DIMENSION, LATENT_ORDER, LATENT_VIEW, CUT = (
 WAY, SHARE, RANK, BUDGET = "way", "share", "rank", "budget"
 CALIBRATION, CALIBRATION_TOKENS, MEASURED_ON = "calibration", "calibration_tokens", "measured_on"
 CONVERT_VIEW = "convert_view"
+OFF, PRUNE_VIEW = "off", "prune_view"  # of the page Prune; which heads are off: see viz/heads_off.py
 KIND, STEP = "kind", "step"  # of the page Formation: whose training, and the optimizer step
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -107,6 +108,8 @@ KEPT: dict[str, Kept] = {
     CALIBRATION_TOKENS: Kept(CALIBRATION_LIMITS[-1], _one_of(*CALIBRATION_LIMITS)),
     MEASURED_ON: Kept(""),
     CONVERT_VIEW: Kept(""),
+    OFF: Kept(""),
+    PRUNE_VIEW: Kept("Continue"),
 }
 
 
