@@ -1,0 +1,1 @@
+"""What `models.measure` is made of: whose turn it is, one run of a model, and memory."""

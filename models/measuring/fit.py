@@ -1,0 +1,57 @@
+"""Whether a run fits into memory, and what its cache should hold, both by formula before anything runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from models.cache_size import cache_bytes_by_formula
+from models.errors import BadSelection
+from models.expanded import BLOCK
+from models.measuring.memory import free_bytes
+from models.measuring.run import CHUNK, Subject
+
+SHARE = 0.9  # of the free memory that a run may take
+SCORE_COPIES = 3  # scores, their softmax, and the latter in the values' format stand side by side
+
+
+def formula_bytes(subject: Subject) -> int | None:
+    """What the cache holds once all tokens are read; None where a layer does not keep all tokens, or none at all."""
+    shape = subject.model.geometry
+    if shape.sliding_window is not None or subject.model.plan.layers("decoder") != shape.layers:
+        return None
+    tokens = subject.prompt_tokens + subject.new_tokens
+    return subject.batch * cache_bytes_by_formula(shape, subject.mode, tokens, subject.model.dtype)
+
+
+def demand_fits(subject: Subject) -> None:
+    """Raise BadSelection, with the longest prompt that would do, where a run needs more memory than is free."""
+    free = free_bytes(subject.model.device)
+    if free is None or needed_bytes(subject) <= SHARE * free:
+        return
+    short, long = 0, subject.prompt_tokens  # the longest that fits lies in [short, long)
+    while long - short > 1:
+        middle = (short + long) // 2
+        if needed_bytes(replace(subject, prompt_tokens=middle)) <= SHARE * free:
+            short = middle
+        else:
+            long = middle
+    do = f"take a prompt of {short:,} or fewer" if short else "take fewer texts at once, or a smaller model"
+    raise BadSelection(
+        f"A batch of {subject.batch:,} x {subject.prompt_tokens + subject.new_tokens:,} tokens would need about "
+        f"{needed_bytes(subject) / 1e9:,.3g} GB in {subject.model.name}, but {subject.model.device} has "
+        f"{free / 1e9:,.3g} GB free; {do}."
+    )
+
+
+def needed_bytes(subject: Subject) -> int:
+    """Rather too much than too little: cache, one layer's keys and values in full, scores of a piece of the prompt, and
+    its activations."""
+    shape, size = subject.model.geometry, subject.model.dtype.itemsize
+    tokens = -(-(subject.prompt_tokens + subject.new_tokens) // BLOCK) * BLOCK
+    rows = subject.batch * min(subject.prompt_tokens, CHUNK)
+    cache = subject.batch * cache_bytes_by_formula(shape, subject.mode, tokens, subject.model.dtype)
+    full = 2 * subject.batch * tokens * shape.heads * (shape.d_head + shape.v_head_dim) * size
+    # SDPA writes no scores down where keys are as wide as values; elsewhere it does, and in float32.
+    scores = 0 if shape.d_head == shape.v_head_dim else SCORE_COPIES * 4 * rows * shape.heads * tokens
+    activations = rows * (16 * shape.d_model + 3 * shape.heads * shape.d_head) * size
+    return cache + full + scores + activations + subject.batch * shape.vocab * size
