@@ -13,6 +13,7 @@ import streamlit as st
 import torch
 
 import models
+from models.ablation import METHODS
 from models.family import KINDS
 from models.scores import ROLES
 from viz import samples
@@ -32,7 +33,8 @@ DIMENSION, LATENT_ORDER, LATENT_VIEW, CUT = (
 WAY, SHARE, RANK, BUDGET = "way", "share", "rank", "budget"
 CALIBRATION, CALIBRATION_TOKENS, MEASURED_ON = "calibration", "calibration_tokens", "measured_on"
 CONVERT_VIEW = "convert_view"
-OFF, PRUNE_VIEW = "off", "prune_view"  # of the page Prune; which heads are off: see viz/heads_off.py
+# Of the page Prune: which heads are off (see viz/heads_off.py), what stands for them, and the sample whose outputs may.
+OFF, METHOD, OTHER, PRUNE_VIEW = "off", "method", "other", "prune_view"
 KIND, STEP = "kind", "step"  # of the page Formation: whose training, and the optimizer step
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -100,15 +102,17 @@ KEPT: dict[str, Kept] = {
     LATENT_ORDER: Kept(LATENT_ORDERS[0], _one_of(*LATENT_ORDERS)),
     LATENT_VIEW: Kept("Scores"),
     CUT: Kept(""),
-    WAY: Kept(""),
+    WAY: Kept("share"),
     SHARE: Kept(None, _count),
     RANK: Kept(None, _count),
     BUDGET: Kept(None, _count),
     CALIBRATION: Kept("", in_address=False),
     CALIBRATION_TOKENS: Kept(CALIBRATION_LIMITS[-1], _one_of(*CALIBRATION_LIMITS)),
-    MEASURED_ON: Kept(""),
-    CONVERT_VIEW: Kept(""),
+    MEASURED_ON: Kept("held-out text"),
+    CONVERT_VIEW: Kept("Both write on"),
     OFF: Kept(""),
+    METHOD: Kept(METHODS[0], _one_of(*METHODS)),
+    OTHER: Kept("", _one_of("", *(sample.title for sample in samples.SAMPLES))),
     PRUNE_VIEW: Kept("Continue"),
 }
 

@@ -77,7 +77,7 @@ def test_it_opens_on_a_conversion_with_nothing_pressed(app: visit.AppTest):
     )
     assert "50%" in told
     assert "*formula*" in told
-    assert app.slider(key="share").value == 50
+    assert app.slider(key="convert-share").value == 50
     assert app.button(key="convert-go").disabled
 
 
@@ -138,6 +138,12 @@ def test_the_curve_is_measured_and_its_bytes_are_the_formula(
     perplexity = next(metric for metric in app.metric if metric.label == "Perplexity")
     assert perplexity.value == f"{halved:.3g}"
     assert any("*Measured* on" in note and "held-out" in note for note in visit.notes(app))
+    # What 16 tokens take in a live cache of the converted model, as transformers fills it: 64 numbers of 4 bytes, 4 layers.
+    given = models.load(GQA).tokenizer("one two three", return_tensors="pt")
+    kept = small.module(**given, use_cache=True).past_key_values
+    held = sum(layer.keys.nbytes + layer.values.nbytes for layer in kept.layers)
+    assert held / given["input_ids"].shape[1] == 1024
+    assert "*Formula*; *measured* 1,024 B" in visit.notes(app)
 
 
 def test_measured_on_the_visitor_s_text(load_once: Loader):
@@ -151,13 +157,45 @@ def test_measured_on_the_visitor_s_text(load_once: Loader):
 def test_half_of_what_is_exact_is_shown_first_where_d_model_is_the_limit():
     """MHA: 512 numbers are all made from d_model 256, so from 50% of the cache on nothing is lost."""
     app = open_convert(model=family_name("mha"), text=TEXT)
-    assert (app.slider(key="share").value, app.slider(key="share").max) == (25, 50)
+    assert (app.slider(key="convert-share").value, app.slider(key="convert-share").max) == (25, 50)
     assert any(
         "A latent of 128 numbers per token and layer in place of 512" in note for note in visit.notes(app)
     )
     settle(visit.rerun(app, share=50))
     assert any("This is exact." in note for note in visit.notes(app))
     assert np.abs(visit.cells(app, "convert-difference")).max() < 1e-4
+
+
+def test_what_nobody_chose_stays_out_of_the_address(app: visit.AppTest):
+    assert set(app.query_params) == {"model", "text", "layer", "head"}
+    other = open_convert(model=GQA, text=TEXT)
+    other.slider(key="convert-share").set_value(25)
+    settle(visit.rerun(other))
+    assert other.query_params["share"] == "25"
+    other.slider(key="convert-share").set_value(50)
+    settle(visit.rerun(other))
+    assert "share" not in other.query_params
+
+
+def test_a_number_field_keeps_out_as_well(tiny_llama: Path):
+    app = open_convert(model=tiny_llama, text=TEXT, way="rank")
+    assert "rank" not in app.query_params
+    app.number_input(key="convert-rank").set_value(9)
+    settle(visit.rerun(app))
+    assert app.query_params["rank"] == "9"
+    assert shown(app).rank == 9
+
+
+def test_a_live_cache_that_takes_another_size_is_said(tiny_llama: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("viz.services.conversion_measures.live_bytes", lambda model: 200.0)
+    app = open_convert(model=tiny_llama, text=TEXT + " and four")
+    app.session_state["measured_on"] = "the text in the sidebar"
+    settle(visit.rerun(app))
+    said = visit.complaints(app)
+    assert len(said) == 2
+    for sentence in said:
+        assert_sentence(sentence)
+    assert "takes 200 bytes per token, but the formula says 192" in said[1]
 
 
 def test_a_reload_brings_the_choice_back(tiny_llama: Path):

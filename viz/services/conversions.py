@@ -1,6 +1,6 @@
-"""What all visitors share of the page Convert: spectra, converted models, and what was measured of them.
+"""What all visitors share of the page Convert: spectra, converted models, and what they do with a text.
 
-Like viz/services.py: a result is found by what it was made from, is made once, and is kept within a number of bytes.
+Like viz/services/runs.py: a result is found by what it was made from, is made once, and is kept within a number of bytes.
 """
 
 from __future__ import annotations
@@ -60,11 +60,6 @@ class Conversion:
 @st.cache_resource(show_spinner=False)
 def _spectra() -> BoundedStore[models.LatentSpectra]:
     return BoundedStore(SPECTRA_BYTES, _spectra_bytes)
-
-
-@st.cache_resource(show_spinner=False)
-def _perplexities() -> BoundedStore[models.Perplexity]:
-    return BoundedStore(2**20, lambda _: 256)
 
 
 @st.cache_resource(show_spinner=False)
@@ -145,30 +140,6 @@ def _run_converted(conversion: Conversion, request: Request, progress: Progress)
     run = models.capture(made, request.text, max_tokens=request.max_tokens)
     run.tiles(TILE, run.stack, part(progress, 0.9, 1.0))
     return run
-
-
-def perplexity(
-    of: Conversion | Request, text: str | None, progress: Progress = models.no_progress
-) -> models.Perplexity:
-    """How well a converted model, or a request's own, foresees a text; None for the held-out text that comes with Headlight.
-
-    A converted model that nobody looks at is dropped as soon as it is measured. Raises HeadlightError.
-    """
-    key = (of, text) if isinstance(of, Conversion) else (of.model, of.device, of.dtype, text)
-    return _perplexities().get(key, lambda: _measure(of, text, progress))
-
-
-def has_perplexity(of: Conversion | Request, text: str | None) -> bool:
-    key = (of, text) if isinstance(of, Conversion) else (of.model, of.device, of.dtype, text)
-    return key in _perplexities()
-
-
-def _measure(of: Conversion | Request, text: str | None, progress: Progress) -> models.Perplexity:
-    if isinstance(of, Request):
-        measured = services.model_of(of)
-    else:
-        measured = converted(of) if of in services.model_store() else convert(of, part(progress, 0.0, 0.3))
-    return models.measure_perplexity(measured, text, progress=part(progress, 0.3, 1.0))
 
 
 def pattern_change(conversion: Conversion, request: Request) -> torch.Tensor:

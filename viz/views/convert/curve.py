@@ -9,7 +9,9 @@ from models.conversion.ranks import full_rank
 from models.progress import part
 from viz import state
 from viz.figures.perplexity_against_cache import Size, perplexity_against_cache
-from viz.services import Request, conversions
+from viz.plain import plain
+from viz.services import Request
+from viz.services.conversion_measures import Measured, is_measured, measured
 from viz.services.conversions import Conversion
 from viz.views import obtain
 from viz.views.convert.made import Made
@@ -60,7 +62,7 @@ def sizes(made: Made) -> list[Conversion]:
 def _measuring(made: Made, text: str | None) -> bool:
     """Have what is missing measured in the background, the original and the chosen one first; what is there is drawn."""
     wanted: list[Conversion | Request] = [made.request, made.conversion, *sizes(made)]
-    if all(conversions.has_perplexity(one, text) for one in wanted):
+    if all(is_measured(one, text) for one in wanted):
         return False
     key = (made.conversion, made.request, text)
     job = job_of(NAME, key) or begin(NAME, key, lambda progress: _measure_all(wanted, text, progress))
@@ -83,11 +85,11 @@ def _growing(made: Made, text: str | None, chosen_known: bool) -> None:
 
 def _measure_all(wanted: list[Conversion | Request], text: str | None, progress: models.Progress) -> None:
     for place, one in enumerate(wanted):
-        conversions.perplexity(one, text, part(progress, place / len(wanted), (place + 1) / len(wanted)))
+        measured(one, text, part(progress, place / len(wanted), (place + 1) / len(wanted)))
 
 
-def _known(of: Conversion | Request, text: str | None) -> models.Perplexity | None:
-    return conversions.perplexity(of, text) if conversions.has_perplexity(of, text) else None
+def _known(of: Conversion | Request, text: str | None) -> Measured | None:
+    return measured(of, text) if is_measured(of, text) else None
 
 
 def _figure(made: Made, text: str | None) -> None:
@@ -97,7 +99,9 @@ def _figure(made: Made, text: str | None) -> None:
         return
     figure = perplexity_against_cache(
         [point for point in points if point is not None],
-        Size(original_bytes(made.original), original.perplexity, made.original.name),
+        Size(
+            original_bytes(made.original), original.perplexity.perplexity, _told(made.original.name, original)
+        ),
         _size(made.original, made.conversion, chosen, made.converted.geometry),
         dark=made.dark,
     )
@@ -110,18 +114,21 @@ def _figure(made: Made, text: str | None) -> None:
 def _size(
     model: models.AttentionModel,
     conversion: Conversion,
-    measured: models.Perplexity | None,
+    known: Measured | None,
     shape: models.Geometry | None = None,
 ) -> Size | None:
     """A point of the figure; none before it is measured. shape: of the converted model, where its ranks differ."""
-    if measured is None:
+    if known is None:
         return None
     rank = mean_rank(conversion, shape)
     taken = bytes_of_rank(model, rank)
     whose = "mean rank" if conversion.budget is not None else "rank"
-    return Size(
-        taken, measured.perplexity, f"{whose} {rank:.3g}, {taken / original_bytes(model):.0%} of the cache"
-    )
+    told = f"{whose} {rank:.3g}, {taken / original_bytes(model):.0%} of the cache"
+    return Size(taken, known.perplexity.perplexity, _told(told, known))
+
+
+def _told(what: str, known: Measured) -> str:
+    return f"{what}; {known.cache_bytes:,.6g} bytes per token counted in a live cache"
 
 
 def mean_rank(conversion: Conversion, shape: models.Geometry | None) -> float:
@@ -132,24 +139,49 @@ def mean_rank(conversion: Conversion, shape: models.Geometry | None) -> float:
 
 
 def _in_numbers(made: Made, text: str | None) -> None:
-    model, shape = made.original, made.converted.geometry
-    rank = mean_rank(made.conversion, shape)
-    taken, was = bytes_of_rank(model, rank), original_bytes(model)
     before, after = _known(made.request, text), _known(made.conversion, text)
     first, second = row("numbers", 2)
-    first.metric(
-        "Cache per token", f"{taken:,} B", f"{taken / was - 1:.0%} of {was:,} B", delta_color="inverse",
-        help=f"Formula, in {number_format(model)}: {rank:.4g} numbers a layer in place of {per_layer(model)}.",
-    )  # fmt: skip
+    with first:
+        _cache(made, after)
     if before is None or after is None:
         second.metric("Perplexity", "…", "being measured", delta_color="off")
         return
+    was, now = before.perplexity, after.perplexity
     second.metric(
-        "Perplexity", f"{after.perplexity:.3g}", f"{after.perplexity / before.perplexity - 1:+.1%} on {before.perplexity:.3g}",
+        "Perplexity", f"{now.perplexity:.3g}", f"{now.perplexity / was.perplexity - 1:+.1%} on {was.perplexity:.3g}",
         delta_color="inverse",
-        help=f"{before.perplexity:.6g} before, {after.perplexity:.6g} after: the exponential of the mean loss per token.",
+        help=f"{was.perplexity:.6g} before, {now.perplexity:.6g} after: the exponential of the mean loss per token.",
     )  # fmt: skip
-    st.caption(f"*Measured* on {after.tokens:,} tokens of {_where(text)}, in windows of 512.")
+    st.caption(f"*Measured* on {now.tokens:,} tokens of {_where(text)}, in windows of 512.")
+    for name, taken, counted in (
+        (made.original.name, original_bytes(made.original), before.cache_bytes),
+        (made.converted.name, _taken(made), after.cache_bytes),
+    ):
+        if counted != taken:
+            st.warning(
+                plain(f"A live cache of {name} takes {counted:,.6g} bytes per token, but the formula says {taken:,}."),
+                icon=":material/warning:",
+            )  # fmt: skip
+
+
+def _taken(made: Made) -> int:
+    """Bytes per token of the converted model's cache, by formula."""
+    return bytes_of_rank(made.original, mean_rank(made.conversion, made.converted.geometry))
+
+
+def _cache(made: Made, after: Measured | None) -> None:
+    """Bytes per token by formula, and below it as counted in a live cache."""
+    model, taken, was = made.original, _taken(made), original_bytes(made.original)
+    rank = mean_rank(made.conversion, made.converted.geometry)
+    st.metric(
+        "Cache per token", f"{taken:,} B", f"{taken / was - 1:.0%} of {was:,} B", delta_color="inverse",
+        help=f"Formula, in {number_format(model)}: {rank:.4g} numbers a layer in place of {per_layer(model)}.",
+    )  # fmt: skip
+    if after is not None:
+        st.caption(
+            f"*Formula*; *measured* {after.cache_bytes:,.6g} B",
+            help="Counted from the tensors of a live cache of the converted model, divided by the tokens in it.",
+        )
 
 
 def _where(text: str | None) -> str:

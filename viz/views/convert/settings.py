@@ -27,7 +27,7 @@ from viz.views.convert.sizes import (
 
 WAYS = {"share": "Share of the cache", "rank": "Rank", "budget": "Byte budget"}
 OURS, OWN = "Headlight’s text", "my text"
-_SOURCE, _UPLOAD = "convert-source", "convert-upload"
+_SHARE, _SOURCE, _UPLOAD = "convert-share", "convert-source", "convert-upload"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +80,30 @@ def _size(model: models.AttentionModel) -> tuple[int | None, int | None]:
 
 def _share(model: models.AttentionModel) -> int:
     most = largest_share(model)
+    usual = most // 2
     chosen = state.get(state.SHARE)
-    state.put(**{state.SHARE: most // 2 if chosen is None else min(max(chosen, SMALLEST_SHARE), most)})
-    st.slider(
-        "Share", SMALLEST_SHARE, most, key=state.SHARE, format="%d%%", width=280,
+    st.session_state[_SHARE] = usual if chosen is None else min(max(chosen, SMALLEST_SHARE), most)
+    return st.slider(
+        "Share", SMALLEST_SHARE, most, key=_SHARE, format="%d%%", width=280,
+        on_change=_choose, args=(_SHARE, state.SHARE, usual),
         help="Of the original’s cache. The slider ends where the conversion is exact.",
     )  # fmt: skip
-    return state.get(state.SHARE)
 
 
 def _number(name: str, label: str, usual: int, step: int) -> int:
     """No bounds here: what is out of range is refused in a sentence that says what the range is."""
-    if state.get(name) is None:
-        state.put(**{name: max(usual, 1)})
-    st.number_input(label, step=step, key=name, width=200, help="A whole number.")
-    return state.get(name)
+    widget, chosen = f"convert-{name}", state.get(name)
+    st.session_state[widget] = max(usual, 1) if chosen is None else chosen
+    return st.number_input(
+        label, step=step, key=widget, width=200, on_change=_choose, args=(widget, name, max(usual, 1)),
+        help="A whole number.",
+    )  # fmt: skip
+
+
+def _choose(widget: str, name: str, usual: int) -> None:
+    """Keep what was chosen; what is usual for the model stays out of the address, and another model has its own."""
+    chosen = st.session_state[widget]
+    state.put(**{name: None if chosen == usual else chosen})
 
 
 def _fitting(request: Request) -> Fitting:
