@@ -40,6 +40,7 @@ from models.head_outputs import mean_outputs, other_outputs
 from models.inputs import count_tokens
 from models.latent_cut import LatentCut
 from models.loading import load, wrap
+from models.measure import Contender, Measurement, Repeats, measure, measure_in_turn
 from models.model import AttentionModel
 from models.pattern_change import HeadChange, change_per_query, most_changed, pattern_change
 from models.progress import Progress, no_progress
@@ -63,6 +64,7 @@ __all__ = [
     "Candidate",
     "Capture",
     "Card",
+    "Contender",
     "Geometry",
     "GradientImportance",
     "HeadChange",
@@ -73,9 +75,11 @@ __all__ = [
     "HealingRun",
     "LatentCut",
     "LatentSpectra",
+    "Measurement",
     "Perplexity",
     "Progress",
     "RankPoint",
+    "Repeats",
     "Scores",
     "TextTooLong",
     "UnknownModel",
@@ -94,6 +98,8 @@ __all__ = [
     "latent_spectra",
     "load",
     "mean_outputs",
+    "measure",
+    "measure_in_turn",
     "measure_perplexity",
     "most_changed",
     "new_cache",
