@@ -1,7 +1,8 @@
 """Heal a converted model: `python -m models.conversion heal --model FOLDER --teacher NAME --corpus PATH --out DIR`.
 
 The model learns from the one it was converted from to predict the same, on a text file in UTF-8 (plain, .xz, .gz or .bz2).
-Started again with the same arguments, it goes on where it stopped; Ctrl-C writes a checkpoint first. On several GPUs:
+Started again with the same arguments, it goes on where it stopped; Ctrl-C writes a checkpoint first; once the healed model
+is saved, the checkpoints are deleted. On several GPUs:
 `accelerate launch -m models.conversion heal ...`. DIR/model then opens by `models.load`.
 
 With --json every line of output is a JSON object, for a program to read; see models.conversion.healing_run.
@@ -14,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 
 from models.conversion.calibration import CHARACTERS_PER_TOKEN, excerpt, token_row
 from models.conversion.convert import convert_to_mla, latent_spectra, ranks_for_budget, save_converted
-from models.conversion.heal import Healed, Healing, check_pair, heal
-from models.conversion.healing_folder import alone_in
+from models.conversion.heal import Healed, Healing, check_pair, heal, run_identity
+from models.conversion.healing_folder import MODEL, alone_in, drop_checkpoints, healed_model
 from models.conversion.healing_run import demand_accelerate
 from models.conversion.measure import measure_perplexity
 from models.errors import BadText, HeadlightError
@@ -94,6 +94,10 @@ def _heal(asked: argparse.Namespace) -> int:
     healing = Healing(
         int(asked.tokens), asked.seed, asked.tokens_per_step, rate=asked.rate, norms=asked.norms
     )
+    there = healed_model(asked.out, run_identity(student.module, train, healing))
+    if there is not None:
+        _already_healed(asked, there, held)
+        return 0
     place = Place(
         asked.out, asked.device, asked.save_every, tuple(asked.report_to), asked.quiet or asked.json
     )
@@ -117,6 +121,15 @@ def _heal(asked: argparse.Namespace) -> int:
     return 0
 
 
+def _already_healed(asked: argparse.Namespace, folder: Path, held: str) -> None:
+    """The same command once more, after its end: measured again, not healed again."""
+    drop_checkpoints(asked.out)  # what is left where the first one was killed just after saving
+    _tell(asked, "", "measuring")
+    after = _perplexity(load(str(folder), device=asked.device, dtype="float32"), held)
+    told = f"Healed already: perplexity {after:.2f}. It lies in {folder}."
+    _tell(asked, told, "done", after=after, folder=str(folder))
+
+
 def _perplexity(model: AttentionModel, text: str) -> float:
     return measure_perplexity(model, text, max_tokens=MOST_WINDOWS * CONTEXT).perplexity
 
@@ -134,8 +147,8 @@ def _write(
         "healed_on": ", ".join(path.name for path in asked.corpus),
         "perplexity": perplexity,
     }
-    shutil.rmtree(asked.out / "model", ignore_errors=True)  # an earlier end of this same run
-    folder = save_converted(student, asked.out / "model")
+    folder = save_converted(student, asked.out / MODEL)
+    drop_checkpoints(asked.out)
     _tell(asked, f"{told} Written to {folder}.", "done", after=perplexity["after"], folder=str(folder))
 
 

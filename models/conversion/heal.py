@@ -106,7 +106,7 @@ def heal(
         raise BadText(
             f"The text to heal on has {len(tokens):,} tokens, but {2 * CONTEXT:,} are the least: give a longer corpus."
         )
-    checkpoint = resume_point(place.folder, identity(_factors(student), tokens, healing))
+    checkpoint = resume_point(place.folder, run_identity(student, tokens, healing))
     set_seed(healing.seed)
     leave = LeaveOnSignal()
     trainer = _trainer(student, teacher, tokens, healing, place, [leave, _Told(healing, tell)])
@@ -124,6 +124,11 @@ def heal(
         return None
     done = trainer.state.global_step
     return Healed(done * healing.tokens_per_step, done >= healing.steps)
+
+
+def run_identity(student: PreTrainedModel, tokens: NDArray[np.int64], healing: Healing) -> dict[str, Any]:
+    """What tells this run from others that might be in the same folder; of the student before it has learnt."""
+    return identity(_factors(student), tokens, healing)
 
 
 def check_pair(student: PreTrainedModel, teacher: PreTrainedModel) -> None:

@@ -22,7 +22,8 @@ try:
 except ImportError:  # Windows, where two runs in one folder are the person's own care
     fcntl = None
 
-RUN, LOCK = "heal.json", "lock"
+RUN, LOCK, MODEL = "heal.json", "lock", "model"
+CHECKPOINTS = "checkpoint-*"
 
 
 def identity(factors: Sequence[Tensor], tokens: NDArray[np.int64], plan: Any) -> dict[str, Any]:
@@ -35,17 +36,34 @@ def identity(factors: Sequence[Tensor], tokens: NDArray[np.int64], plan: Any) ->
 def resume_point(folder: Path, identity: dict[str, Any]) -> Path | None:
     """The checkpoint to go on from, None for a fresh start; half-written ones are deleted."""
     folder.mkdir(parents=True, exist_ok=True)
-    record = folder / RUN
-    if record.exists():
-        before = json.loads(record.read_text("utf-8"))
-        different = [name for name in identity if before.get(name) != identity[name]]
-        if different:
-            raise BadSelection(
-                f"{folder} holds a run with another {' and another '.join(different)}: give another --out, or delete it."
-            )
-    record.write_text(json.dumps(identity, indent=1), "utf-8")
-    whole = _whole(list(folder.glob("checkpoint-*")))
+    _check_record(folder / RUN, identity)
+    (folder / RUN).write_text(json.dumps(identity, indent=1), "utf-8")
+    whole = _whole(list(folder.glob(CHECKPOINTS)))
     return whole[-1] if whole else None
+
+
+def healed_model(folder: Path, identity: dict[str, Any]) -> Path | None:
+    """The model that this same run has left in the folder, None where it has not come to its end."""
+    _check_record(folder / RUN, identity)
+    place = folder / MODEL
+    return place if (folder / RUN).is_file() and (place / "config.json").is_file() else None
+
+
+def drop_checkpoints(folder: Path) -> None:
+    """Once the healed model is saved, nobody goes on from them: several times the model's size in optimizer states."""
+    for place in folder.glob(CHECKPOINTS):
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _check_record(record: Path, identity: dict[str, Any]) -> None:
+    if not record.exists():
+        return
+    before = json.loads(record.read_text("utf-8"))
+    different = [name for name in identity if before.get(name) != identity[name]]
+    if different:
+        raise BadSelection(
+            f"{record.parent} holds a run with another {' and another '.join(different)}: give another --out, or delete it."
+        )
 
 
 def _whole(places: Sequence[Path]) -> list[Path]:

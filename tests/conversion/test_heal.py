@@ -137,6 +137,15 @@ def test_the_command_converts_heals_and_says_so(tmp_path: Path, capsys: pytest.C
     measured = healed.module.config.provenance["perplexity"]
     assert f"{measured['before']:.2f} before, {measured['after']:.2f} after" in said
     assert healed.geometry.kind == "mla"
+    assert not list((tmp_path / "out").glob("checkpoint-*")), (
+        "they are larger than the model, and nobody needs them now"
+    )
+    weights = (tmp_path / "out" / "model" / "model.safetensors").read_bytes()
+    assert command.main([*asked, *rest]) == 0
+    assert f"Healed already: perplexity {measured['after']:.2f}" in capsys.readouterr().out
+    assert (tmp_path / "out" / "model" / "model.safetensors").read_bytes() == weights
+    assert command.main([*asked, *rest, "--seed", "5"]) == 1
+    assert "another plan" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
