@@ -12,6 +12,7 @@ from models.capture import Candidate, Capture
 from models.capturing import capture
 from models.card import Card
 from models.catalog import CATALOG, DEFAULT
+from models.chance import ChanceLoss, chance_ablations
 from models.conversion.convert import (
     LatentSpectra,
     convert_to_mla,
@@ -32,6 +33,7 @@ from models.errors import (
     UnknownModel,
     UnsupportedModel,
 )
+from models.evaluation_text import cut_into_texts, evaluation_text
 from models.generation import stream
 from models.geometry import Geometry, geometry
 from models.gradient_importance import GradientImportance, gradient_importance
@@ -44,6 +46,12 @@ from models.measure import Contender, Measurement, Repeats, measure, measure_in_
 from models.model import AttentionModel
 from models.pattern_change import HeadChange, change_per_query, most_changed, pattern_change
 from models.progress import Progress, no_progress
+from models.prune_curve import PruneCurve, prune_curve
+from models.removal.cost import RemovalCost, removal_cost
+from models.removal.export import export
+from models.removal.groups import equal_per_group, whole_groups
+from models.removal.record import RemovedHeads
+from models.removal.remove import remove_heads
 from models.scores import Scores
 from models.source import card_of
 from models.store import cache_folder
@@ -64,6 +72,7 @@ __all__ = [
     "Candidate",
     "Capture",
     "Card",
+    "ChanceLoss",
     "Contender",
     "Geometry",
     "GradientImportance",
@@ -78,7 +87,10 @@ __all__ = [
     "Measurement",
     "Perplexity",
     "Progress",
+    "PruneCurve",
     "RankPoint",
+    "RemovalCost",
+    "RemovedHeads",
     "Repeats",
     "Scores",
     "TextTooLong",
@@ -90,9 +102,14 @@ __all__ = [
     "cache_folder",
     "capture",
     "card_of",
+    "chance_ablations",
     "change_per_query",
     "convert_to_mla",
     "count_tokens",
+    "cut_into_texts",
+    "equal_per_group",
+    "evaluation_text",
+    "export",
     "geometry",
     "gradient_importance",
     "latent_spectra",
@@ -107,13 +124,17 @@ __all__ = [
     "original_point",
     "other_outputs",
     "pattern_change",
+    "prune_curve",
     "rank_curve",
     "ranks_for_budget",
     "ranks_for_share",
+    "removal_cost",
+    "remove_heads",
     "save_converted",
     "start_healing",
     "stream",
     "sweep",
     "token_loss",
+    "whole_groups",
     "wrap",
 ]

@@ -137,7 +137,7 @@ def ablate(
         after=run,
         token_loss_before=given.loss,
         token_loss_after=_losses(model, run, logits),
-        kl=_divergence(given.logits, logits, len(given.loss)),
+        kl=divergence(given.logits, logits, len(given.loss)),
     )
 
 
@@ -173,7 +173,7 @@ def _losses(model: AttentionModel, run: Capture, logits: Tensor | None) -> Tenso
     return losses_of(logits, ids)
 
 
-def _divergence(before: Tensor | None, after: Tensor | None, positions: int) -> Tensor:
+def divergence(before: Tensor | None, after: Tensor | None, positions: int) -> Tensor:
     """KL(before || after), float32 [pos], nats; a block of positions at a time."""
     kl = torch.full((positions,), torch.nan)
     if before is None or after is None:

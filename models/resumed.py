@@ -34,32 +34,34 @@ class ResumedRuns:
     """One text's runs through one model, started where something changes.
 
     The model's weights are shared and never changed; its modules are copies, from which layers are taken out for a while.
-    blocks: for each layer of the stack the list that its block stands in and its place there; empty where layers
-    share a module (ALBERT), so that every run is a whole one.
+    always: gates of the first run, whose output is kept. blocks: for each layer of the stack the list that its block
+    stands in and its place there; empty where layers share a module (ALBERT), so that every run is a whole one.
     """
 
     model: AttentionModel
     encoded: Encoded
     stack: str
+    always: dict[int, Gate]
     module: Any = field(init=False)
     blocks: tuple[tuple[str, int], ...] = field(init=False)
     outputs: dict[tuple[str, int], Any] = field(init=False, default_factory=dict)
     encoder_output: Any = field(init=False, default=None)
-    logits: Tensor = field(init=False)
+    output: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
         self.module = private_copy(self.model.module)
         self.blocks = _blocks(self.model, self.stack)
-        self.logits = self._first_run()
+        self.output = self._first_run()
 
     @torch.inference_mode()
     def _first_run(self) -> Tensor:
-        """Logits with all heads on [pos, vocab]; what every block puts out is kept on the way."""
+        """What `run` gives of one row, [pos, vocab]; what every block puts out is kept on the way."""
         hooks = [self._keep(block) for block in dict.fromkeys(self.blocks)]
         if self.model.geometry.role == "encoder-decoder":
             hooks.append(self.module.get_encoder().register_forward_hook(self._keep_encoder))
         try:
-            return self.module(**self.encoded.inputs, **_settings(self.module)).logits[0]
+            with tapped(Tap(gates=self.always)):
+                return _read(self.module(**self.encoded.inputs, **_settings(self.module)))[0]
         finally:
             for hook in hooks:
                 hook.remove()
@@ -75,7 +77,8 @@ class ResumedRuns:
 
     @torch.inference_mode()
     def run(self, layer: int, gates: dict[int, Gate], batch: int, last_only: bool = False) -> Tensor:
-        """Logits of runs that differ from layer `layer` of the stack on, [batch, pos | 1, vocab].
+        """Logits of runs that differ from layer `layer` of the stack on, [batch, pos | 1, vocab]; of models without a
+        language head the last layer's output, [batch, pos, d_model].
 
         gates: per attention call of a whole pass, [batch, head]; last_only: the logits of the last position alone.
         """
@@ -88,7 +91,7 @@ class ResumedRuns:
         with self._from(layer, batch) as skipped:
             calls = skipped + self._encoder_calls() * skips_encoder
             with tapped(Tap(gates=gates, calls=calls)):
-                return self.module(**inputs, **_settings(self.module, last_only)).logits
+                return _read(self.module(**inputs, **_settings(self.module, last_only)))
 
     @contextmanager
     def _from(self, layer: int, batch: int) -> Iterator[int]:
@@ -149,6 +152,10 @@ def _expanded(output: Any, batch: int) -> Any:
 
 def _encoder_rows(output: Any, batch: int) -> Any:
     return type(output)(last_hidden_state=_expanded(output.last_hidden_state, batch))
+
+
+def _read(output: Any) -> Tensor:
+    return output.last_hidden_state if getattr(output, "logits", None) is None else output.logits
 
 
 def _settings(module: Any, last_only: bool = False) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,14 +13,15 @@ from torch.nn import functional
 from models.ablation import Method, replacement
 from models.capturing import encode_for
 from models.errors import BadSelection, BadText
-from models.head_gates import Gate, HeadOutputs, demand_gates, gated_stack
+from models.head_gates import Gate, Head, HeadOutputs, HeadsOff, demand_gates, gated_stack, gates
 from models.inputs import Encoded
 from models.model import AttentionModel
 from models.progress import Progress, no_progress
+from models.pruned_quality import distance
 from models.resumed import ResumedRuns
 
-Metric = Literal["loss", "kl", "logit_diff"]
-METRICS: tuple[Metric, ...] = ("loss", "kl", "logit_diff")
+Metric = Literal["loss", "kl", "logit_diff", "distance"]
+METRICS: tuple[Metric, ...] = ("loss", "kl", "logit_diff", "distance")
 LOGIT_BYTES = 2**28  # of logits in flight
 ROW_TOKENS = 2_048  # tokens in flight: more heads at once make nothing faster
 
@@ -29,10 +30,13 @@ ROW_TOKENS = 2_048  # tokens in flight: more heads at once make nothing faster
 class HeadImportance:
     """How much worse a model gets when one head is switched off.
 
-    values: [text, layer, head], above 0 where the head is missed; NaN where a layer has fewer heads.
+    values: [text, layer, head], above 0 where the head is missed; NaN where a layer has fewer heads and where one is off
+    throughout.
       loss: rise of the mean loss over a text's tokens, nats per token (decoders and encoder-decoders).
       kl: KL(all heads || without), nats, of the prediction after the text; of an encoder the mean over all positions.
       logit_diff: fall of the logit of the first answer less that of the second, after the text.
+      distance: how far the last layer's output moved, mean over all positions of the length of the difference over the
+        length before (models without a language head, which have nothing else).
     metric, method, stack: what was measured, what stood for the head's output, whose heads.
     Source: leave-one-out as in Michel et al. 2019 (arXiv 1905.10650), section 3.2.
     """
@@ -57,17 +61,20 @@ def sweep(
     reference: str | Sequence[str] | HeadOutputs | None = None,
     answers: tuple[int, int] | None = None,
     stack: str | None = None,
+    heads_off: Iterable[Head] = (),
     max_tokens: int | None = None,
     progress: Progress = no_progress,
 ) -> HeadImportance:
     """The importance of every head of a stack (None: the default one) on each of the texts.
 
-    method, reference: as in `ablate`. answers: token ids for "logit_diff". Heads of a layer run as one batch, and from the
-    layer that they stand in; an exception from `progress` ends the work. Raises BadSelection, BadText, TextTooLong.
+    method, reference: as in `ablate`. answers: token ids for "logit_diff". heads_off: heads of the stack that are off
+    throughout, in the same way; the values are still counted from the run with all heads on. Heads of a layer run as one
+    batch, and from the layer that they stand in; an exception from `progress`, which is told before every pass, ends the
+    work. Raises BadSelection, BadText, TextTooLong.
     """
     given = [texts] if isinstance(texts, str) else list(texts)
     name = _demand(model, given, metric, answers, stack)
-    instead = replacement(model, method, reference)
+    off = HeadsOff(tuple(heads_off), name, replacement(model, method, reference))
     rows = []
     for number, text in enumerate(given):
         encoded = encode_for(model, text, max_tokens=max_tokens)
@@ -76,7 +83,7 @@ def sweep(
         def share(message: str, fraction: float, number: int = number, told: str = told) -> None:
             progress(message + told, (number + fraction) / len(given))
 
-        rows.append(_one_text(model, encoded, _Measure(metric, answers), instead, name, share))
+        rows.append(_one_text(model, encoded, _Measure(metric, answers), off, share))
     progress("Every head has been switched off once", 1.0)
     return HeadImportance(torch.stack(rows), metric, method, name)
 
@@ -96,9 +103,17 @@ def _demand(
         raise BadSelection(
             "“logit_diff”, and it alone, needs answers=(token id, token id): the right one and the wrong one."
         )
+    _demand_output(model, metric)
+    return gated_stack(model, stack)
+
+
+def _demand_output(model: AttentionModel, metric: str) -> None:
+    if metric != "distance" and model.module.get_output_embeddings() is None:
+        raise BadSelection(
+            f"The weights of {model.name} have no language head, so it predicts no tokens: measure by “distance”."
+        )
     if metric == "loss" and model.geometry.role == "encoder":
         raise BadSelection(f"{model.name} looks both ways, so it has no loss per token: measure by “kl”.")
-    return gated_stack(model, stack)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +124,14 @@ class _Measure:
     answers: tuple[int, int] | None
 
     def last_only(self, model: AttentionModel) -> bool:
-        return self.metric != "loss" and model.geometry.role != "encoder"
+        return self.metric in ("kl", "logit_diff") and model.geometry.role != "encoder"
 
     def __call__(self, full: Tensor, without: Tensor, ids: Tensor) -> Tensor:
         """full [pos, vocab] with all heads, without [batch, pos, vocab] -> [batch]."""
         if self.metric == "loss":
             return _mean_loss(without, ids) - _mean_loss(full[None], ids)
+        if self.metric == "distance":
+            return distance(full, without).mean(-1)
         full = full[-without.shape[1] :].float()
         if self.metric == "kl":
             before, after = full.log_softmax(-1), without.float().log_softmax(-1)
@@ -131,35 +148,41 @@ def _mean_loss(logits: Tensor, ids: Tensor) -> Tensor:
 
 
 def _one_text(
-    model: AttentionModel,
-    encoded: Encoded,
-    measure: _Measure,
-    instead: HeadOutputs | None,
-    stack: str,
-    progress: Progress,
+    model: AttentionModel, encoded: Encoded, measure: _Measure, off: HeadsOff, progress: Progress
 ) -> Tensor:
     """[layer, head]."""
-    runs = ResumedRuns(model, encoded, stack)
+    assert off.stack is not None
+    always = gates(model, off)
+    runs = ResumedRuns(model, encoded, off.stack, always)
     plan, last = model.plan, measure.last_only(model)
+    full = ResumedRuns(model, encoded, off.stack, {}).output if off.heads else runs.output
     ids = torch.tensor(encoded.ids.get("target", encoded.ids.get("text")), device=model.device)
-    counts = [plan.sites[plan.calls_of(stack, layer)[0]].heads for layer in range(plan.layers(stack))]
+    counts = [plan.sites[plan.calls_of(off.stack, layer)[0]].heads for layer in range(plan.layers(off.stack))]
     found = torch.full((len(counts), max(counts)), torch.nan)
-    width = _rows_at_once(len(ids), runs.logits.shape[-1], last)
+    width = _rows_at_once(len(ids), full.shape[-1], last)
     for layer, heads in enumerate(counts):
-        for start in range(0, heads, width):
+        left = [head for head in range(heads) if (layer, head) not in off.heads]
+        for chosen in torch.tensor(left, dtype=torch.long).split(width) if left else ():
             progress(f"Switching off the heads of layer {layer}", layer / len(counts))
-            chosen = torch.arange(start, min(start + width, heads))
-            keep = torch.ones(len(chosen), heads, device=model.device)
-            keep[torch.arange(len(chosen)), chosen] = 0.0
-            gates = {
-                call: Gate(keep, None if instead is None else instead.per_call[call])
-                for call in plan.calls_of(stack, layer)
-            }
-            logits = runs.run(layer, gates, len(chosen), last)
-            found[layer, chosen] = measure(runs.logits, logits[:, -1:] if last else logits, ids).cpu()
+            calls = plan.calls_of(off.stack, layer)
+            output = runs.run(layer, always | _one_each(off, always, calls, heads, chosen), len(chosen), last)
+            found[layer, chosen] = measure(full, output[:, -1:] if last else output, ids).cpu()
     return found
 
 
-def _rows_at_once(tokens: int, vocabulary: int, last_only: bool) -> int:
-    logits = (1 if last_only else tokens) * vocabulary * 4
-    return max(min(LOGIT_BYTES // logits, ROW_TOKENS // tokens), 1)
+def _one_each(
+    off: HeadsOff, always: dict[int, Gate], calls: Iterable[int], heads: int, chosen: Tensor
+) -> dict[int, Gate]:
+    """Gates of a layer's calls: row n without head chosen[n], and without those that are off throughout."""
+    made = {}
+    for call in calls:
+        keep = always[call].keep if call in always else torch.ones(heads)
+        keep = keep.repeat(len(chosen), 1)
+        keep[torch.arange(len(chosen)), chosen] = 0.0
+        made[call] = Gate(keep, None if off.instead is None else off.instead.per_call[call])
+    return made
+
+
+def _rows_at_once(tokens: int, width: int, last_only: bool) -> int:
+    held = (1 if last_only else tokens) * width * 4
+    return max(min(LOGIT_BYTES // held, ROW_TOKENS // tokens), 1)

@@ -90,13 +90,13 @@ def test_few_rows_at_once_make_no_difference(monkeypatch: pytest.MonkeyPatch):
 
 def test_layers_below_are_not_run_again():
     model = engine("gpt2")
-    runs = ResumedRuns(model, models.baseline(model, TEXT).encoded, "decoder")
+    runs = ResumedRuns(model, models.baseline(model, TEXT).encoded, "decoder", {})
     ran: list[int] = []
     for place, block in enumerate(runs.module.transformer.h):
         block.attn.register_forward_hook(lambda *_, place=place: ran.append(place))
     logits = runs.run(2, {}, 3)
     assert ran == [2]
-    assert_near(logits[1], runs.logits)
+    assert_near(logits[1], runs.output)
 
 
 def test_a_cancelled_sweep_leaves_the_model_as_it_was():
@@ -122,6 +122,6 @@ def test_what_cannot_be_measured_is_said_in_a_sentence():
         with pytest.raises(BadSelection) as caught:
             models.sweep(engine(name), MASKED, **settings)
         assert_sentence(caught.value)
-    assert METRICS == ("loss", "kl", "logit_diff")
+    assert METRICS == ("loss", "kl", "logit_diff", "distance")
     with pytest.raises(BadText):
         models.sweep(engine("gpt2"), [])

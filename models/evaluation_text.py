@@ -1,0 +1,61 @@
+"""Texts that a model is measured on when it must not be the visitor's own sentence, and how they are cut."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from models.errors import BadSelection, BadText
+from models.inputs import check_text
+from models.model import AttentionModel
+
+# Prose written for Headlight, a story and an essay of some 2,000 tokens; no shipped model was trained on it, and none of it
+# is in the calibration text.
+HELD_OUT = Path(__file__).parent / "conversion" / "held_out.txt"
+TEXT_TOKENS = 256
+
+
+def evaluation_text() -> str:
+    """The prose that comes with Headlight for measuring."""
+    return HELD_OUT.read_text("utf-8")
+
+
+def cut_into_texts(
+    model: AttentionModel,
+    text: str | None = None,
+    *,
+    tokens: int = TEXT_TOKENS,
+    max_tokens: int | None = None,
+) -> tuple[str, ...]:
+    """A long text (None: the one that comes with Headlight) as texts of at most `tokens` tokens, whole sentences each.
+
+    A sentence that is longer by itself is a text of its own and must be cut by what reads it. max_tokens: stop before there
+    are more than that. tokens is lowered to the model's context. Raises BadText where there is nothing to read and for
+    what no tokenizer can read, BadSelection.
+    """
+    if tokens < 2 or (max_tokens is not None and max_tokens < 2):
+        raise BadSelection(
+            "A text to measure on has two tokens or more, the second being the first foretold."
+        )
+    whole = evaluation_text() if text is None else text
+    check_text(whole)
+    if "\x00" in whole or whole.count("\ufffd") > len(whole) // 100:
+        raise BadText("This holds bytes that are no text; give plain text in UTF-8.")
+    most = min(tokens, model.geometry.context or tokens)
+    texts, length, total = [""], 0, 0
+    for sentence in _sentences(whole):
+        count = len(model.tokenizer(sentence, verbose=False)["input_ids"])
+        if max_tokens is not None and total + count > max_tokens and total:
+            break
+        if length and length + count > most:
+            texts.append("")
+            length = 0
+        texts[-1] += sentence
+        length += count
+        total += count
+    return tuple(stripped for part in texts if (stripped := part.strip()))
+
+
+def _sentences(text: str) -> list[str]:
+    """In order and with the space behind them, so that put together they are the text again."""
+    return re.findall(r"\S.*?(?:[.!?][\"”’)]*\s+|\n\s*|\Z)", text.strip(), flags=re.DOTALL)

@@ -1,0 +1,105 @@
+"""How well a model does on texts with any set of heads off: by its loss, or by how far its output moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from models.ablation import divergence
+from models.capturing import encode_for, forward
+from models.errors import BadText
+from models.head_gates import Head, HeadOutputs, HeadsOff, gates
+from models.inputs import Encoded
+from models.model import AttentionModel
+from models.progress import Progress
+from models.tap import Tap, tapped
+from models.token_loss import losses_of
+
+Quantity = Literal["loss", "kl", "distance"]
+
+
+def quantity_of(model: AttentionModel) -> Quantity:
+    """What tells best how well a model does.
+
+    "loss" of models that predict each token from those before it; "kl" of encoders, which only have predictions to compare;
+    "distance" of models without a language head, which only have outputs to compare.
+    """
+    if model.module.get_output_embeddings() is None:
+        return "distance"
+    return "kl" if model.geometry.role == "encoder" else "loss"
+
+
+def distance(before: Tensor, after: Tensor) -> Tensor:
+    """How far outputs [..., pos, d_model] moved, [..., pos]: the length of the difference over the length before."""
+    before, after = before.float(), after.float()
+    return (after - before).norm(dim=-1) / before.norm(dim=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class PrunedQuality:
+    """The texts, read once with all heads on.
+
+    full: for "kl" and "distance" each text's output with all heads on, [pos, vocab | d_model].
+    """
+
+    model: AttentionModel
+    encoded: tuple[Encoded, ...]
+    quantity: Quantity
+    full: tuple[Tensor, ...]
+    stack: str
+    instead: HeadOutputs | None
+
+    def without(self, heads: Iterable[Head], progress: Progress) -> float:
+        """The mean over all texts with these heads off, nats per token; of "distance" a share. One pass a text."""
+        off = HeadsOff(tuple(heads), self.stack, self.instead)
+        total, positions = 0.0, 0
+        for number, encoded in enumerate(self.encoded):
+            told = f", text {number + 1} of {len(self.encoded)}" if len(self.encoded) > 1 else ""
+            progress(f"Running without {len(off.heads)} heads{told}", number / len(self.encoded))
+            found = self._of_one(encoded, number, off)
+            total += found.sum().item()
+            positions += len(found)
+        return total / positions
+
+    def _of_one(self, encoded: Encoded, number: int, off: HeadsOff) -> Tensor:
+        """[pos], of the positions that count."""
+        output = _output(self.model, encoded, self.quantity, off)
+        if self.quantity == "loss":
+            return losses_of(output, _ids(encoded))[1:]
+        if self.quantity == "kl":
+            return divergence(self.full[number], output, len(output))
+        return distance(self.full[number], output)
+
+
+def pruned_quality(
+    model: AttentionModel,
+    texts: Sequence[str],
+    stack: str,
+    instead: HeadOutputs | None,
+    max_tokens: int | None,
+) -> PrunedQuality:
+    """Raises BadText where the texts hold nothing to measure, TextTooLong."""
+    if not texts:
+        raise BadText("A model is measured on a text, but none came; give one or more.")
+    encoded = tuple(encode_for(model, text, max_tokens=max_tokens) for text in texts)
+    quantity = quantity_of(model)
+    if quantity == "loss" and all(len(_ids(one)) < 2 for one in encoded):
+        raise BadText("No text has a second token to foretell; give a text of two words or more.")
+    full = () if quantity == "loss" else tuple(_output(model, one, quantity) for one in encoded)
+    return PrunedQuality(model, encoded, quantity, full, stack, instead)
+
+
+def _ids(encoded: Encoded) -> tuple[int, ...]:
+    return encoded.ids.get("target", encoded.ids.get("text", ()))
+
+
+def _output(
+    model: AttentionModel, encoded: Encoded, quantity: Quantity, off: HeadsOff | None = None
+) -> Tensor:
+    with torch.inference_mode(), tapped(Tap(gates=gates(model, off or ()))):
+        output: Any = forward(model, encoded, all_logits=True)
+    return output.last_hidden_state[0] if quantity == "distance" else output.logits[0]
