@@ -1,0 +1,203 @@
+"""What heads are worth on a text that is not the visitor's, worked out once for all visitors, each number by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, cast
+
+import streamlit as st
+import torch
+
+import models
+from models.ablation import replacement
+from models.evaluation_text import TEXT_TOKENS
+from models.head_gates import Head
+from models.inputs import count_tokens
+from models.progress import Progress, part
+from models.prune_order import Order, heads_of
+from models.pruned_quality import Quantity, pruned_quality, quantity_of
+from viz import services
+from viz.services.bounded_store import BoundedStore
+
+KEPT_BYTES = 32 * 2**20
+ENTRY_BYTES = 4_096  # of a small result and its key
+POINTS = 17  # of a curve
+DRAWS = 3  # random orders of a curve
+CHANCE_DRAWS = 5  # random sets that a chosen set is compared with
+SLACK = 2.0  # short texts in small batches do not reach the speed of one large product
+Where = Literal["layers", "model"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Everything that the importance of heads depends on.
+
+    text: "" for the prose that comes with Headlight. tokens: how many of it are read at most.
+    """
+
+    model: str
+    device: str
+    dtype: str
+    stack: str
+    text: str
+    tokens: int
+
+    @property
+    def loaded(self) -> models.AttentionModel:
+        return services.model(self.model, self.device, self.dtype)
+
+    @property
+    def metric(self) -> Quantity:
+        """What tells how well the model does."""
+        return quantity_of(self.loaded)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTexts:
+    """The texts that are measured on, and how many tokens they have in all."""
+
+    texts: tuple[str, ...]
+    tokens: int
+
+
+@st.cache_resource(show_spinner=False)
+def _results() -> BoundedStore[Any]:
+    return BoundedStore(KEPT_BYTES, _weigh)
+
+
+def _weigh(result: Any) -> int:
+    tensors = [getattr(result, name, None) for name in ("values", "raw", "loss")]
+    texts = sum(4 * len(text) for text in result.texts) if isinstance(result, ReadTexts) else 0
+    return ENTRY_BYTES + texts + sum(tensor.nbytes for tensor in tensors if isinstance(tensor, torch.Tensor))
+
+
+def _kept(key: Hashable, make: Callable[[], T]) -> T:
+    return cast(T, _results().get(key, make))
+
+
+def read_texts(evaluation: Evaluation) -> ReadTexts:
+    """What is read of the text. Raises BadText."""
+
+    def make() -> ReadTexts:
+        model = evaluation.loaded
+        texts = models.cut_into_texts(model, evaluation.text or None, max_tokens=evaluation.tokens)
+        return ReadTexts(texts, sum(count_tokens(model, text, TEXT_TOKENS) for text in texts))
+
+    return _kept(("texts", evaluation), make)
+
+
+def importance(evaluation: Evaluation, progress: Progress = models.no_progress) -> models.HeadImportance:
+    """Leave-one-out importance of every head. Raises HeadlightError."""
+    return _kept(
+        ("importance", evaluation),
+        lambda: models.sweep(
+            evaluation.loaded, read_texts(evaluation).texts, metric=evaluation.metric, stack=evaluation.stack,
+            max_tokens=TEXT_TOKENS, progress=progress,
+        ),
+    )  # fmt: skip
+
+
+def is_importance_known(evaluation: Evaluation) -> bool:
+    return ("importance", evaluation) in _results()
+
+
+def gradient(evaluation: Evaluation, progress: Progress = models.no_progress) -> models.GradientImportance:
+    """Gradient importance of every head. Raises BadSelection for models without a loss per token."""
+    return _kept(
+        ("gradient", evaluation),
+        lambda: models.gradient_importance(
+            evaluation.loaded, read_texts(evaluation).texts, stack=evaluation.stack, max_tokens=TEXT_TOKENS,
+            progress=progress,
+        ),
+    )  # fmt: skip
+
+
+def is_gradient_known(evaluation: Evaluation) -> bool:
+    return ("gradient", evaluation) in _results()
+
+
+def curve(evaluation: Evaluation, order: Order, progress: Progress = models.no_progress) -> models.PruneCurve:
+    """One prune curve; by importance that was worked out before, or is now. Raises HeadlightError."""
+
+    def make() -> models.PruneCurve:
+        ranked = {"importance": importance, "gradient": gradient}.get(order)
+        return models.prune_curve(
+            evaluation.loaded, read_texts(evaluation).texts, order, points=POINTS, draws=DRAWS,
+            importance=None if ranked is None else ranked(evaluation), stack=evaluation.stack,
+            max_tokens=TEXT_TOKENS, progress=progress,
+        )  # fmt: skip
+
+    return _kept(("curve", order, evaluation), make)
+
+
+def is_curve_known(evaluation: Evaluation, order: Order) -> bool:
+    return ("curve", order, evaluation) in _results()
+
+
+def without(evaluation: Evaluation, heads: Iterable[Head], progress: Progress = models.no_progress) -> float:
+    """What `metric` is with these heads off. Raises HeadlightError."""
+    (found,) = _measured(evaluation, [tuple(sorted(set(heads)))], progress)
+    return found
+
+
+def is_without_known(evaluation: Evaluation, heads: Iterable[Head]) -> bool:
+    return ("without", evaluation, tuple(sorted(set(heads)))) in _results()
+
+
+def _measured(evaluation: Evaluation, sets: list[tuple[Head, ...]], progress: Progress) -> tuple[float, ...]:
+    """Of several sets of heads, each sorted; the texts are read with all heads on but once."""
+    keys = [("without", evaluation, heads) for heads in sets]
+    if all(key in _results() for key in keys):
+        return tuple(_kept(key, float) for key in keys)
+    quality = pruned_quality(
+        evaluation.loaded, read_texts(evaluation).texts, evaluation.stack,
+        replacement(evaluation.loaded, "zero", None), TEXT_TOKENS,
+    )  # fmt: skip
+    found = []
+    for number, (key, heads) in enumerate(zip(keys, sets, strict=True)):
+        told = part(progress, number / len(sets), (number + 1) / len(sets))
+        found.append(_kept(key, lambda heads=heads, told=told: quality.without(heads, told)))
+    return tuple(found)
+
+
+def chance(
+    evaluation: Evaluation, heads: tuple[Head, ...], where: Where, progress: Progress = models.no_progress
+) -> tuple[float, ...]:
+    """What `metric` is with as many random heads off instead, a number a draw: of the same layers, or of any."""
+    return _measured(evaluation, random_sets(evaluation, heads, where), progress)
+
+
+def is_chance_known(evaluation: Evaluation, heads: tuple[Head, ...], where: Where) -> bool:
+    return all(is_without_known(evaluation, drawn) for drawn in random_sets(evaluation, heads, where))
+
+
+def random_sets(evaluation: Evaluation, heads: tuple[Head, ...], where: Where) -> list[tuple[Head, ...]]:
+    """The draws, the same each time. "layers": as many of each layer as `heads` has there, others wherever there are enough."""
+    every = heads_of(evaluation.loaded, evaluation.stack)
+    generator = torch.Generator().manual_seed(0)
+    if where == "model":
+        return [tuple(sorted(_some(every, len(heads), generator))) for _ in range(CHANCE_DRAWS)]
+    drawn = []
+    for _ in range(CHANCE_DRAWS):
+        chosen: list[Head] = []
+        for layer in sorted({layer for layer, _ in heads}):
+            own = [head for head in heads if head[0] == layer]
+            others = [head for head in every if head[0] == layer and head not in own]
+            pool = others if len(others) >= len(own) else [head for head in every if head[0] == layer]
+            chosen += _some(tuple(pool), len(own), generator)
+        drawn.append(tuple(sorted(chosen)))
+    return drawn
+
+
+def _some(pool: tuple[Head, ...], count: int, generator: torch.Generator) -> list[Head]:
+    return [pool[place] for place in torch.randperm(len(pool), generator=generator)[:count].tolist()]
+
+
+def seconds(evaluation: Evaluation, passes: float) -> float:
+    """Estimated for this many passes over the texts; formula: 2 operations a weight and token, at the speed of a product."""
+    model = evaluation.loaded
+    weights = sum(weight.numel() for weight in model.module.parameters())
+    operations = 2 * weights * read_texts(evaluation).tokens * passes
+    return SLACK * operations / services.flops_per_s(str(model.device))
