@@ -67,6 +67,8 @@ class AttentionCall:
 
     query [head, query, d_head], key [kv_head, key, d_head], value [kv_head, key, d_value], after rotary embedding.
     mask: bool or additive [1 | head, query, key]; position_bias [1 | head, query, key]; sinks [head, 1 | query, 1].
+    kv_heads_of: for each head the key/value head that it reads, where they are not shared evenly (after heads of some
+    groups were removed); None where every key/value head is read by equally many, one group after the other.
     """
 
     query: Tensor
@@ -78,6 +80,7 @@ class AttentionCall:
     position_bias: Tensor | None = None
     softcap: float | None = None
     sinks: Tensor | None = None
+    kv_heads_of: tuple[int, ...] | None = None
 
     @property
     def heads(self) -> int:
@@ -92,7 +95,14 @@ class AttentionCall:
         return self.key.shape[1]
 
     def kv_head(self, head: int) -> int:
+        """The key/value head that a head reads."""
+        if self.kv_heads_of is not None:
+            return self.kv_heads_of[head]
         return head // (self.heads // self.key.shape[0])
+
+    def per_head(self, tensor: Tensor) -> Tensor:
+        """What each head reads of a tensor [kv_head, ...]: [head, ...]."""
+        return tensor[[self.kv_head(head) for head in range(self.heads)]]
 
     def scores(self, head: int | None = None, rows: slice = slice(None)) -> Tensor:
         """Scores before the softmax, float32: [query, key] for one head, [head, query, key] for all."""
@@ -107,14 +117,13 @@ class AttentionCall:
         return weights if head is None else weights[0]
 
     def _scores(self, heads: slice, rows: slice) -> Tensor:
-        kv_heads = (
-            slice(None)
-            if heads.start is None
-            else slice(self.kv_head(heads.start), self.kv_head(heads.start) + 1)
-        )
+        if heads.start is not None:
+            key = self.key[self.kv_head(heads.start)][None]
+        else:
+            key = self.key if self.kv_heads_of is None else self.per_head(self.key)
         return attention_scores(
             self.query[heads, rows],
-            self.key[kv_heads],
+            key,
             scaling=self.scaling,
             causal=self.causal,
             mask=_select(self.mask, heads, rows),

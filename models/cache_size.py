@@ -17,7 +17,7 @@ def cache_elements_per_token_and_layer(shape: Geometry, latents: bool = True) ->
     """Numbers that one layer keeps of one token.
 
     MHA 2 * heads * d_head, GQA 2 * kv_heads * d_head, MQA 2 * d_head, MLA kv_lora_rank + qk_rope_head_dim. Values that
-    are not as wide as keys count with their own width; where latents differ from layer to layer, the widest counts.
+    are not as wide as keys count with their own width; where latents or heads differ from layer to layer, the widest counts.
     latents: False for an MLA that caches the keys and values it expands its latents to, as transformers' own DeepSeek
     classes once did. Self-attention over the whole past only: a sliding window keeps less, and an encoder keeps nothing,
     which is refused with BadSelection.
@@ -32,10 +32,20 @@ def cache_elements_per_token_and_layer(shape: Geometry, latents: bool = True) ->
 
 
 def cache_elements_per_token(shape: Geometry, latents: bool = True) -> int:
-    """Numbers that all layers together keep of one token; see `cache_elements_per_token_and_layer`."""
+    """Numbers that all layers together keep of one token; see `cache_elements_per_token_and_layer`.
+
+    A layer that lost all its heads keeps one number, by which transformers tells the cache's length.
+    """
+    widest = cache_elements_per_token_and_layer(shape, latents)
+    heads = shape.heads_per_layer or (shape.heads,) * shape.layers
+    kv_heads = shape.kv_heads_per_layer or (shape.kv_heads,) * shape.layers
     if shape.kv_lora_ranks is not None and latents:
-        return sum(shape.kv_lora_ranks) + shape.layers * (shape.qk_rope_head_dim or 0)
-    return shape.layers * cache_elements_per_token_and_layer(shape, latents)
+        sizes = [rank + (shape.qk_rope_head_dim or 0) for rank in shape.kv_lora_ranks]
+    elif shape.kv_lora_rank is not None and latents:
+        sizes = [widest] * shape.layers
+    else:
+        sizes = [count * (shape.d_head + shape.v_head_dim) for count in kv_heads]
+    return sum(size if count else 1 for size, count in zip(sizes, heads, strict=True))
 
 
 def cache_bytes_per_token(shape: Geometry, dtype: torch.dtype = torch.bfloat16, latents: bool = True) -> int:

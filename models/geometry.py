@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from transformers.integrations.heterogeneity import AmbiguousGlobalPerLayerAttri
 
 from models.architecture import Role, architecture
 from models.errors import UnsupportedModel
+from models.removal.record import RemovedHeads, removed_heads, unsound
 
 Kind = Literal["mha", "mqa", "gqa", "mla"]
 KIND_NAMES: Mapping[Kind, str] = MappingProxyType(
@@ -34,6 +35,8 @@ class Geometry:
     kv_heads are those after expansion). sliding_window: tokens a windowed layer sees, None without a window.
     kv_lora_ranks: the latent's width in each layer, None where all layers have the same; kv_lora_rank is the largest.
     An MLA without qk_rope_head_dim expands whole keys and turns them by the rotary embedding afterwards.
+    heads_per_layer, kv_heads_per_layer: where heads were removed and layers differ, those of each transformer layer, 0 in
+    one that has none left; None where all layers are alike. heads and kv_heads are then the largest.
     """
 
     layers: int
@@ -54,14 +57,60 @@ class Geometry:
     qk_nope_head_dim: int | None = None
     sliding_window: int | None = None
     kv_lora_ranks: tuple[int, ...] | None = None
+    heads_per_layer: tuple[int, ...] | None = None
+    kv_heads_per_layer: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        if self.kv_lora_ranks is not None:  # a list, where it was read from JSON
-            object.__setattr__(self, "kv_lora_ranks", tuple(self.kv_lora_ranks))
+        for name in ("kv_lora_ranks", "heads_per_layer", "kv_heads_per_layer"):
+            value = getattr(self, name)
+            if value is not None:  # a list, where it was read from JSON
+                object.__setattr__(self, name, tuple(value))
 
 
 def geometry(config: PreTrainedConfig) -> Geometry:
-    """The geometry of any transformers text config; UnsupportedModel where it has no attention over text."""
+    """The geometry of any transformers text config; UnsupportedModel where it has no attention over text.
+
+    BrokenWeights where a record of removed heads (models.removal) is not sound.
+    """
+    whole, record = _geometry(config), removed_heads(config)
+    return whole if record is None else _less(whole, record)
+
+
+def _less(whole: Geometry, record: RemovedHeads) -> Geometry:
+    """The geometry once the heads of a record are gone; as it is where the config counts without them already."""
+    counts = tuple(map(len, record.kept))
+    kv_counts = tuple(len(record.kv_kept(layer)) for layer in range(len(counts)))
+    told = (whole.heads, whole.kv_heads)
+    if len(counts) != whole.layers or told not in (
+        (record.heads, record.kv_heads),
+        (counts[0], kv_counts[0]),
+    ):
+        raise unsound(
+            f"it is of {len(counts)} layers with {record.heads} heads and {record.kv_heads} key/value heads, but the config of "
+            f"{whole.layers} with {whole.heads} and {whole.kv_heads}"
+        )
+    if told != (record.heads, record.kv_heads):
+        if len({*zip(counts, kv_counts, strict=True)}) > 1:
+            raise unsound("its layers differ, but the config has one number of heads for all")
+        return whole
+    alike = len(set(counts)) == 1 and len(set(kv_counts)) == 1
+    return replace(
+        whole,
+        heads=max(counts),
+        kv_heads=max(kv_counts),
+        kind=whole.kind if whole.kind == "mla" else _kind_of_layers(counts, kv_counts),
+        heads_per_layer=None if alike else counts,
+        kv_heads_per_layer=None if alike else kv_counts,
+    )
+
+
+def _kind_of_layers(counts: tuple[int, ...], kv_counts: tuple[int, ...]) -> Kind:
+    if counts == kv_counts:
+        return "mha"
+    return "mqa" if max(kv_counts) == 1 else "gqa"
+
+
+def _geometry(config: PreTrainedConfig) -> Geometry:
     role = architecture(config).role
     side = _side(config, "decoder") if role == "encoder-decoder" else _text(config)
     encoder = _side(config, "encoder") if role == "encoder-decoder" else None

@@ -16,6 +16,9 @@ from models.capture import Capture
 from models.errors import BadSelection
 from models.latent_tap import latent_layers, latent_reader, rotary_width
 from models.model import AttentionModel
+from models.progress import Progress, no_progress
+
+_ROWS = 32  # of every projector that are compared at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +37,7 @@ def position_reads(run: Capture, layer: int) -> PositionReads:
     """What every head reads from every position. Raises BadSelection where keys and values cannot be seen."""
     call, latent = run._call(layer, None), run._latent_if_mla(layer, None)
     key = call.key if latent is None else latent.content_key(call)
-    norms = [
-        part.float().norm(dim=-1).repeat_interleave(call.heads // len(part), 0) for part in (key, call.value)
-    ]
+    norms = [call.per_head(part.float().norm(dim=-1)) for part in (key, call.value)]
     return PositionReads(norms[0].cpu(), norms[1].cpu())
 
 
@@ -119,52 +120,76 @@ def cache_spectra(run: Capture) -> tuple[Spectrum, ...]:
 class SubspaceOverlap:
     """How alike the parts of the latent are that two heads read: the row spaces of their W_UK (or W_UV).
 
-    angles: principal angles [head, head, n] in radians, smallest first, n = min(width, kv_lora_rank); NaN beyond the
-    smaller of the two spaces. overlap: mean squared cosine of these [head, head], 1 where one space holds the other,
-    0 where they share nothing. chance: [head, head], the overlap to expect of random spaces of these dimensions
-    (larger dimension / kv_lora_rank). ranks: dimension of each head's space [head].
-    Source: Björck & Golub 1973 (Mathematics of Computation 27), theorem 1: cosines are the singular values of Q_a^T Q_b.
+    overlap: mean squared cosine of the principal angles [head, head], 1 where one space holds the other, 0 where they share
+    nothing; it is the trace of the product of the two projectors over the smaller dimension, so that no angle need be known.
+    chance: [head, head], the overlap to expect of random spaces of these dimensions (larger dimension / kv_lora_rank).
+    ranks: dimension of each head's space [head].
     """
 
-    angles: Tensor
     overlap: Tensor
     chance: Tensor
     ranks: Tensor
 
 
-def head_overlap(model: AttentionModel, layer: int, reads: str = "key") -> SubspaceOverlap:
+def head_overlap(
+    model: AttentionModel, layer: int, reads: str = "key", *, progress: Progress = no_progress
+) -> SubspaceOverlap:
     """The overlap of what the heads of a layer read for their keys, or with reads="value" for their values."""
+    return subspace_overlap(_read_by_heads(model, layer, reads), progress=progress)
+
+
+def head_angles(model: AttentionModel, layer: int, heads: tuple[int, int], reads: str = "key") -> Tensor:
+    """Principal angles between what two heads of a layer read, float32 [n] in radians, smallest first; n: the smaller rank."""
+    weights = _read_by_heads(model, layer, reads)
+    return subspace_angles(weights[heads[0]], weights[heads[1]])
+
+
+def _read_by_heads(model: AttentionModel, layer: int, reads: str) -> Tensor:
     if reads not in ("key", "value"):
         raise BadSelection(
             f'Heads read latents for a "key" or a "value", but {reads!r} came; choose one of the two.'
         )
-    return subspace_overlap(up_projections(model, layer)[reads == "value"])
+    return up_projections(model, layer)[reads == "value"]
 
 
-def subspace_overlap(weights: Tensor) -> SubspaceOverlap:
-    """The same for any matrices [head, width, kv_lora_rank]."""
-    bases = [_row_space(weight) for weight in weights.double()]
-    ranks = torch.tensor([basis.shape[1] for basis in bases])
-    heads, most = len(bases), min(weights.shape[1:])
-    angles = torch.full((heads, heads, most), torch.nan)
-    overlap = torch.zeros(heads, heads)
-    for one, first in enumerate(bases):
-        for other, second in enumerate(bases[: one + 1]):
-            cosines = torch.linalg.svdvals(first.T @ second).clamp(max=1.0)
-            if cosines.numel():
-                angles[one, other, : len(cosines)] = angles[other, one, : len(cosines)] = (
-                    cosines.acos().float()
-                )
-                overlap[one, other] = overlap[other, one] = cosines.square().mean().float()
-    chance = torch.maximum(ranks[:, None], ranks) / weights.shape[2]
-    return SubspaceOverlap(angles, overlap, chance, ranks)
+def subspace_overlap(weights: Tensor, *, progress: Progress = no_progress) -> SubspaceOverlap:
+    """The overlap of the row spaces of any matrices [head, width, kv_lora_rank]."""
+    heads, _, rank = weights.shape
+    bases, ranks = _row_spaces(weights.double())
+    traces = torch.zeros(heads, heads, dtype=torch.float64)
+    for start in range(0, rank, _ROWS):  # all projectors at once would not fit where there are many heads
+        progress("Comparing what each pair of heads reads", start / rank)
+        rows = (bases[:, start : start + _ROWS] @ bases.mT).flatten(1)
+        traces += rows @ rows.T
+    smaller = torch.minimum(ranks[:, None], ranks)
+    return SubspaceOverlap(
+        overlap=(traces / smaller.clamp(min=1)).float(),
+        chance=torch.maximum(ranks[:, None], ranks) / rank,
+        ranks=ranks,
+    )
 
 
-def _row_space(weight: Tensor) -> Tensor:
-    """Orthonormal basis of the rows' span [kv_lora_rank, rank]; rank as NumPy's matrix_rank finds it in float32."""
-    _, values, right = torch.linalg.svd(weight, full_matrices=False)
-    least = values.max() * max(weight.shape) * torch.finfo(torch.float32).eps
-    return right[values > least].T
+def subspace_angles(first: Tensor, second: Tensor) -> Tensor:
+    """Principal angles between the row spaces of two matrices [width, kv_lora_rank], as `head_angles` gives them.
+
+    Source: Björck & Golub 1973 (Mathematics of Computation 27), theorem 1: cosines are the singular values of Q_a^T Q_b.
+    """
+    bases, ranks = _row_spaces(torch.stack([first, second]).double())
+    cosines = torch.linalg.svdvals(bases[0].T @ bases[1])[: int(ranks.min())]
+    return cosines.clamp(max=1.0).acos().float()
+
+
+def _row_spaces(weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Orthonormal bases of the rows' spans [head, kv_lora_rank, width], with zeros in place of what a span lacks, and their
+    dimensions [head], as NumPy's matrix_rank finds them in float32.
+    """
+    orthonormal, triangular = torch.linalg.qr(
+        weights.mT
+    )  # the singular values of a small factor are those of the whole
+    left, values, _ = torch.linalg.svd(triangular, full_matrices=False)
+    least = values.amax(-1, keepdim=True) * max(weights.shape[1:]) * torch.finfo(torch.float32).eps
+    real = values > least
+    return (orthonormal @ left) * real[:, None], real.sum(-1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ from models.placement import choose_device, choose_dtype, demand_memory
 from models.plan import Plan, find_plan
 from models.progress import Progress, no_progress, part
 from models.quiet import quiet
+from models.removal.record import removed_heads
+from models.removal.surgery import smaller_class
 from models.source import find
 from models.tap import engine_name
 from models.tokenizer import load_tokenizer
@@ -55,9 +57,9 @@ def load(
     plan = find_plan(module, module.config)
     install_latent_hooks(module, plan)
     progress(f"{name} is loaded", 1.0)
-    model = AttentionModel(
-        name, module, tokenizer, shape, plan, place, number, _note(found.note, module, plan)
-    )
+    note = _note(found.note, module, plan)
+    removed = removed_heads(module.config)
+    model = AttentionModel(name, module, tokenizer, shape, plan, place, number, note, removed=removed)
     return with_cache(model, cache)
 
 
@@ -81,8 +83,9 @@ def wrap(
     install_latent_hooks(module, plan)
     name = name or type(module).__name__
     reader = cast(PreTrainedTokenizerBase, tokenizer)
+    note, removed = _note("", module, plan), removed_heads(module.config)
     model = AttentionModel(
-        name, module, reader, shape, plan, module.device, module.dtype, _note("", module, plan)
+        name, module, reader, shape, plan, module.device, module.dtype, note, removed=removed
     )
     return with_cache(model, cache)
 
@@ -104,7 +107,7 @@ def _module(
     kind = architecture(config)
     # Classes that compute their attention themselves accept any name in silence; some then give wrong logits.
     follows_registry = kind.module_class._can_set_attn_implementation()
-    loader: Any = kind.module_class  # its declared return type leaves out the report
+    loader: Any = smaller_class(kind.module_class, config)  # its declared return type leaves out the report
     try:
         module, report = loader.from_pretrained(
             folder,
@@ -117,6 +120,7 @@ def _module(
             output_loading_info=True,
         )
         module = _with_trained_parts(name, module, kind, report)
+        module.__class__ = kind.module_class  # what was taken out of it stays out
         nn.Module.to(module, device)
         return module.eval().requires_grad_(False)
     except HeadlightError:

@@ -8,6 +8,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from models.cache_size import CacheMode
 from models.geometry import Geometry
+from models.removal.record import RemovedHeads
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,6 +19,7 @@ class AttentionModel:
     plan: which attention call of the forward pass is which layer of which stack.
     note: "" or one sentence that must stand beside what is shown of this model.
     cache: how a model with latent attention keeps its past while it writes, unless a call says otherwise.
+    removed: which heads of another model these are, where heads were removed; None where all are there.
     """
 
     name: str
@@ -29,3 +31,4 @@ class AttentionModel:
     dtype: torch.dtype
     note: str = ""
     cache: CacheMode = "auto"
+    removed: RemovedHeads | None = None

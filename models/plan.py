@@ -24,6 +24,7 @@ from models.eager import (
     single_stack,
 )
 from models.errors import UnsupportedModel
+from models.removal.surgery import spread_out
 from models.tap import ENGINES, Tap, tapped
 
 SOURCE_TOKENS, TEXT_TOKENS = 11, 7  # different, so that cross-attention is told apart by its width
@@ -96,7 +97,7 @@ def find_plan(module: PreTrainedModel, config: Any) -> Plan:
             "choose a model with softmax attention."
         )
     sites = _name_sites(module, seen, readers)
-    eager = eager_output(module, inputs)
+    eager = eager_output(spread_out(module), inputs)
     seen_stacks = {site.stack for site in sites}
     unseen = tuple(name for name in _expected_stacks(module) if name not in seen_stacks)
     return Plan("registry", sites, _difference_to_eager(module, eager, sites, seen), unseen)

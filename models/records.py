@@ -78,7 +78,7 @@ class LayerRecord:
         if self.output_weight is None or isinstance(call, FinishedPatterns):
             return None
         per_head = self.output_weight.view(call.heads, -1, self.output_weight.shape[-1])
-        value = call.value.repeat_interleave(call.heads // call.value.shape[0], dim=0)
+        value = call.per_head(call.value)
         if per_head.shape[1] != value.shape[2]:
             return None
         return torch.stack(

@@ -20,6 +20,7 @@ from transformers.masking_utils import eager_mask, sdpa_mask
 
 from models.absorbed import Latents, absorbed_attention, expanded
 from models.attention_call import AttentionCall, attention_scores, softmax_with_sinks
+from models.removal.uneven import uneven_attention
 
 if TYPE_CHECKING:
     from models.head_gates import Gate
@@ -97,8 +98,13 @@ def engine_attention(
         key = cut.key(key)
     attention_mask = _narrowed(module, attention_mask, query, key, kwargs)
     sinks = kwargs.get("s_aux") if kwargs.get("s_aux") is not None else kwargs.get("sinks")
+    reads = getattr(module, "kv_heads_of", None)
     if isinstance(key, Latents):  # a step of the absorbed mode
         query, value, output = absorbed_attention(module, query, key, attention_mask, scaling, sinks)
+    elif reads is not None:
+        output = uneven_attention(
+            module, reads, query, key, value, attention_mask, dropout, scaling, **kwargs
+        )
     elif kwargs.get("softcap") is None and sinks is None:
         output, _ = sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout, scaling, **kwargs
@@ -160,6 +166,7 @@ def _call(module, query, key, value, mask, scaling, kwargs) -> AttentionCall:
         position_bias=kwargs.get("position_bias"),
         softcap=kwargs.get("softcap"),
         sinks=sinks,
+        kv_heads_of=getattr(module, "kv_heads_of", None),
     )
 
 
@@ -194,6 +201,7 @@ def _first_text(call: AttentionCall) -> AttentionCall:
         position_bias=first(call.position_bias),
         softcap=call.softcap,
         sinks=first(call.sinks),
+        kv_heads_of=call.kv_heads_of,
     )
 
 
