@@ -20,6 +20,7 @@ page = st.navigation(
         st.Page("viz/pages/family.py", title="Family", icon=":material/view_column:"),
         st.Page("viz/pages/formation.py", title="Formation", icon=":material/timeline:"),
         st.Page("viz/pages/prune.py", title="Prune", icon=":material/content_cut:"),
+        st.Page("viz/pages/compare.py", title="Compare", icon=":material/speed:"),
         st.Page("viz/pages/latents.py", title="Latents", icon=":material/density_small:"),
         st.Page("viz/pages/convert.py", title="Convert", icon=":material/compress:"),
     ]

@@ -35,6 +35,8 @@ CALIBRATION, CALIBRATION_TOKENS, MEASURED_ON = "calibration", "calibration_token
 CONVERT_VIEW = "convert_view"
 # Of the page Prune: which heads are off (see viz/heads_off.py), what stands for them, and the sample whose outputs may.
 OFF, METHOD, OTHER, PRUNE_VIEW = "off", "method", "other", "prune_view"
+EVALUATED_TOKENS = "evaluated_tokens"  # what the importance of heads is measured on
+COST_VIEW = "cost_view"  # of the page Compare
 KIND, STEP = "kind", "step"  # of the page Formation: whose training, and the optimizer step
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -43,6 +45,7 @@ LATENT_ORDERS = ("as stored", "by variance")
 LONGEST_TEXT = 200_000  # characters that the text field takes
 LONGEST_URL_TEXT = 1_500  # characters of text that go into the address
 CALIBRATION_LIMITS = (1024, 2048, 4096, 8192, 16384)
+EVALUATION_LIMITS = (256, 512, 1024, 2048)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,9 @@ KEPT: dict[str, Kept] = {
     OFF: Kept(""),
     METHOD: Kept(METHODS[0], _one_of(*METHODS)),
     OTHER: Kept("", _one_of("", *(sample.title for sample in samples.SAMPLES))),
+    EVALUATED_TOKENS: Kept(512, _one_of(*EVALUATION_LIMITS)),
     PRUNE_VIEW: Kept("Continue"),
+    COST_VIEW: Kept("Measure"),
 }
 
 

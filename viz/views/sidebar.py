@@ -55,6 +55,13 @@ def sidebar(models_shown: str = "") -> Request:
     )
 
 
+def device_sidebar(told: str) -> None:
+    """For a page that reads no text of the visitor's: a sentence, and on what models run there."""
+    with st.sidebar:
+        st.caption(told)
+        _device_and_numbers()
+
+
 def _model_picker() -> None:
     known = list(models.CATALOG)
     chosen = state.get(state.MODEL)
@@ -121,18 +128,7 @@ def _second_text() -> None:
 
 def _placement() -> None:
     with st.popover("Device and limits", width="stretch"):
-        st.selectbox(
-            "Device",
-            _devices(),
-            key=state.DEVICE,
-            help="auto takes CUDA, then Apple's MPS, then the CPU; bfloat16 on CUDA, float32 elsewhere.",
-        )
-        st.selectbox(
-            "Numbers",
-            state.DTYPES,
-            key=state.DTYPE,
-            help="What the model computes in: auto takes bfloat16 on CUDA and float32 elsewhere.",
-        )
+        _device_and_numbers()
         st.select_slider(
             "Tokens at most",
             state.LIMITS,
@@ -140,6 +136,21 @@ def _placement() -> None:
             help="A longer text is cut there, and the page says so. Memory grows with the tokens, the time to draw all "
             "heads with their square.",
         )
+
+
+def _device_and_numbers() -> None:
+    st.selectbox(
+        "Device",
+        _devices(),
+        key=state.DEVICE,
+        help="auto takes CUDA, then Apple's MPS, then the CPU; bfloat16 on CUDA, float32 elsewhere.",
+    )
+    st.selectbox(
+        "Numbers",
+        state.DTYPES,
+        key=state.DTYPE,
+        help="What the model computes in: auto takes bfloat16 on CUDA and float32 elsewhere.",
+    )
 
 
 def _devices() -> list[str]:
