@@ -57,8 +57,9 @@ def test_it_opens_with_no_network_and_no_cache(name: str, no_network: None, own_
 @pytest.mark.parametrize("name", NAMES)
 def test_it_reads_as_transformers_reads_it(load_once: Callable[[str], AttentionModel], name: str):
     source = place(name)
+    # In float64: heads this sharp make float32 differ from it by up to 9e-6, transformers' own as well as ours.
     theirs = AutoModelForCausalLM.from_pretrained(
-        source.folder, attn_implementation="eager", dtype=torch.float32
+        source.folder, attn_implementation="eager", dtype=torch.float64
     )
     given = AutoTokenizer.from_pretrained(source.tokenizer)(TEXT, return_tensors="pt")
     with torch.no_grad():
@@ -66,8 +67,8 @@ def test_it_reads_as_transformers_reads_it(load_once: Callable[[str], AttentionM
     run = capture(load_once(name), TEXT)
     assert run.ids["text"] == tuple(given["input_ids"][0].tolist())
     for layer, pattern in enumerate(expected.attentions):
-        assert_near(run.pattern(layer), pattern[0])
-    assert_near(run.predictions[0], torch.softmax(expected.logits[0, -1], dim=-1), 1e-4)
+        assert_near(run.pattern(layer).double(), pattern[0], 2e-5)
+    assert_near(run.predictions[0].double(), torch.softmax(expected.logits[0, -1], dim=-1), 1e-4)
 
 
 @pytest.mark.parametrize("name", NAMES)
