@@ -24,16 +24,18 @@ def small_heatmap(
     scale: Scale = "square root",
     leave_out_first: bool = False,
     measure: str = "weight",
+    key_tokens: Sequence[str] | None = None,
     dark: bool = False,
     height: int = 280,
 ) -> go.Figure:
     """`heatmap` of weights [query, key] without colour bar and titles, its colours spanning 0 to `top`.
 
+    key_tokens: the keys where they are another text than `tokens`, the queries.
     marked: the token whose row (mark="query") or column (mark="key") is framed.
     """
     figure = heatmap(
-        pattern, tokens, tokens, scale=scale, leave_out_first=leave_out_first, measure=measure, dark=dark,
-        height=height, largest=LARGEST,
+        pattern, tokens, tokens if key_tokens is None else key_tokens, scale=scale, leave_out_first=leave_out_first,
+        measure=measure, dark=dark, height=height, largest=LARGEST,
     )  # fmt: skip
     cells: Any = figure.data[0]
     figure.data = (cells,)  # the colour bar goes: it names this pattern's own strongest weight
@@ -45,10 +47,17 @@ def small_heatmap(
 
 
 def small_difference(
-    first: Any, second: Any, tokens: Sequence[str], *, dark: bool = False, height: int = 280
+    first: Any,
+    second: Any,
+    tokens: Sequence[str],
+    *,
+    key_tokens: Sequence[str] | None = None,
+    dark: bool = False,
+    height: int = 280,
 ) -> go.Figure:
     """`difference_heatmap` of two patterns [query, key], as small; its colours span what there is."""
-    figure = difference_heatmap(first, second, tokens, tokens, dark=dark, height=height, largest=LARGEST)
+    keys = tokens if key_tokens is None else key_tokens
+    figure = difference_heatmap(first, second, tokens, keys, dark=dark, height=height, largest=LARGEST)
     figure.update_traces(showscale=False)
     _small(figure)
     return figure

@@ -10,6 +10,7 @@ from viz.services import Request
 from viz.views.explain import explain
 from viz.views.family.grid import grid_style
 from viz.views.obtain import obtain
+from viz.views.prune import least_important
 from viz.views.prune.chooser import chosen_view
 from viz.views.prune.effect import effect
 from viz.views.prune.subject import subject_of
@@ -22,7 +23,8 @@ def page() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.markdown("### Prune", width="content")
         st.caption("Click heads to switch them off, and watch what breaks.", width="content")
-    found = obtain(request)
+    with st.container():  # so that what follows keeps its place when the progress goes
+        found = obtain(request)
     if found is None:
         return
     grid_style()
@@ -34,9 +36,12 @@ def page() -> None:
 def prune(request: Request, run: models.Capture) -> None:
     """All that follows a click: redrawn by itself, without the rest of the page."""
     subject = subject_of(request, run, dark=st.context.theme.type == "dark")
-    effect(subject)
+    if least_important.take_up(subject):
+        subject = subject_of(request, run, subject.dark)
+    draw_the_slow = effect(subject)
     explain("Prune")
     chosen_view(subject)
+    draw_the_slow()
     state.remember()
 
 

@@ -147,6 +147,21 @@ values and the feed-forward layers do, so read it as a sketch.
 Every head and what it scores on this text. Click a column's name to sort, a row to select the head. The CSV holds the chance
 level of every score too: what a head would score that spreads its attention evenly over all it may see.
 """,
+    "Prune": """
+A head that is **off** writes nothing of its own: what it puts out is replaced before the output projection mixes the heads of
+its layer, for this run and for you alone. No weight is changed, and the model does not get faster by it. By **zeros** nothing
+is left. By **its mean** a head says the same at every token, what it says on average over the evaluation text that comes with
+Headlight. By **another text** it says what it said there, position by position.
+
+**Loss** is minus the logarithm of the probability that the model gave to the token that came, mean over the text; its
+exponential is the **perplexity**. **KL** says how far the predictions are from those with all heads, whatever came.
+**Attention moved** is the share of a head's attention that went elsewhere: the total variation distance between its rows
+before and after, mean over the tokens, 0 to 100%. A teal frame on the wall is a head that moved, the stronger the more. Heads
+of the same layer and of those below cannot move, for what is off comes after them.
+
+**Random heads** are what a choice must be held against: as many heads of the same layers, drawn five times. A head matters
+where it costs more than they do. And one head may stand in for another: that nothing breaks does not say that it did nothing.
+""",
     "Continue": """
 On the left what the model holds likeliest to come next, with its probability after the softmax over the whole vocabulary. On
 the right it goes on writing; then look at the heads over the longer text, for instance to see where a copied name came from.

@@ -48,8 +48,8 @@ def head_wall(
     scores = scores or {}
     if sort != BY_LAYER and sort not in scores:
         raise ValueError(f"cannot sort by {sort!r}: expected {BY_LAYER!r} or one of {sorted(scores)}")
-    flat = {name: _flat(values, atlas) for name, values in scores.items()}
-    names, role_of = _roles(roles, atlas)
+    flat = {name: flat_values(values, atlas) for name, values in scores.items()}
+    names, role_of = placed_roles(roles, atlas)
 
     def read(raw: Any) -> Head | None:
         head = read_integers(raw, 2)
@@ -73,7 +73,7 @@ def head_wall(
             {
                 "name": name.replace("_", " "),
                 "values": values,
-                "chance": _flat(chance[name], atlas) if chance and name in chance else None,
+                "chance": flat_values(chance[name], atlas) if chance and name in chance else None,
             }
             for name, values in flat.items()
         ],
@@ -87,7 +87,7 @@ def head_wall(
     return read(result.get("pick"))
 
 
-def _flat(values: Any, atlas: Atlas) -> list[float | None]:
+def flat_values(values: Any, atlas: Atlas) -> list[float | None]:
     """[layer, head] values in reading order at three significant digits, None for what is not a number."""
     rows = [np.asarray(row, dtype=float)[:count] for row, count in zip(values, atlas.heads, strict=True)]
     return [float(f"{value:.3g}") if math.isfinite(value) else None for value in np.concatenate(rows)]
@@ -98,7 +98,7 @@ def _descending(values: list[float | None]) -> dict[str, list[Any]]:
     return {"indices": indices, "values": values}
 
 
-def _roles(roles: Sequence[Sequence[str]], atlas: Atlas) -> tuple[list[str], list[int]]:
+def placed_roles(roles: Sequence[Sequence[str]], atlas: Atlas) -> tuple[list[str], list[int]]:
     """The roles that occur, in the theme's order, and for each head the place of its role among them, or -1."""
     if not roles:
         return [], [-1] * atlas.count

@@ -2,8 +2,121 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from viz.plain import plain
+from viz.services import Request, ablations
+from viz.services.ablations import Choice, Effect
+from viz.services.job import Job
+from viz.views import obtain
+from viz.views.convert.working import begin, forget, job_of, still_running
+from viz.views.family.grid import pair
+from viz.views.prune import least_important
+from viz.views.prune.chance import chance
+from viz.views.prune.method import method_choice
+from viz.views.prune.moved import moved
+from viz.views.prune.nothing_off import nothing_off
+from viz.views.prune.numbers import numbers
+from viz.views.prune.predictions import predictions
+from viz.views.prune.presets import in_words
+from viz.views.prune.said import said
 from viz.views.prune.subject import Subject
+from viz.views.prune.tokens import tokens
+from viz.views.prune.wall import toolbar, wall
+
+NAME = "prune-effect"
+AT_ONCE_S = 0.5  # a small model has answered by then, and no progress need be shown
+_SHOWN = "_prune_shown"
 
 
-def effect(subject: Subject) -> None:
-    """Above all views of the page."""
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """An effect, and the choice that it is of: the visitor's present one, or an earlier one while that is worked out."""
+
+    choice: Choice
+    effect: Effect
+
+
+def effect(subject: Subject) -> Callable[[], None]:
+    """Above all views of the page. What it gives back draws what is slow to come, and is to be called after the views."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="prune-controls"):
+        toolbar(subject)
+        method_choice(subject)
+    said(subject)
+    least_important.watch(subject)
+    job = _begun(subject)
+    found = _found(subject)
+    left, right = pair("prune-wall", 0.55, 0.45)
+    with left:
+        wall(subject, None if found is None else found.shift)
+    with right:
+        shown = _shown(subject, job, found)
+        later = _results(subject, shown) if shown else lambda: None
+    if shown is not None:
+        with left:
+            tokens(subject, shown.effect)
+        moved(subject, shown.choice, shown.effect)
+    return later
+
+
+def _results(subject: Subject, shown: Measured) -> Callable[[], None]:
+    """Beside the wall; with a place for what random heads cost."""
+    numbers(subject, shown.effect)
+    place = st.empty()
+    predictions(subject, shown.effect)
+
+    def later() -> None:
+        with place.container():
+            chance(subject, shown.choice, shown.effect)
+
+    return later
+
+
+def _begun(subject: Subject) -> Job[Effect] | None:
+    """The measuring of what is off, where it is not known yet; small models are done with it when this returns."""
+    request, choice = subject.request, subject.choice
+    if not subject.off or ablations.is_effect_known(request, choice):
+        return None
+    job = job_of(NAME, (request, choice)) or begin(
+        NAME, (request, choice), lambda progress: ablations.effect(request, choice, progress)
+    )
+    job.wait(AT_ONCE_S)
+    return job
+
+
+def _found(subject: Subject) -> Effect | None:
+    if not subject.off or not ablations.is_effect_known(subject.request, subject.choice):
+        return None
+    return ablations.effect(subject.request, subject.choice)
+
+
+def _shown(subject: Subject, job: Job[Effect] | None, found: Effect | None) -> Measured | None:
+    """What to draw: the present choice's effect, else the one that was shown before."""
+    if not subject.off:
+        nothing_off(subject)
+        return None
+    if found is not None:
+        st.session_state[_SHOWN] = (subject.request, subject.choice)
+        return Measured(subject.choice, found)
+    if job is not None and not still_running(NAME, job):
+        _broken_off(subject, job)
+    return _earlier(subject.request)
+
+
+def _broken_off(subject: Subject, job: Job[Effect]) -> None:
+    if job.error is not None:
+        obtain.complain(obtain.sentence(job.error, subject.request))
+    else:
+        st.info("Cancelled.", icon=":material/cancel:")
+    st.button("Measure", key="prune-measure", on_click=forget, args=(NAME,), help="Begin anew.")
+
+
+def _earlier(request: Request) -> Measured | None:
+    asked, choice = st.session_state.get(_SHOWN, (None, None))
+    if asked != request or choice is None or not ablations.is_effect_known(request, choice):
+        return None
+    st.caption(f"Below: what was measured before, with {plain(in_words(choice.off))} off.")
+    return Measured(choice, ablations.effect(request, choice))

@@ -5,21 +5,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import models
-from models.head_gates import gated_stack
+from models.head_gates import demand_gates, gated_stack
 from viz import heads_off, services, state
 from viz.heads_off import Head
+from viz.samples import SAMPLES
 from viz.services import Request
+from viz.services.ablations import Choice
+
+EXAMPLE_SCORES = ("previous_token", "induction", "first_token")  # the first that the text gives queries for
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """run: the capture with all heads on. off: the heads that are off, all of them heads of `stack`."""
+    """run: the capture with all heads on. off: the heads that are off, all of them heads of `stack`.
+
+    example: they are off to show something, the visitor has chosen nothing yet. unknown: heads asked for that the model does
+    not have. refusal: why single heads of this model cannot be switched off, "" where they can.
+    """
 
     request: Request
     run: models.Capture
     stack: str
     off: tuple[Head, ...]
     dark: bool
+    example: bool = False
+    unknown: tuple[Head, ...] = ()
+    refusal: str = ""
 
     @property
     def model(self) -> models.AttentionModel:
@@ -31,12 +42,49 @@ class Subject:
         layers = range(self.run.layers(self.stack))
         return tuple((layer, head) for layer in layers for head in range(self.run.heads(layer, self.stack)))
 
+    @property
+    def choice(self) -> Choice:
+        """What is off, and what stands for it."""
+        titles, asked = other_titles(self.request), state.get(state.OTHER)
+        return Choice(self.stack, self.off, state.get(state.METHOD), asked if asked in titles else titles[0])
+
 
 def subject_of(request: Request, run: models.Capture, dark: bool) -> Subject:
-    """What the visitor has chosen, without heads that this model does not have."""
+    """What the visitor has chosen, without heads that this model does not have; an example where nothing was chosen."""
     model = services.model_of(request)
     chosen = state.get(state.STACK)
     stack = gated_stack(model, chosen if chosen in model.plan.stacks else None)
     every = Subject(request, run, stack, (), dark).every
-    off = tuple(head for head in heads_off.read(state.get(state.OFF)) if head in set(every))
-    return Subject(request, run, stack, off, dark)
+    refused = _refusal(model)
+    asked = state.get(state.OFF)
+    if not asked and not refused:
+        return Subject(request, run, stack, (telling(run, stack, every),), dark, example=True)
+    known = set(every)
+    heads = heads_off.read(asked)
+    off = () if refused else tuple(head for head in heads if head in known)
+    unknown = tuple(head for head in heads if head not in known)
+    return Subject(request, run, stack, off, dark, unknown=unknown, refusal=refused)
+
+
+def telling(run: models.Capture, stack: str, every: tuple[Head, ...]) -> Head:
+    """The head whose loss is seen best: the strongest previous-token head, without which induction heads go blind."""
+    values = run.scores(stack).values
+    for name in EXAMPLE_SCORES:
+        scores = values[name].nan_to_num(-1.0)
+        if scores.max() > 0:
+            layer, head = divmod(int(scores.argmax()), scores.shape[1])
+            return layer, head
+    return every[0]
+
+
+def other_titles(request: Request) -> list[str]:
+    """The samples whose outputs can stand for a head's on the request's text."""
+    return [sample.title for sample in SAMPLES if sample.text != request.text]
+
+
+def _refusal(model: models.AttentionModel) -> str:
+    try:
+        demand_gates(model)
+    except models.BadSelection as error:
+        return str(error)
+    return ""

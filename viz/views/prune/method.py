@@ -1,0 +1,66 @@
+"""What stands for the output of a head that is off, and on which stack heads are switched."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from models.ablation import METHODS
+from viz import state
+from viz.services import ablations
+from viz.views.prune import history
+from viz.views.prune.subject import Subject, other_titles
+
+_STACK = "prune-stack"
+_NAMES = {"zero": "zeros", "mean": "its mean", "resample": "another text"}
+_HELP = (
+    "What stands for the output of a head that is off. **zeros**: nothing. **its mean**: the head's mean output over "
+    f"{ablations.MEAN_TOKENS:,} tokens of the evaluation text that comes with Headlight: what it says of this text goes, what "
+    "it always says stays. **another text**: what the head puts out on another sample, position by position."
+)
+
+
+def method_choice(subject: Subject) -> None:
+    """In the row of controls."""
+    _stack_choice(subject)
+    if subject.refusal:
+        return
+    st.segmented_control(
+        "Replaced by", METHODS, key=state.METHOD, required=True, format_func=_NAMES.__getitem__, help=_HELP,
+        label_visibility="collapsed", width="content",
+    )  # fmt: skip
+    if state.get(state.METHOD) == "resample":
+        titles = other_titles(subject.request)
+        if state.get(state.OTHER) not in titles:
+            state.put(**{state.OTHER: titles[0]})
+        st.selectbox(
+            "The other text", titles, key=state.OTHER, label_visibility="collapsed", width=190,
+            help="The sample on which the heads that are off have put out what they put out here.",
+        )  # fmt: skip
+
+
+def replaced_in_words(subject: Subject) -> str:
+    """For the small print under the numbers."""
+    choice = subject.choice
+    if choice.method == "mean":
+        return "their mean output over the evaluation text stands for the heads"
+    if choice.method == "resample":
+        return f"what they put out on the sample “{choice.other}” stands for the heads"
+    return "zeros stand for the heads' outputs"
+
+
+def _stack_choice(subject: Subject) -> None:
+    stacks = subject.model.plan.stacks
+    if len(stacks) == 1:
+        return
+    st.session_state[_STACK] = subject.stack
+    st.segmented_control(
+        "Heads of", stacks, key=_STACK, required=True, on_change=_change_stack, label_visibility="collapsed", width="content",
+        help="Whose heads: the encoder's (the source over itself), the decoder's (the target over itself), or those with which "
+        "the target reads the source.",
+    )  # fmt: skip
+
+
+def _change_stack() -> None:
+    """Heads of one stack are not those of another, so the choice begins again."""
+    state.put(**{state.STACK: st.session_state[_STACK]})
+    history.start_again()

@@ -1,0 +1,95 @@
+"""Loss, perplexity and divergence of the visitor's text, with and without the heads."""
+
+from __future__ import annotations
+
+import math
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+from torch import Tensor
+
+from viz.services.ablations import Effect
+from viz.views.prune.method import replaced_in_words
+from viz.views.prune.presets import in_words
+from viz.views.prune.subject import Subject
+
+
+def numbers(subject: Subject, effect: Effect) -> None:
+    """Large, with the exact ones in their help."""
+    made = effect.ablation
+    before, after = made.loss_before, made.loss_after
+    with st.container(key="prune-numbers"):
+        places = iter([*st.columns(2, gap="small"), *st.columns(2, gap="small")])
+    if math.isfinite(after):
+        _loss(next(places), before, after)
+        _perplexity(next(places), before, after)
+    if made.kl.isfinite().any():
+        _divergence(next(places), made.kl)
+    _moved(next(places), effect)
+    st.caption(f"*Measured* on this text, {in_words(made.off.heads)} off; {replaced_in_words(subject)}.")
+    why = _why_no_loss(subject, effect)
+    if why:
+        st.info(why, icon=":material/info:")
+
+
+def _metric(place: DeltaGenerator, name: str, value: str, beside: str, told: str) -> None:
+    place.metric(name, value, beside, delta_color="off", delta_arrow="off", help=told)
+
+
+def _loss(place: DeltaGenerator, before: float, after: float) -> None:
+    told = f"{before:.6g} with all heads, {after:.6g} without: the mean over the text's tokens but the first."
+    _metric(
+        place, "Loss, nats per token", f"{after:.3g}", f"{_signed(after - before)} from {before:.3g}", told
+    )
+
+
+def _perplexity(place: DeltaGenerator, before: float, after: float) -> None:
+    one, other = math.exp(before), math.exp(after)
+    told = (
+        "The exponential of the loss: among how many equally likely tokens the model seems to waver. "
+        f"{one:.6g} with all heads, {other:.6g} without."
+    )
+    _metric(place, "Perplexity", short(other), f"× {short(other / one)} from {short(one)}", told)
+
+
+def _divergence(place: DeltaGenerator, kl: Tensor) -> None:
+    mean, last = kl.nanmean().item(), kl[-1].item()
+    told = (
+        "How far the predictions with all heads are from those without, KL(before || after): "
+        f"{mean:.6g} as a mean over all positions, {last:.6g} at the last."
+    )
+    _metric(place, "KL, nats", f"{mean:.3g}", f"{last:.3g} at the last token", told)
+
+
+def _moved(place: DeltaGenerator, effect: Effect) -> None:
+    standing = effect.shift.clone()
+    for layer, head in effect.ablation.off.heads:
+        standing[layer, head] = math.nan
+    if not standing.isfinite().any():
+        return
+    mean, most = standing.nanmean().item(), standing.nan_to_num(-1.0).max().item()
+    told = (
+        "Of the heads that are on: the share of their attention that went elsewhere (total variation distance, mean over the "
+        f"tokens). {mean:.6g} as a mean over these heads, {most:.6g} at most."
+    )
+    _metric(place, "Attention moved", f"{100 * mean:.3g}%", f"up to {100 * most:.3g}%", told)
+
+
+def _why_no_loss(subject: Subject, effect: Effect) -> str:
+    made = effect.ablation
+    if math.isfinite(made.loss_after):
+        return ""
+    if subject.model.geometry.role != "encoder":
+        return "One token alone has no loss: nothing stands before it. Type a longer text."
+    if made.kl.isfinite().any():
+        return "An encoder sees both sides of a token, so it has no loss per token; its predictions and patterns are compared."
+    return "This encoder predicts no tokens, so there is neither a loss nor a KL; its heads' patterns are compared."
+
+
+def short(number: float) -> str:
+    """Three digits, without an exponent where that can be read."""
+    return f"{number:.3g}" if number < 1000 or number >= 1e9 else f"{float(f'{number:.3g}'):,.0f}"
+
+
+def _signed(number: float) -> str:
+    return f"{number:+.3g}".replace("-", "−")

@@ -1,0 +1,65 @@
+"""What comes next, with and without the heads, and who moved up or down."""
+
+from __future__ import annotations
+
+import streamlit as st
+from torch import Tensor
+
+import models
+from viz.figures.token_text import label
+from viz.services.ablations import Effect
+from viz.views.prune.subject import Subject
+
+SHOWN = 6
+
+
+def predictions(subject: Subject, effect: Effect) -> None:
+    """One table: the likeliest tokens of both runs, each with both probabilities and its two ranks."""
+    before, after = effect.ablation.before, effect.ablation.after
+    if not before.places:
+        return
+    at_mask = subject.model.geometry.role == "encoder"
+    st.markdown(
+        "**At the mask**" if at_mask else "**Next token**",
+        help="The likeliest tokens with all heads and without those that are off; a dot is a space. *Measured*.",
+    )
+    rows = rows_of(before, after)
+    most = max(max(row["before"], row["after"]) for row in rows)
+    share = {"format": "%.3f", "min_value": 0.0, "max_value": most}
+    st.dataframe(
+        {name: [row[name] for row in rows] for name in ("token", "before", "after", "move")},
+        key="prune-predictions",
+        hide_index=True,
+        column_config={
+            "token": st.column_config.TextColumn(width="small"),
+            "before": st.column_config.ProgressColumn("all heads", help="Probability with all heads.", **share),
+            "after": st.column_config.ProgressColumn("heads off", help="Probability without those that are off.", **share),
+            "move": st.column_config.TextColumn("rank", width="small", help="Its place among all tokens, before and after."),
+        },
+    )  # fmt: skip
+
+
+def rows_of(before: models.Capture, after: models.Capture) -> list[dict[str, str | float]]:
+    """The best few of either run, in the order that they have without the heads."""
+    one, other = before.predictions[-1], after.predictions[-1]
+    best = {run.token_id: run.token for made in (after, before) for run in made.top_next(SHOWN)}
+    order = sorted(best, key=lambda token_id: -other[token_id].item())
+    return [
+        {
+            "token": label(best[token_id], 24),
+            "before": one[token_id].item(),
+            "after": other[token_id].item(),
+            "move": _move(_rank(one, token_id), _rank(other, token_id)),
+        }
+        for token_id in order
+    ]
+
+
+def _rank(probabilities: Tensor, token_id: int) -> int:
+    return int((probabilities > probabilities[token_id]).sum()) + 1
+
+
+def _move(before: int, after: int) -> str:
+    if before == after:
+        return f"{after}"
+    return f"{before:,} → {after:,} {'▲' if after < before else '▼'}"

@@ -1,0 +1,69 @@
+"""Which tokens of the text became harder to foresee without the heads."""
+
+from __future__ import annotations
+
+import streamlit as st
+from torch import Tensor
+
+from viz.figures.change_strip import change_strip
+from viz.figures.token_text import label
+from viz.plain import plain
+from viz.services.ablations import Effect
+from viz.views.prune.subject import Subject
+
+MOST_NAMED = 3
+LEAST_NAMED = 0.1  # nats
+
+
+def tokens(subject: Subject, effect: Effect) -> None:
+    """The text, coloured by the change of each token's loss; an encoder's by how far its predictions moved."""
+    made, names = effect.ablation, subject.run.tokens
+    if made.delta_loss.isfinite().any():
+        _titled("Change of each token's loss", _named(names, made.delta_loss))
+        told = [
+            _told(pos, token, *triple)
+            for pos, (token, *triple) in enumerate(
+                zip(names, made.token_loss_before, made.token_loss_after, made.delta_loss, strict=True)
+            )
+        ]
+        st.html(change_strip(made.delta_loss, names, told, signed=True, dark=subject.dark))
+    elif made.kl.isfinite().any():
+        _titled("How far the prediction at each token moved", "KL, nats")
+        told = [
+            f"{label(token, 24)} ({pos}): KL {kl:.5g} nats"
+            for pos, (token, kl) in enumerate(zip(names, made.kl, strict=True))
+        ]
+        st.html(change_strip(made.kl, names, told, signed=False, dark=subject.dark))
+
+
+def _titled(title: str, more: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.markdown(
+            f"**{title}**", width="content", help="*Measured*, nats. Hover over a token for the numbers."
+        )
+        st.caption(more)
+
+
+def _told(pos: int, token: str, before: Tensor, after: Tensor, change: Tensor) -> str:
+    if not change.isfinite():
+        return f"{label(token, 24)} ({pos}): nothing stands before it, so it has no loss"
+    return f"{label(token, 24)} ({pos}): {before:.5g} → {after:.5g} nats, {change:+.5g}"
+
+
+def _named(names: tuple[str, ...], change: Tensor) -> str:
+    """Indigo and orange in words, and the tokens that changed most either way."""
+    order = change.nan_to_num(0.0).argsort(descending=True, stable=True).tolist()
+    worse = [pos for pos in order[:MOST_NAMED] if change[pos] > LEAST_NAMED]
+    better = [pos for pos in order[::-1][:MOST_NAMED] if change[pos] < -LEAST_NAMED]
+    parts = ["indigo: harder to foresee without them", "orange: easier"]
+    for said, positions in (("hardest hit", worse), ("easier", better)):
+        if positions:
+            listed = (
+                f"**{plain(label(names[pos], 16))}** {_signed(change[pos].item())}" for pos in positions
+            )
+            parts.append(f"{said}: {', '.join(listed)}")
+    return " · ".join(parts)
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3g}".replace("-", "−")
