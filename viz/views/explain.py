@@ -123,6 +123,26 @@ it became easier. **Changed** says how much of a head's attention went elsewhere
 before and with the cut, mean over the tokens, 0 to 1. Heads in layers below the cut do not change; those above read what is
 left. All of it is *measured* on this text; on another text another layer may matter.
 """,
+    "Importance": """
+A head matters if the model gets worse without it. **Leave-one-out** importance switches each head off alone and asks how far
+the loss rises on a text that is not yours: indigo where the head is missed, orange where the model does better without it.
+**Gradient** importance guesses the same for all heads from one backward pass (Michel et al. 2019, arXiv 1905.10650). Where the
+two disagree, the guess is wrong, or heads stand in for one another: of two that do the same, neither is missed alone.
+
+**The curves** switch off more and more heads: the least important first, by one measure or the other; in *random* order, with a
+band from the lowest to the highest draw; and *greedy*, where importance is measured again after every step. Only a distance
+from the random band says that an order knows something. The star is what you have switched off, on the same text.
+
+Heads are replaced by zeros, whatever is chosen above. Encoders predict no next token, so KL tells how far their predictions
+move; models without a language head show how far their output moves. Few tokens are noisy: small differences mean nothing.
+""",
+    "Doubts": """
+Things that people say about pruning, each with an experiment on the model in view and with what came of it. The sentence below
+a figure is put together from the numbers that were *measured*: on another model, another text or another machine it may say
+the opposite. Where a limit decides (5% of the loss, 90% of the attention), it is named. Importance is leave-one-out, measured
+on the text that is set in the view Importance. Nothing is trained after heads are taken away, so a model that was trained with
+fewer heads may do better than what is left here.
+""",
     "Lines": """
 The same weights as lines: on the left the token that looks, on the right what it looks at; a stronger line is more attention.
 Hover over a token to see its lines alone.
