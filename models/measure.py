@@ -146,6 +146,13 @@ def measure_in_turn(
     )
 
 
+def demand_measurable(
+    contender: Contender, prompt_tokens: int = 512, new_tokens: int = 32, batch: int = 1
+) -> None:
+    """Raise BadSelection, as measuring it would, where it cannot be measured so; nothing runs."""
+    demand_fits(_subject(contender, prompt_tokens, new_tokens, batch))
+
+
 def _subject(contender: Contender, prompt_tokens: int, new_tokens: int, batch: int) -> Subject:
     """The contender and its text, where both can be measured at all."""
     model = contender.model
