@@ -31,4 +31,20 @@ def open_view(view: str, model: str | Path = "family-mla", text: str = TEXT, **a
     app = AppTest.from_function(page, default_timeout=visit.TIMEOUT_S, kwargs={"view": view})
     for name, value in {"model": model, "text": text, **address}.items():
         app.query_params[name] = str(value)
-    return visit.rerun(app)
+    return settle(visit.rerun(app))
+
+
+WORKS = ("spectra", "other-spectra", "other-model", "overlap", "cut-effect", "latent-worth")
+
+
+def settle(app: AppTest) -> AppTest:
+    """Run again, as the page itself does, until nothing works in the background."""
+    for _ in range(6):
+        jobs = [app.session_state[f"_job-{name}"][1] for name in WORKS if f"_job-{name}" in app.session_state]
+        running = [job for job in jobs if job.running]
+        if not running:
+            return app
+        for job in running:
+            job.wait(visit.TIMEOUT_S)
+        visit.rerun(app)
+    raise AssertionError("the view's work does not come to an end")

@@ -15,7 +15,7 @@ import models
 from models.catalog import WEIGHTS
 from models.family import family_name
 from tests.app import visit
-from tests.app.latent_view import TEXT, open_view
+from tests.app.latent_view import TEXT, open_view, settle
 from tests.app.test_family import numbers
 from tests.sentences import assert_sentence
 from viz import latent_cuts, services
@@ -176,19 +176,19 @@ def _all_but(model: models.AttentionModel, count: int) -> list[models.LatentCut]
 
 def test_cuts_add_up_are_listed_and_taken_back():
     app = open_view(VIEW, layer=1, head=0, dimension=17)
-    visit.click(app, "latent-cut-rotary")
+    settle(visit.click(app, "latent-cut-rotary"))
     assert app.query_params["cut"] in ("1:r", ["1:r"])
-    visit.click(app, "latent-cut-add")
+    settle(visit.click(app, "latent-cut-add"))
     assert list_of_cuts(app) == ["L1 · dimension 17", "L1 · rotary key"]
     app.multiselect[0].select(3)
-    visit.rerun(app)
+    settle(visit.rerun(app))
     assert list_of_cuts(app) == ["L1 · dimensions 3, 17", "L1 · rotary key"]
-    visit.rerun(app, **{"latent-cut-where": "every layer"})
-    visit.click(app, "latent-cut-directions")
+    settle(visit.rerun(app, **{"latent-cut-where": "every layer"}))
+    settle(visit.click(app, "latent-cut-directions"))
     assert list_of_cuts(app)[0] == "every layer · strongest 4 directions"
-    visit.click(app, "latent-cut-remove-2")  # the rotary key
+    settle(visit.click(app, "latent-cut-remove-2"))  # the rotary key
     assert app.session_state["cut"] == "*:s4;1:d3,d17"
-    visit.click(app, "latent-cut-clear")
+    settle(visit.click(app, "latent-cut-clear"))
     assert app.session_state["cut"] == ""
     assert list_of_cuts(app) == []
     assert "cut" not in app.query_params
@@ -199,7 +199,7 @@ def test_the_dimensions_off_stand_in_their_list():
     app = open_view(VIEW, layer=2, head=0, cut="2:d5,d7;1:d9")
     assert app.multiselect[0].value == [5, 7]
     app.multiselect[0].unselect(5)
-    visit.rerun(app)
+    settle(visit.rerun(app))
     assert app.session_state["cut"] == "1:d9;2:d7"
 
 
@@ -228,7 +228,7 @@ def test_what_the_model_does_not_have_is_said_and_can_be_taken_back(cut: str, wo
     (sentence,) = visit.infos(app)
     assert_sentence(sentence)
     assert word in sentence
-    visit.click(app, "latent-cut-remove-0")
+    settle(visit.click(app, "latent-cut-remove-0"))
     assert visit.infos(app) == []
 
 
@@ -245,12 +245,12 @@ def test_a_model_without_a_rotary_key(converted: Path):
     app = open_view(VIEW, converted, layer=1, head=0)
     (bars,) = visit.figure(app, "latent-worth")["data"]
     assert bars["name"] == "whole latent off"
-    visit.click(app, "latent-cut-rotary")
+    settle(visit.click(app, "latent-cut-rotary"))
     (sentence,) = visit.infos(app)
     assert_sentence(sentence)
     assert "no rotary key" in sentence
-    visit.click(app, "latent-cut-clear")
-    visit.click(app, "latent-cut-whole")
+    settle(visit.click(app, "latent-cut-clear"))
+    settle(visit.click(app, "latent-cut-whole"))
     assert visit.infos(app) == []
 
 
@@ -265,7 +265,7 @@ def test_what_is_slow_waits_to_be_asked(monkeypatch: pytest.MonkeyPatch):
     app = open_view(VIEW, text="never run before by anybody", layer=1)
     assert not app.get("plotly_chart")
     assert any("passes over the text" in note for note in visit.notes(app))
-    visit.click(app, "latent-worth-go")
+    settle(visit.click(app, "latent-worth-go"))
     visit.figure(app, "latent-worth")
 
 

@@ -1,6 +1,7 @@
 """The page Latents: what it draws of a model is what transformers itself caches, and what follows from the weights."""
 
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 import models
 from models.catalog import WEIGHTS
 from tests.app import visit
+from tests.app.latent_view import settle
 from tests.sentences import assert_sentence
 from viz.services import latent_readings
 
@@ -28,7 +30,7 @@ def open_latents(**address: object) -> visit.AppTest:
     app.switch_page("viz/pages/latents.py")
     for name, value in address.items():
         app.query_params[name] = str(value)
-    return visit.rerun(app)
+    return settle(visit.rerun(app))
 
 
 def opened(**address: object) -> visit.AppTest:
@@ -146,8 +148,10 @@ def test_who_uses_the_dimension_and_which_tokens_excite_it(app: visit.AppTest, m
     values = layers[LAYER][0][0][:, DIMENSION]
     best, worst = int(values.argmax()), int(values.argmin())
     (note,) = [note for note in visit.notes(app) if "highest at" in note]
-    assert re.search(rf"highest at \*\*[^ ]+\*\* \+{re.escape(f'{values[best]:.3g}')} \({best}\)", note)
-    assert re.search(rf"lowest at \*\*[^ ]+\*\* −{re.escape(f'{-values[worst]:.3g}')} \({worst}\)", note)
+    for name, at, there in (("highest", best, values[best] > 0), ("lowest", worst, values[worst] < 0)):
+        number = f"{values[at]:+.3g}".replace("-", "−")
+        found = re.search(rf"{name} at \*\*[^ ]+\*\* {re.escape(number)} \({at}\)", note)
+        assert bool(found) == bool(there), f"{name}: only what has that sign is named"
 
 
 def test_the_chosen_head_stands_out(app: visit.AppTest):
@@ -186,7 +190,7 @@ def test_overlap_of_what_heads_read(mla: Any, part: str, at: int):
     app = opened(latent_view="Overlap")
     if part == "values":
         app.button_group(key="latents-overlap-reads").set_value(part)
-        visit.rerun(app)
+        settle(visit.rerun(app))
     cells = visit.figure(app, "latents-overlap")["data"][0]
     shown = numbers(cells["customdata"])
     off = ~np.eye(HEADS, dtype=bool)
@@ -267,6 +271,46 @@ def test_weights_that_cannot_be_read_leave_the_rest(monkeypatch: pytest.MonkeyPa
     assert bars(app, "latents-position")
 
 
+@pytest.mark.parametrize(
+    ("view", "work", "name"),
+    [
+        ("Spectrum", "viz.services.latent_readings.cache_spectra", "spectra"),
+        ("Overlap", "viz.services.latent_readings.overlap_of_heads", "overlap"),
+        ("Switch off", "viz.services.cut_effects.layer_worth", "latent-worth"),
+    ],
+)
+def test_long_work_can_be_cancelled_and_begun_again(
+    view: str, work: str, name: str, monkeypatch: pytest.MonkeyPatch
+):
+    go_on, reached_the_end = threading.Event(), threading.Event()
+
+    def slow(*given: Any) -> None:
+        given[-1]("Working on it", 0.3)
+        assert go_on.wait(visit.TIMEOUT_S)
+        given[-1]("Working on it", 0.6)  # a cancelled work is ended here
+        reached_the_end.set()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(work, slow)
+        app = visit.AppTest.from_file(str(visit.APP), default_timeout=visit.TIMEOUT_S)
+        app.switch_page("viz/pages/latents.py")
+        address = {"model": "family-mla", "text": f"never seen before under {view}", "latent_view": view}
+        for key, value in address.items():
+            app.query_params[key] = value
+        visit.rerun(app)
+        assert not visit.complaints(app)
+        visit.click(app, f"cancel-{name}")
+        visit.rerun(app)
+        assert any("Cancelled" in info for info in visit.infos(app))
+        go_on.set()
+        app.session_state[f"_job-{name}"][1].wait(visit.TIMEOUT_S)
+        assert not reached_the_end.is_set()
+        assert drawn(app).shape[1] == RANK + ROTARY  # the rest of the page stands
+    settle(visit.click(app, f"again-{name}"))
+    assert visit.complaints(app) == []
+    assert len(app.get("plotly_chart")) >= 2
+
+
 def test_it_opens_on_a_text_worth_looking_at():
     app = open_latents()
     assert visit.complaints(app) == []
@@ -284,24 +328,24 @@ def test_it_opens_on_a_text_worth_looking_at():
 def test_the_layer_is_the_one_of_all_pages():
     app = opened()
     app.button_group(key="latents-layer").set_value(0)
-    visit.rerun(app)
+    settle(visit.rerun(app))
     assert (app.query_params["layer"], app.query_params["head"]) == ("0", str(HEAD))
     app.switch_page("viz/pages/explore.py")
-    visit.rerun(app)
+    settle(visit.rerun(app))
     assert visit.chosen_head(app) == (0, HEAD)
 
 
 @pytest.mark.parametrize("text", ["", "a"])
 def test_a_text_of_nothing_or_of_one_token(text: str):
     app = opened()
-    visit.rerun(app, text=text)
+    settle(visit.rerun(app, text=text))
     if not text:
         (sentence,) = visit.complaints(app)
         assert "The text is empty" in sentence
         assert visit.part(app, "latent-map")["selection"]["value"] == [TOKEN, DIMENSION]
         return
     for view in VIEWS:
-        visit.rerun(app, latent_view=view)
+        settle(visit.rerun(app, latent_view=view))
         assert visit.complaints(app) == []
         assert visit.part(app, "latent-map")["selection"]["value"] == [0, DIMENSION]
 

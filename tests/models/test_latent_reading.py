@@ -16,14 +16,15 @@ from models.latent_reading import (
     ScoreShares,
     cache_spectra,
     dimension_use,
+    head_angles,
     head_overlap,
     position_reads,
     score_shares,
     spectrum,
-    subspace_overlap,
     up_projections,
 )
 from models.model import AttentionModel
+from models.subspace_overlap import subspace_angles, subspace_overlap
 from tests.models.engine_models import TEXT, assert_near, engine
 from tests.models.latent_models import (
     NAMES,
@@ -118,20 +119,20 @@ def test_angles_of_planes_worked_out_by_hand():
         ]
     )
     found = subspace_overlap(planes)
-    assert found.angles[0, 1].tolist() == pytest.approx([0, 0.3], abs=1e-6)
-    assert found.angles[1, 0].tolist() == pytest.approx([0, 0.3], abs=1e-6)
-    assert found.angles[0, 2].tolist() == pytest.approx([math.pi / 2] * 2, abs=1e-6)
+    assert subspace_angles(planes[0], planes[1]).tolist() == pytest.approx([0, 0.3], abs=1e-6)
+    assert subspace_angles(planes[1], planes[0]).tolist() == pytest.approx([0, 0.3], abs=1e-6)
+    assert subspace_angles(planes[0], planes[2]).tolist() == pytest.approx([math.pi / 2] * 2, abs=1e-6)
     assert found.overlap[0].tolist() == pytest.approx([1, (1 + c * c) / 2, 0], abs=1e-6)
     assert found.ranks.tolist() == [2, 2, 2]
     assert found.chance.flatten().tolist() == pytest.approx([2 / 5] * 9)
 
 
 def test_a_line_within_a_plane():
-    found = subspace_overlap(torch.tensor([[[1.0, 1, 0], [2, 2, 0]], [[1, 0, 0], [0, 1, 0]]]))
+    both = torch.tensor([[[1.0, 1, 0], [2, 2, 0]], [[1, 0, 0], [0, 1, 0]]])
+    found = subspace_overlap(both)
     assert found.ranks.tolist() == [1, 2]
     assert found.overlap.flatten().tolist() == pytest.approx([1, 1, 1, 1])
-    assert found.angles[0, 1, 0].item() == pytest.approx(0, abs=1e-4)
-    assert found.angles[0, 1, 1].isnan()
+    assert subspace_angles(both[0], both[1]).tolist() == pytest.approx([0], abs=1e-4)
     assert found.chance.flatten().tolist() == pytest.approx([1 / 3, 2 / 3, 2 / 3, 2 / 3])
 
 
@@ -152,7 +153,34 @@ def test_overlap_of_a_models_heads_as_projectors_have_it(reads: str):
     projectors = [np.linalg.pinv(part) @ part for part in rows]
     expected = [[np.trace(one @ other) / rows.shape[1] for other in projectors] for one in projectors]
     assert_near(found.overlap, torch.tensor(expected).float())
-    assert found.angles.shape == (6, 6, rows.shape[1])
+    angles = head_angles(engine("deepseek_v3"), 2, (1, 4), reads)
+    assert angles.shape == (rows.shape[1],)
+    assert angles.cos().square().mean().item() == pytest.approx(expected[1][4], rel=1e-4)
+    spans = [np.linalg.svd(part, full_matrices=False)[2] for part in (rows[1], rows[4])]
+    cosines = np.linalg.svd(spans[0] @ spans[1].T, compute_uv=False)
+    assert_near(angles, torch.from_numpy(np.arccos(cosines.clip(max=1))).float())
+
+
+def test_many_heads_give_what_pairs_give_and_can_be_cancelled():
+    weights = torch.randn(5, 3, 70, generator=torch.Generator().manual_seed(2))
+    weights[3, 2] = weights[3, 0] - 2 * weights[3, 1]  # a head that reads two directions only
+    weights[4] = 0
+    told: list[float] = []
+    found = subspace_overlap(weights, progress=lambda _, fraction: told.append(fraction))
+    assert told == sorted(told)
+    assert len(told) == 3
+    assert found.ranks.tolist() == [3, 3, 3, 2, 0]
+    for one, other in ((0, 1), (1, 3), (3, 3), (4, 2)):
+        cosines = subspace_angles(weights[one], weights[other]).cos()
+        mean = cosines.square().mean().item() if len(cosines) else 0.0
+        assert found.overlap[one, other].item() == pytest.approx(mean, abs=1e-6)
+
+    def stop(_: str, fraction: float) -> None:
+        if fraction > 0.3:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        subspace_overlap(weights, progress=stop)
 
 
 @pytest.mark.parametrize("name", ["deepseek_v3", "deepseek_v32", "hy_v4", "mistral_large4"])

@@ -13,12 +13,13 @@ import models
 from models.latent_reading import (
     DimensionUse,
     Spectrum,
-    SubspaceOverlap,
     dimension_use,
+    head_angles,
     head_overlap,
     spectrum,
 )
 from models.progress import Progress
+from models.subspace_overlap import SubspaceOverlap
 from viz import services
 from viz.services import Request
 from viz.services.bounded_store import BoundedStore
@@ -55,10 +56,18 @@ def use_of_dimensions(request: Request, layer: int) -> DimensionUse:
     return _kept(key, lambda: dimension_use(services.model_of(request), layer))
 
 
-def overlap_of_heads(request: Request, layer: int, reads: str) -> SubspaceOverlap:
+def overlap_of_heads(
+    request: Request, layer: int, reads: str, progress: Progress = models.no_progress
+) -> SubspaceOverlap:
     """How alike the parts of the latent are that a layer's heads read. Raises BadSelection."""
     key = ("overlap", _weights_of(request), layer, reads)
-    return _kept(key, lambda: head_overlap(services.model_of(request), layer, reads))
+    return _kept(key, lambda: head_overlap(services.model_of(request), layer, reads, progress=progress))
+
+
+def angles_of_heads(request: Request, layer: int, heads: tuple[int, int], reads: str) -> Tensor:
+    """Principal angles between what two of them read; see models.latent_reading.head_angles. Raises BadSelection."""
+    key = ("angles", _weights_of(request), layer, heads, reads)
+    return _kept(key, lambda: head_angles(services.model_of(request), layer, heads, reads))
 
 
 def is_overlap_known(request: Request, layer: int, reads: str) -> bool:

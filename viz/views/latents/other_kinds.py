@@ -15,7 +15,6 @@ from models.cache_size import (
     cache_elements_per_token_and_layer,
 )
 from models.family import family_name
-from models.latent_reading import Spectrum
 from viz import services, state
 from viz.components.cache_map import CellPick, Group, cache_map
 from viz.figures.cache_spectra import rank_shares
@@ -25,9 +24,9 @@ from viz.plain import plain
 from viz.services import Request
 from viz.views.explain import explain
 from viz.views.family.grid import pair
+from viz.views.latents.background import is_done
 from viz.views.latents.spectrum import spectra_of
 from viz.views.latents.subject import Subject
-from viz.views.obtain import attempt
 
 FAMILY = tuple(family_name(kind) for kind in ("gqa", "mqa", "mha"))
 _MODEL = "latents-other-model"
@@ -41,11 +40,11 @@ def other_kinds(subject: Subject, other: Request | None) -> None:
     asked = replace(subject.request, model=name.strip(), second="")
     if other is not None and other.model == asked.model:
         asked = other
-    run = attempt(asked)
-    if run is None:
-        return
     try:
-        _beside(subject, asked, run)
+        if services.is_captured(asked) or is_done(
+            "other-model", asked, asked, lambda progress: services.capture(asked, progress)
+        ):
+            _beside(subject, asked, services.capture(asked))
     except models.BadSelection as error:
         st.info(plain(error), icon=":material/info:")
     explain("Other kinds")
@@ -101,10 +100,11 @@ def cache_groups(run: models.Capture, shape: models.Geometry, layer: int, elemen
 
 
 def _ranks(subject: Subject, asked: Request, run: models.Capture) -> None:
-    spectra: dict[str, tuple[Spectrum, ...]] = {
-        f"{_name(subject.request)} (latents)": spectra_of(subject.request, subject.run),
-        _name(asked): spectra_of(asked, run),
-    }
+    own = spectra_of("spectra", subject.request, subject.run)
+    others = spectra_of("other-spectra", asked, run)
+    if own is None or others is None:
+        return
+    spectra = {f"{_name(subject.request)} (latents)": own, _name(asked): others}
     kinds = (subject.model.geometry.kind, services.model_of(asked).geometry.kind)
     styles = {name: KIND_STYLES[kind] for name, kind in zip(spectra, kinds, strict=True)}
     st.markdown("**Effective rank**, as a share of the numbers cached *measured*")

@@ -7,13 +7,14 @@ import math
 import streamlit as st
 
 import models
-from models.latent_reading import SubspaceOverlap
+from models.subspace_overlap import SubspaceOverlap
 from viz import state
 from viz.figures.overlap_matrix import overlap_matrix, principal_angles
 from viz.plain import plain
 from viz.services import latent_readings
 from viz.views.explain import explain
 from viz.views.family.grid import pair
+from viz.views.latents.background import is_done
 from viz.views.latents.subject import Subject
 from viz.views.selected_head import head_name
 
@@ -33,6 +34,8 @@ def overlap(subject: Subject) -> None:
     except models.BadSelection as error:
         st.info(plain(error), icon=":material/info:")
         return
+    if found is None:
+        return
     if len(found.ranks) < 2:
         st.info("This layer has one head alone, so there is none to compare it with.")
         return
@@ -41,16 +44,21 @@ def overlap(subject: Subject) -> None:
     with left:
         _matrix(subject, found, other)
     with right:
-        _angles(subject, found, other)
+        _angles(subject, found, other, READS[what or "keys"])
     explain("Overlap")
 
 
-def _overlap(subject: Subject, reads: str) -> SubspaceOverlap:
+def _overlap(subject: Subject, reads: str) -> SubspaceOverlap | None:
+    """None while it is worked out, which is then shown."""
     asked = (subject.request, subject.layer, reads)
-    if latent_readings.is_overlap_known(*asked):
-        return latent_readings.overlap_of_heads(*asked)
-    with st.spinner("Comparing what each pair of heads reads"):
-        return latent_readings.overlap_of_heads(*asked)
+    if not latent_readings.is_overlap_known(*asked) and not is_done(
+        "overlap",
+        asked,
+        subject.request,
+        lambda progress: latent_readings.overlap_of_heads(*asked, progress),
+    ):
+        return None
+    return latent_readings.overlap_of_heads(*asked)
 
 
 def _other_head(subject: Subject, heads: int) -> int:
@@ -87,7 +95,7 @@ def _choose(layer: int) -> None:
         st.session_state[_OTHER] = int(points[0]["x"])
 
 
-def _angles(subject: Subject, found: SubspaceOverlap, other: int) -> None:
+def _angles(subject: Subject, found: SubspaceOverlap, other: int, reads: str) -> None:
     heads = [head for head in range(len(found.ranks)) if head != subject.head]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{head_name(subject.layer, subject.head)}** and", width="content")
@@ -95,7 +103,7 @@ def _angles(subject: Subject, found: SubspaceOverlap, other: int) -> None:
             "Other head", heads, key=_OTHER, format_func=lambda head: f"H{head}", width=110,
             label_visibility="collapsed", help="Its principal angles to the chosen head are drawn.",
         )  # fmt: skip
-    angles = found.angles[subject.head, other]
+    angles = latent_readings.angles_of_heads(subject.request, subject.layer, (subject.head, other), reads)
     st.plotly_chart(
         principal_angles(angles.numpy(), dark=subject.dark),
         key="latents-angles",
@@ -103,7 +111,7 @@ def _angles(subject: Subject, found: SubspaceOverlap, other: int) -> None:
         config=_QUIET,
         alt="Principal angles between what the two heads read",
     )
-    smallest = math.degrees(angles[0].item())
+    smallest = math.degrees(angles[0].item()) if len(angles) else 90.0
     st.caption(
         f"They read {found.ranks[subject.head]} and {found.ranks[other]} directions of the latent. Overlap "
         f"{found.overlap[subject.head, other].item():.3g} (by chance {found.chance[subject.head, other].item():.3g}), "

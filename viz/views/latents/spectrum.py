@@ -11,8 +11,8 @@ from viz.figures.cache_spectra import effective_ranks, singular_values
 from viz.services import Request, latent_readings
 from viz.views.explain import explain
 from viz.views.family.grid import pair
+from viz.views.latents.background import is_done
 from viz.views.latents.subject import Subject
-from viz.views.obtain import progress_bar
 
 _RANKS = "latents-ranks"
 _QUIET = {"displaylogo": False, "displayModeBar": False}
@@ -20,7 +20,9 @@ _QUIET = {"displaylogo": False, "displayModeBar": False}
 
 def spectrum(subject: Subject) -> None:
     """Effective rank of every layer beside what it could be, and all singular values."""
-    spectra = spectra_of(subject.request, subject.run)
+    spectra = spectra_of("spectra", subject.request, subject.run)
+    if spectra is None:
+        return
     chosen = spectra[subject.layer]
     st.markdown(
         f"**Effective rank {chosen.effective_rank:.3g}** of {chosen.elements} dimensions in L{subject.layer} *measured* "
@@ -53,12 +55,13 @@ def spectrum(subject: Subject) -> None:
     explain("Spectrum")
 
 
-def spectra_of(request: Request, run: models.Capture) -> tuple[Spectrum, ...]:
-    """Worked out with a bar where nobody has yet. Raises BadSelection."""
-    if latent_readings.are_spectra_known(request):
-        return latent_readings.cache_spectra(request, run)
-    with progress_bar(request, can_cancel=False) as show:
-        return latent_readings.cache_spectra(request, run, show)
+def spectra_of(name: str, request: Request, run: models.Capture) -> tuple[Spectrum, ...] | None:
+    """None while they are worked out, which is then shown. name: tells works on a page apart. Raises BadSelection."""
+    if not latent_readings.are_spectra_known(request) and not is_done(
+        name, request, request, lambda progress: latent_readings.cache_spectra(request, run, progress)
+    ):
+        return None
+    return latent_readings.cache_spectra(request, run)
 
 
 def _choose(subject: Subject) -> None:

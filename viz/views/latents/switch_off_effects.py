@@ -7,7 +7,6 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-import models
 from viz import services, state
 from viz.components.head_wall import BY_LAYER, head_wall
 from viz.figures.loss_change import loss_change
@@ -18,8 +17,8 @@ from viz.plain import plain
 from viz.services import cut_effects
 from viz.services.cut_effects import CutEffect
 from viz.views.family.grid import pair
+from viz.views.latents.background import is_done
 from viz.views.latents.subject import Subject
-from viz.views.obtain import complain, progress_bar, sentence
 from viz.views.selected_head import head_name
 
 CANDIDATES = 8
@@ -46,16 +45,14 @@ def effects(subject: Subject, parts: Parts) -> None:
 
 def _obtained(subject: Subject, parts: Parts) -> CutEffect | None:
     request, run = subject.request, subject.run
-    try:
-        if cut_effects.is_effect_known(request, parts):
-            return cut_effects.cut_effect(request, run, parts)
-        with progress_bar(request, can_cancel=False) as progress:
-            return cut_effects.cut_effect(request, run, parts, progress)
-    except models.BadSelection:
-        raise
-    except Exception as error:
-        complain(sentence(error, request))
-    return None
+    if not cut_effects.is_effect_known(request, parts) and not is_done(
+        "cut-effect",
+        (request, parts),
+        request,
+        lambda progress: cut_effects.cut_effect(request, run, parts, progress),
+    ):
+        return None
+    return cut_effects.cut_effect(request, run, parts)
 
 
 def _losses(subject: Subject, effect: CutEffect) -> None:

@@ -10,12 +10,14 @@ import streamlit as st
 
 from viz.figures.loss_change import few_directions, layer_worth
 from viz.latent_cuts import Part
-from viz.services import cut_effects
+from viz.services import Request, cut_effects
 from viz.services.cut_effects import LayerWorth
 from viz.views.family.grid import pair
+from viz.views.latents.background import is_begun, is_done
 from viz.views.latents.subject import Subject
-from viz.views.obtain import complain, progress_bar, sentence
 
+NAME = "latent-worth"
+_ASKED = "_latent_worth_asked"
 _LAYERS, _FEW = "latent-worth", "latent-worth-few"
 ENOUGH = 0.1  # nats: the text is then foreseen nearly as well
 
@@ -64,32 +66,35 @@ def _chart(figure: go.Figure, key: str, alt: str, choose: Callable[[Part], None]
 
 def _obtained(subject: Subject) -> LayerWorth | None:
     """What was worked out, worked out now where that is quick, or when asked for."""
-    request, known = subject.request, cut_effects.is_worth_known(subject.request)
-    if not (known or cut_effects.is_worth_quick(request, subject.run) or _asked(subject)):
+    request, run = subject.request, subject.run
+    if cut_effects.is_worth_known(request):
+        return cut_effects.layer_worth(request, run)
+    wanted = cut_effects.is_worth_quick(request, run) or st.session_state.get(_ASKED) == request
+    if not (wanted or is_begun(NAME, request)):
+        _offer(subject)
         return None
-    try:
-        if known:
-            return cut_effects.layer_worth(request, subject.run)
-        with progress_bar(request, can_cancel=False) as progress:
-            return cut_effects.layer_worth(request, subject.run, progress)
-    except Exception as error:
-        complain(sentence(error, request))
+    if is_done(NAME, request, request, lambda progress: cut_effects.layer_worth(request, run, progress)):
+        return cut_effects.layer_worth(request, run)
     return None
 
 
-def _asked(subject: Subject) -> bool:
-    asked = st.button(
+def _offer(subject: Subject) -> None:
+    st.button(
         "Measure",
         key="latent-worth-go",
         type="primary",
+        on_click=_ask,
+        args=(subject.request,),
         help="Run the text with each layer's latent off, and with few directions.",
     )
-    if not asked:
-        st.caption(
-            f"This takes {cut_effects.worth_passes(subject.run)} passes over the text, which a model of this size does "
-            "not do unasked. Run, in the sidebar, breaks it off."
-        )
-    return asked
+    st.caption(
+        f"This takes {cut_effects.worth_passes(subject.run)} passes over the text, which a model of this size does not do "
+        "unasked. It can be cancelled."
+    )
+
+
+def _ask(request: Request) -> None:
+    st.session_state[_ASKED] = request
 
 
 def _choose(key: str, choose: Callable[[Part], None]) -> None:
