@@ -36,7 +36,8 @@ dashed line). In training some take on a task. A **previous-token head** looks o
 an earlier copy of the present token and at *what came after it*: after the second “Clara” it looks at “Whitfield”. With it a
 model repeats what the text itself has taught it a moment ago, the simplest way to learn from context, and it needs a
 previous-token head in a layer below. That is why its score stays flat for long and then jumps, in large models too, together
-with a drop of the loss (published: Olsson et al. 2022, arXiv 2209.11895).
+with a drop of the loss (published: Olsson et al. 2022, arXiv 2209.11895). These four jump when they are made to: from 5.05 to
+6.5 million tokens most of what they read is its own beginning over and over. The loss on novels rises for that while.
 
 **Play** runs through the training. A picture is what a head did with the probe text at that step, rows the tokens that look,
 columns those looked at, scaled by its own strongest weight; badges name what it does, by the convention of the page Explore.
