@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 import streamlit as st
 
-from viz import theme
-from viz.figures.token_text import label, visible
+from viz.figures.parted_text import first_difference, parted_text
+from viz.figures.token_text import label
 from viz.plain import plain
 from viz.services import conversions
 from viz.views import obtain
@@ -17,7 +16,6 @@ from viz.views.convert.working import begin, forget, job_of, still_running
 
 NAME = "continuations"
 COUNTS = (20, 40, 80, 160)
-TAIL = 120  # characters of the text that are shown before what was written
 
 
 def continuations(made: Made) -> None:
@@ -49,15 +47,7 @@ def continuations(made: Made) -> None:
         st.columns(2, gap="medium"), (made.original.name, made.converted.name), (before, after), strict=True
     ):
         column.markdown(f"**{plain(name)}**")
-        column.html(_written(made.request.text, pieces, parting, made.dark))
-
-
-def first_difference(first: Sequence[str], second: Sequence[str]) -> int | None:
-    """The number of the first token that the two do not share, None where there is none."""
-    for place in range(max(len(first), len(second))):
-        if first[place : place + 1] != second[place : place + 1]:
-            return place
-    return None
+        column.html(parted_text(made.request.text, pieces, parting, made.dark))
 
 
 def _say(before: Sequence[str], after: Sequence[str], parting: int | None) -> None:
@@ -74,21 +64,3 @@ def _say(before: Sequence[str], after: Sequence[str], parting: int | None) -> No
         else f"They share {parting} tokens and part at the next"
     )
     st.markdown(f"{shared}: {one} against {other}. *Measured*, greedy.")
-
-
-def _written(text: str, pieces: Sequence[str], parting: int | None, dark: bool) -> str:
-    """HTML: the end of the text pale, then the tokens; the first that differs marked, what follows it under a thin line."""
-    muted = theme.MUTED_DARK if dark else theme.MUTED
-    accent = theme.accent(dark)
-    start = "…" * (len(text) > TAIL) + text[-TAIL:]
-    cut = len(pieces) if parting is None else parting
-    shared, marked, rest = pieces[:cut], pieces[cut : cut + 1], pieces[cut + 1 :]
-    parts = [f'<span style="color:{muted}">{_shown(start)}</span>', _shown("".join(shared))]
-    parts += [f'<mark style="color:inherit;background:none;border:2px solid {accent};border-radius:3px">'
-              f"{_shown(piece)}</mark>" for piece in marked]  # fmt: skip
-    parts.append(_shown("".join(rest)))
-    return f'<div style="white-space:pre-wrap;line-height:1.55;overflow-wrap:anywhere">{"".join(parts)}</div>'
-
-
-def _shown(text: str) -> str:
-    return escape("\n".join(visible(line) for line in text.split("\n")))
