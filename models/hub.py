@@ -22,7 +22,7 @@ from models.catalog import Fetched
 from models.errors import BrokenWeights, UnknownModel, UnsupportedModel
 from models.hub_files import wanted_files
 from models.manifest import sha256
-from models.progress import Progress
+from models.progress import Progress, no_progress
 
 _PATIENCE_S = (
     3.0  # a machine without a way out should not wait longer than this for the sentence that says so
@@ -79,6 +79,19 @@ def snapshot(hub_id: str, progress: Progress) -> Path:
         total = sum(sizes[name] for name in names)
         _demand_room(hub_id, total)
         return _download(hub_id, info.sha, names, total, progress)
+
+
+def config_file(hub_id: str) -> Path:
+    """The config.json of a Hub model alone, a few kilobytes; without the Hub in reach, what an earlier download left.
+
+    Raises UnknownModel or UnsupportedModel where the id does not exist, is gated or has none.
+    """
+    with _sentences(hub_id):
+        if not reachable():
+            return _cached(hub_id) / "config.json"
+        return Path(
+            hf.hf_hub_download(hub_id, "config.json", tqdm_class=_silent_bar(_Counter("", 0, no_progress)))
+        )
 
 
 def _cached(hub_id: str) -> Path:

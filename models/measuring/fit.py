@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from models.cache_size import cache_bytes_by_formula
+from models.cost.anatomy import Anatomy, layers_of
+from models.cost.arithmetic import Case, cache_bytes_of
 from models.errors import BadSelection
 from models.expanded import BLOCK
 from models.measuring.memory import free_bytes
@@ -15,12 +16,19 @@ SCORE_COPIES = 3  # scores, their softmax, and the latter in the values' format 
 
 
 def formula_bytes(subject: Subject) -> int | None:
-    """What the cache holds once all tokens are read; None where a layer does not keep all tokens, or none at all."""
-    shape = subject.model.geometry
-    if shape.sliding_window is not None or subject.model.plan.layers("decoder") != shape.layers:
-        return None
+    """What the cache holds once all tokens are read; None where it is not known what a layer keeps."""
     tokens = subject.prompt_tokens + subject.new_tokens
-    return subject.batch * cache_bytes_by_formula(shape, subject.mode, tokens, subject.model.dtype)
+    return _cache_bytes(subject, tokens)
+
+
+def _cache_bytes(subject: Subject, tokens: int) -> int | None:
+    model = subject.model
+    groups = layers_of(model.module.config, model.geometry)
+    if any(group.keeps == "unknown" for group in groups):
+        return None
+    known = Anatomy(model.name, model.geometry, groups)
+    case = Case(known, tokens, subject.batch, model.dtype.itemsize, subject.mode, tokens)
+    return sum(cache_bytes_of(case, group) for group in groups)
 
 
 def demand_fits(subject: Subject) -> None:
@@ -49,8 +57,8 @@ def needed_bytes(subject: Subject) -> int:
     shape, size = subject.model.geometry, subject.model.dtype.itemsize
     tokens = -(-(subject.prompt_tokens + subject.new_tokens) // BLOCK) * BLOCK
     rows = subject.batch * min(subject.prompt_tokens, CHUNK)
-    cache = subject.batch * cache_bytes_by_formula(shape, subject.mode, tokens, subject.model.dtype)
     full = 2 * subject.batch * tokens * shape.heads * (shape.d_head + shape.v_head_dim) * size
+    cache = _cache_bytes(subject, tokens) or full * shape.layers
     # SDPA writes no scores down where keys are as wide as values; elsewhere it does, and in float32.
     scores = 0 if shape.d_head == shape.v_head_dim else SCORE_COPIES * 4 * rows * shape.heads * tokens
     activations = rows * (16 * shape.d_model + 3 * shape.heads * shape.d_head) * size

@@ -109,11 +109,17 @@ def _forward(subject: Subject, cache: Cache, ids: Tensor, start: int, stop: int)
         given["position_ids"] = torch.arange(start, stop, device=ids.device).expand_as(ids)
     if "logits_to_keep" in accepted:
         given["logits_to_keep"] = 1
-    if not subject.gates:
-        subject.model.module(**given)
-        return
-    with tapped(Tap(gates=subject.gates)):
-        subject.model.module(**given)
+    try:
+        if not subject.gates:
+            subject.model.module(**given)
+            return
+        with tapped(Tap(gates=subject.gates)):
+            subject.model.module(**given)
+    except ValueError as error:  # MiniMax takes a cache of its own class alone
+        said = str(error).strip().split("\n")[0]
+        raise BadSelection(
+            f"{subject.model.name} does not run with a cache that can be measured ({said}); choose another model."
+        ) from None
 
 
 def _demand_kept(subject: Subject, cache: Cache) -> None:
@@ -134,7 +140,7 @@ class _Clock:
         self.seconds = 0.0
 
     def start(self) -> None:
-        _wait(self._device)
+        wait(self._device)
         self._started = self._event() if self._cuda else time.perf_counter()
 
     def stop(self) -> None:
@@ -143,7 +149,7 @@ class _Clock:
             ended.synchronize()
             self.seconds += self._started.elapsed_time(ended) / 1000
             return
-        _wait(self._device)
+        wait(self._device)
         self.seconds += time.perf_counter() - self._started
 
     def _event(self) -> torch.cuda.Event:
@@ -152,7 +158,7 @@ class _Clock:
         return event
 
 
-def _wait(device: torch.device) -> None:
+def wait(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
