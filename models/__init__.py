@@ -23,6 +23,9 @@ from models.conversion.convert import (
 from models.conversion.healing_run import HealingProgress, HealingRun, start_healing
 from models.conversion.measure import Perplexity, RankPoint, measure_perplexity, original_point, rank_curve
 from models.conversion.ranks import ranks_for_share
+from models.cost import Anatomy, Cost, Work, anatomy, cost
+from models.cost.kinds import as_kind
+from models.cost.planner import Serving, ServingPlan, plan_serving
 from models.errors import (
     BadCard,
     BadSelection,
@@ -52,6 +55,7 @@ from models.removal.export import export
 from models.removal.groups import equal_per_group, whole_groups
 from models.removal.record import RemovedHeads
 from models.removal.remove import remove_heads
+from models.roofline import Peaks, device_peaks
 from models.scores import Scores
 from models.source import card_of
 from models.store import cache_folder
@@ -62,6 +66,7 @@ __all__ = [
     "CATALOG",
     "DEFAULT",
     "Ablation",
+    "Anatomy",
     "AttentionModel",
     "BadCard",
     "BadSelection",
@@ -74,6 +79,7 @@ __all__ = [
     "Card",
     "ChanceLoss",
     "Contender",
+    "Cost",
     "Geometry",
     "GradientImportance",
     "HeadChange",
@@ -85,6 +91,7 @@ __all__ = [
     "LatentCut",
     "LatentSpectra",
     "Measurement",
+    "Peaks",
     "Perplexity",
     "Progress",
     "PruneCurve",
@@ -93,10 +100,15 @@ __all__ = [
     "RemovedHeads",
     "Repeats",
     "Scores",
+    "Serving",
+    "ServingPlan",
     "TextTooLong",
     "UnknownModel",
     "UnsupportedModel",
+    "Work",
     "ablate",
+    "anatomy",
+    "as_kind",
     "baseline",
     "cache_bytes",
     "cache_folder",
@@ -105,8 +117,10 @@ __all__ = [
     "chance_ablations",
     "change_per_query",
     "convert_to_mla",
+    "cost",
     "count_tokens",
     "cut_into_texts",
+    "device_peaks",
     "equal_per_group",
     "evaluation_text",
     "export",
@@ -124,6 +138,7 @@ __all__ = [
     "original_point",
     "other_outputs",
     "pattern_change",
+    "plan_serving",
     "prune_curve",
     "rank_curve",
     "ranks_for_budget",
