@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from viz import theme
 
 MAX_TICKS = 18
-ROW, LEAST, MOST = 26, 190, 560  # pixels: of a layer's row, and of the whole grid
+ROW, LEAST, MOST = 26, 300, 560  # pixels: of a layer's row, and of the whole grid
 TICKS = (-1.0, -0.25, 0.0, 0.25, 1.0)  # of the colours' reach
 
 

@@ -23,9 +23,9 @@ from viz.services.bounded_store import BoundedStore
 KEPT_BYTES = 32 * 2**20
 ENTRY_BYTES = 4_096  # of a small result and its key
 POINTS = 17  # of a curve
+KEEP = 0.1  # of the heads, at its end: with none left the loss explodes, and would hide all that comes before
 DRAWS = 3  # random orders of a curve
 CHANCE_DRAWS = 5  # random sets that a chosen set is compared with
-SLACK = 2.0  # short texts in small batches do not reach the speed of one large product
 Where = Literal["layers", "model"]
 T = TypeVar("T")
 
@@ -124,7 +124,9 @@ def curve(evaluation: Evaluation, order: Order, progress: Progress = models.no_p
     def make() -> models.PruneCurve:
         ranked = {"importance": importance, "gradient": gradient}.get(order)
         return models.prune_curve(
-            evaluation.loaded, read_texts(evaluation).texts, order, points=POINTS, draws=DRAWS,
+            evaluation.loaded, read_texts(evaluation).texts, order, keep=KEEP,
+            points=POINTS, draws=DRAWS,
+            step=-(-head_count(evaluation) // POINTS),
             importance=None if ranked is None else ranked(evaluation), stack=evaluation.stack,
             max_tokens=TEXT_TOKENS, progress=progress,
         )  # fmt: skip
@@ -138,7 +140,7 @@ def is_curve_known(evaluation: Evaluation, order: Order) -> bool:
 
 def without(evaluation: Evaluation, heads: Iterable[Head], progress: Progress = models.no_progress) -> float:
     """What `metric` is with these heads off. Raises HeadlightError."""
-    (found,) = _measured(evaluation, [tuple(sorted(set(heads)))], progress)
+    (found,) = without_each(evaluation, [tuple(sorted(set(heads)))], progress)
     return found
 
 
@@ -146,7 +148,9 @@ def is_without_known(evaluation: Evaluation, heads: Iterable[Head]) -> bool:
     return ("without", evaluation, tuple(sorted(set(heads)))) in _results()
 
 
-def _measured(evaluation: Evaluation, sets: list[tuple[Head, ...]], progress: Progress) -> tuple[float, ...]:
+def without_each(
+    evaluation: Evaluation, sets: list[tuple[Head, ...]], progress: Progress
+) -> tuple[float, ...]:
     """Of several sets of heads, each sorted; the texts are read with all heads on but once."""
     keys = [("without", evaluation, heads) for heads in sets]
     if all(key in _results() for key in keys):
@@ -166,7 +170,7 @@ def chance(
     evaluation: Evaluation, heads: tuple[Head, ...], where: Where, progress: Progress = models.no_progress
 ) -> tuple[float, ...]:
     """What `metric` is with as many random heads off instead, a number a draw: of the same layers, or of any."""
-    return _measured(evaluation, random_sets(evaluation, heads, where), progress)
+    return without_each(evaluation, random_sets(evaluation, heads, where), progress)
 
 
 def is_chance_known(evaluation: Evaluation, heads: tuple[Head, ...], where: Where) -> bool:
@@ -195,9 +199,12 @@ def _some(pool: tuple[Head, ...], count: int, generator: torch.Generator) -> lis
     return [pool[place] for place in torch.randperm(len(pool), generator=generator)[:count].tolist()]
 
 
-def seconds(evaluation: Evaluation, passes: float) -> float:
-    """Estimated for this many passes over the texts; formula: 2 operations a weight and token, at the speed of a product."""
-    model = evaluation.loaded
-    weights = sum(weight.numel() for weight in model.module.parameters())
-    operations = 2 * weights * read_texts(evaluation).tokens * passes
-    return SLACK * operations / services.flops_per_s(str(model.device))
+def operations(evaluation: Evaluation, passes: float) -> float:
+    """What this many passes over the texts take; formula: 2 operations a weight and token."""
+    weights = sum(weight.numel() for weight in evaluation.loaded.module.parameters())
+    return 2 * weights * read_texts(evaluation).tokens * passes
+
+
+def head_count(evaluation: Evaluation) -> int:
+    """Heads of the stack."""
+    return len(heads_of(evaluation.loaded, evaluation.stack))

@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
+import streamlit as st
+
+from viz.plain import plain
+from viz.views.explain import explain
+from viz.views.prune.doubts_cost import saves_a_fifth
+from viz.views.prune.doubts_few import beyond_twelve
+from viz.views.prune.doubts_words import stop_words
+from viz.views.prune.importance_settings import settings
 from viz.views.prune.subject import Subject
 
 
 def doubts(subject: Subject) -> None:
     """One view of the page Prune."""
+    if subject.refusal:
+        st.info(plain(subject.refusal), icon=":material/info:")
+        return
+    evaluation = settings(subject)
+    for claim in (beyond_twelve, saves_a_fifth, stop_words):
+        with st.container(border=True):
+            claim(subject, evaluation)
+    explain("Doubts")
