@@ -50,6 +50,7 @@ from models.model import AttentionModel
 from models.pattern_change import HeadChange, change_per_query, most_changed, pattern_change
 from models.progress import Progress, no_progress
 from models.prune_curve import PruneCurve, prune_curve
+from models.random_shape import RandomShape, random_shape
 from models.removal.cost import RemovalCost, removal_cost
 from models.removal.export import export
 from models.removal.groups import equal_per_group, whole_groups
@@ -95,6 +96,7 @@ __all__ = [
     "Perplexity",
     "Progress",
     "PruneCurve",
+    "RandomShape",
     "RankPoint",
     "RemovalCost",
     "RemovedHeads",
@@ -140,6 +142,7 @@ __all__ = [
     "pattern_change",
     "plan_serving",
     "prune_curve",
+    "random_shape",
     "rank_curve",
     "ranks_for_budget",
     "ranks_for_share",
