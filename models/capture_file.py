@@ -169,6 +169,7 @@ def _describe(record: LayerRecord, put: Any) -> dict[str, Any]:
         "scaling": attention.scaling,
         "causal": attention.causal,
         "softcap": attention.softcap,
+        "kv_heads_of": attention.kv_heads_of,
         "value_norms": None if norms is None else put(norms),
         "latent": None if record.latent is None else _describe_latent(record.latent, put),
     }
@@ -183,9 +184,16 @@ def _restore(record: dict[str, Any], arrays: dict[str, np.ndarray]) -> LayerReco
     if "pattern" in record:
         return LayerRecord(FinishedPatterns(torch.from_numpy(arrays[record["pattern"]])))
     tensors = {name: torch.from_numpy(arrays[stored]) for name, stored in record["tensors"].items()}
+    reads = record.get("kv_heads_of")  # absent from files that are older than uneven groups
     call = AttentionCall(
-        **tensors, scaling=record["scaling"], causal=record["causal"], softcap=record["softcap"]
+        **tensors,
+        scaling=record["scaling"],
+        causal=record["causal"],
+        softcap=record["softcap"],
+        kv_heads_of=None if reads is None else tuple(reads),
     )
+    if reads is not None and (len(reads) != call.heads or not {*reads} <= {*range(len(call.key))}):
+        raise ValueError(f"{call.heads} heads cannot read key/value heads {reads}")
     norms = record["value_norms"]
     known = None if norms is None else torch.from_numpy(arrays[norms])
     return LayerRecord(call, value_norms=known, latent=_restore_latent(record.get("latent"), arrays))

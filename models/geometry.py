@@ -90,8 +90,9 @@ def _less(whole: Geometry, record: RemovedHeads) -> Geometry:
             f"{whole.layers} with {whole.heads} and {whole.kv_heads}"
         )
     if told != (record.heads, record.kv_heads):
-        if len({*zip(counts, kv_counts, strict=True)}) > 1:
-            raise unsound("its layers differ, but the config has one number of heads for all")
+        even = all(map(record.even, range(len(counts))))
+        if len({*zip(counts, kv_counts, strict=True)}) > 1 or not even:
+            raise unsound("its layers or groups differ, but the config has one number of heads for all")
         return whole
     alike = len(set(counts)) == 1 and len(set(kv_counts)) == 1
     return replace(

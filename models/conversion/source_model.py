@@ -10,6 +10,7 @@ from models.conversion.factors import Projections
 from models.conversion.latent_config import HeadlightMlaConfig
 from models.errors import UnsupportedModel
 from models.model import AttentionModel
+from models.removal.no_heads import NoHeads
 
 CONVERTIBLE = {
     "LlamaForCausalLM": "Llama",
@@ -55,7 +56,8 @@ def check_source(model: AttentionModel) -> None:
         )
     for layer in attention_layers(model):
         expected = (shape.heads * shape.d_head, shape.kv_heads * shape.d_head)
-        if (layer.q_proj.weight.shape[0], layer.k_proj.weight.shape[0]) != expected:
+        uneven = isinstance(layer, NoHeads) or getattr(layer, "kv_heads_of", None) is not None
+        if uneven or (layer.q_proj.weight.shape[0], layer.k_proj.weight.shape[0]) != expected:
             raise UnsupportedModel(
                 f"Heads of {model.name} were removed, and only a model with as many heads in every layer can be converted: "
                 "convert it first, or choose another."

@@ -15,6 +15,9 @@ from models.removal.stock import is_stock
 def export(model: AttentionModel, folder: str | Path) -> Path:
     """Write a model with its tokenizer into a new folder, which `models.load` opens to the same logits, bit for bit.
 
+    (Of a text read at once. What PyTorch computes for a single token depends in its last bits on where weights happen to
+    lie in memory, of this as of any model.)
+
     Where a class of transformers has room for what is left (`removal_cost(...).stock`), transformers alone opens it too;
     elsewhere its config holds a plain record of the heads. Weights are safetensors; there is no code in the folder. It
     appears whole or not at all. Raises BadSelection where there is something in it already, BrokenWeights where it

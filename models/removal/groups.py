@@ -26,9 +26,9 @@ def equal_per_group(
 ) -> tuple[Head, ...]:
     """The nearest selection that leaves equally many heads in each group of a layer, but for groups chosen as a whole.
 
-    It differs from what was chosen in as few heads as can be, and where two do, it is the smaller one. Of a group of
-    which more were chosen than go, the last ones stay; where fewer were, its last heads go too. May be empty. Raises
-    BadSelection, UnsupportedModel.
+    It differs from what was chosen in as few heads as can be, then in as little in their number, and is the smaller one
+    then. Of a group of which more were chosen than go, the last ones stay; where fewer were, its last heads go too. May be
+    empty. Raises BadSelection, UnsupportedModel.
     """
     chosen = set(selection(model, heads, stack))
     found: list[Head] = []
@@ -48,7 +48,9 @@ def _levelled(groups: list[tuple[Head, ...]], chosen: set[Head]) -> list[Head]:
         for left in range(min(map(len, groups)), 0, -1)
     ]
     here = {head for group in groups for head in group} & chosen
-    return min(options, key=lambda option: len(here.symmetric_difference(option)))
+    return min(
+        options, key=lambda option: (len(here.symmetric_difference(option)), abs(len(option) - len(here)))
+    )
 
 
 def _least_changed(group: tuple[Head, ...], chosen: set[Head], count: int) -> list[Head]:

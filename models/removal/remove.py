@@ -17,7 +17,7 @@ from models.private_copy import private_copy
 from models.progress import Progress, no_progress, part
 from models.removal.forms import form_of
 from models.removal.record import FIELD, RemovedHeads
-from models.removal.stock import stock_numbers
+from models.removal.stock import stock_numbers, whole_numbers
 from models.removal.surgery import take_out
 
 
@@ -40,9 +40,11 @@ def remove_heads(
     before, after = records(model, heads, stack)
     module = smaller(model, private_copy(model.module), before, after, part(progress, 0.0, 0.8))
     progress("Looking at the smaller model", 0.9)
-    made = wrap(module, model.tokenizer, f"{model.name} less {_count(len(after.gone))}")
+    original = model.name if model.removed is None else model.name.rpartition(" less ")[0] or model.name
+    made = wrap(module, model.tokenizer, f"{original} less {_count(len(after.gone))}")
     progress(f"{_count(len(after.gone))} removed", 1.0)
-    return replace(made, cache=model.cache)
+    shape = replace(made.geometry, context=model.geometry.context)
+    return replace(made, geometry=shape, note=model.note, cache=model.cache)
 
 
 def smaller(
@@ -57,7 +59,7 @@ def smaller(
     take_out(module, form_of(module.config, model.name), before, after, progress)
     config: Any = module.config
     setattr(config, FIELD, after.as_json())
-    for name, number in (stock_numbers(model, module, after) or {}).items():
+    for name, number in (stock_numbers(model, module, after) or whole_numbers(config, after)).items():
         setattr(config, name, number)
     return module
 

@@ -24,12 +24,18 @@ def stock_numbers(model: AttentionModel, smaller: nn.Module, after: RemovedHeads
         return None
     heads, kv_heads = counts.pop()
     shape, config = model.geometry, model.module.config
-    numbers = {"num_attention_heads": heads}
-    if hasattr(config, "num_key_value_heads"):
-        numbers["num_key_value_heads"] = kv_heads
+    numbers = whole_numbers(config, RemovedHeads(heads, kv_heads, ()))
     if shape.kind != "mla" and hasattr(config, "num_key_value_heads"):
         numbers["head_dim"] = shape.d_head
     return numbers if _made(model, numbers) == _shapes(smaller) else None
+
+
+def whole_numbers(config: PreTrainedConfig, record: RemovedHeads) -> dict[str, int]:
+    """What the config of the original says, for a module that is made whole and then loses what the record says."""
+    numbers = {"num_attention_heads": record.heads}
+    if hasattr(config, "num_key_value_heads"):
+        numbers["num_key_value_heads"] = record.kv_heads
+    return numbers
 
 
 def _shapes(module: nn.Module) -> dict[str, torch.Size]:

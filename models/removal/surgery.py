@@ -126,9 +126,11 @@ def smaller_class(kind: type[PreTrainedModel], config: PreTrainedConfig) -> type
     `kind` itself where there is no record, or the config counts without those heads already. Raises UnsupportedModel.
     """
     record = removed_heads(config)
-    if record is None or config.num_attention_heads != record.heads:
+    if record is None:
         return kind
     form = form_of(config, config.model_type)
+    if config.num_attention_heads != record.heads:
+        return kind
     whole = RemovedHeads.none(len(record.kept), record.heads, record.kv_heads)
 
     def make(self: Any, *given: Any, **named: Any) -> None:
