@@ -12,7 +12,8 @@ from pathlib import Path
 
 import torch
 
-from tests.benchmarks import conversion, decode
+from tests.benchmarks import conversion
+from tests.benchmarks import costs as kinds
 from tests.benchmarks.formulas import Cost, as_json, cost, show
 from tests.benchmarks.looking import looking
 from tests.benchmarks.measuring import __doc__ as how
@@ -24,7 +25,7 @@ from tests.benchmarks.starting import starting
 from tests.benchmarks.subjects import Subject, random_gpt2, subject
 
 REAL, PAIR = "smollm2-135m", "minilm"
-PARTS = ("time", "memory", "bytes", "start", "decode", "reading", "conversion")
+PARTS = ("time", "memory", "bytes", "start", "costs", "reading", "conversion")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ def _parts(
     if not quick:
         yield "bytes", lambda: page_bytes(PAIR, PAIR, plan.view_tokens)
         yield "start", lambda: starting(REAL, plan.few, threads)
-    yield "decode", lambda: decode.decode(decode.QUICK if quick else decode.FULL, rounds)
+    yield "costs", lambda: kinds.costs(kinds.QUICK if quick else kinds.FULL, rounds)
 
 
 def _reading(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[], Iterator[Line]]]]:
