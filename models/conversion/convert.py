@@ -15,9 +15,10 @@ from transformers import PreTrainedModel
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 from models.conversion.calibration import MOST_TOKENS, Calibration, calibrate
+from models.conversion.decoupled_model import check_decoupled, decoupled_module
 from models.conversion.factors import Factors, Spectrum, spectrum
 from models.conversion.latent_model import HeadlightMlaForCausalLM
-from models.conversion.ranks import budget_elements, check_ranks, share_out
+from models.conversion.ranks import Rope, budget_elements, check_ranks, check_rope, share_out
 from models.conversion.source_model import attention_layers, check_source, latent_config, projections
 from models.errors import BadSelection, BrokenWeights
 from models.loading import wrap
@@ -62,19 +63,27 @@ def convert_to_mla(
     kv_rank: int | Sequence[int],
     texts: Texts = None,
     *,
+    rope: Rope = "latent",
     progress: Progress = no_progress,
 ) -> AttentionModel:
     """A model whose cache holds one latent of `kv_rank` numbers per token and layer, for keys and values together.
 
     kv_rank: one for all layers, or one for each; `full_rank(model)` is exact but for rounding. texts: what the latents
     are fitted to (see models.conversion.factors), None for the text that comes with Headlight; or what `latent_spectra`
-    gave, for several conversions of one model. Keys are expanded and then turned by the rotary embedding, so that the
-    expansion cannot be absorbed into the queries. The result has weights of its own; the given model is not changed, also
-    where an exception from `progress` ends the work. Raises UnsupportedModel (not a Llama, Qwen2 or Mistral decoder),
-    BadSelection (the rank), BadText (too short).
+    gave, for several conversions of one model. The result has weights of its own; the given model is not changed, also
+    where an exception from `progress` ends the work.
+
+    rope="latent": keys are expanded and then turned by the rotary embedding, so that the expansion cannot be absorbed into
+    the queries. "decoupled": of the kv_rank numbers some are a rotary key that all heads share, and the model is a
+    transformers' DeepSeek-V3, which runs absorbed, but foresees a text less well (see models.conversion.decoupled).
+
+    Raises UnsupportedModel (not a Llama, Qwen2 or Mistral decoder, or none that can be decoupled), BadSelection (the rank),
+    BadText (too short).
     """
     check_source(model)
-    ranks = check_ranks(model, kv_rank)
+    if check_rope(rope) == "decoupled":
+        check_decoupled(model)
+    ranks = check_ranks(model, kv_rank, rope)
     spectra = texts if isinstance(texts, LatentSpectra) else None
     if spectra is None:
         given = texts if texts is None or isinstance(texts, str) else tuple(map(str, texts))  # pyright: ignore[reportArgumentType]
@@ -85,10 +94,14 @@ def convert_to_mla(
             "them out for this model."
         )
     progress("Putting the converted model together", 0.9)
-    factors = [layer.cut(rank) for layer, rank in zip(spectra.layers, ranks, strict=True)]
-    module = _assembled(model, ranks, factors)
-    module.config.provenance = _provenance(model, ranks, spectra.calibration)
-    module.config.note = _note(model, ranks)
+    if rope == "decoupled":
+        module = decoupled_module(model, ranks[0], spectra.calibration, part(progress, 0.9, 1.0))
+    else:
+        factors = [layer.cut(rank) for layer, rank in zip(spectra.layers, ranks, strict=True)]
+        module = _assembled(model, ranks, factors)
+    config: Any = module.config
+    config.provenance = _provenance(model, ranks, spectra.calibration) | {"rope": rope}
+    config.note = _note(model, ranks, getattr(config, "qk_rope_head_dim", 0))
     converted = wrap(module, model.tokenizer, f"{model.name} as MLA")
     progress(f"{model.name} is converted", 1.0)
     return converted
@@ -115,7 +128,7 @@ def save_converted(model: AttentionModel, folder: str | Path) -> Path:
     no converted one.
     """
     place = Path(folder).expanduser()
-    if not isinstance(model.module, HeadlightMlaForCausalLM):
+    if getattr(model.module.config, "provenance", None) is None:
         raise BadSelection(f"{model.name} is no converted model: give what convert_to_mla returned.")
     if place.exists() and (place.is_file() or any(place.iterdir())):
         raise BadSelection(f"There is something in {place} already: give a new folder.")
@@ -172,11 +185,14 @@ def _provenance(model: AttentionModel, ranks: tuple[int, ...], seen: Calibration
     }
 
 
-def _note(model: AttentionModel, ranks: tuple[int, ...]) -> str:
+def _note(model: AttentionModel, ranks: tuple[int, ...], rotary: int) -> str:
+    """rotary: how many of the numbers are a rotary key of their own."""
     shape = model.geometry
     before = shape.kv_heads * (shape.d_head + shape.v_head_dim)
     narrow, wide = min(ranks), max(ranks)
     width = f"{wide}" if narrow == wide else f"{narrow} to {wide}"
+    if rotary:
+        width = f"{wide - rotary} and a rotary key of {rotary}"
     return (
         f"Converted from {model.name}: a latent of {width} numbers a token and layer where keys and values took {before} "
         f"({sum(ranks) / (before * shape.layers):.0%} of its cache)."

@@ -75,11 +75,14 @@ class Spectrum:
         return Factors(down, up, self.bias + lost)
 
 
-def spectrum(weights: Projections, seen: LayerMoments) -> Spectrum:
-    """The latent directions of one layer, sorted by what they hold of its keys and values."""
+def spectrum(weights: Projections, seen: LayerMoments, whole: Projections | None = None) -> Spectrum:
+    """The latent directions of one layer, sorted by what they hold of its keys and values.
+
+    whole: by whose keys and values the two are balanced, where `weights` are a part of them; else by themselves.
+    """
     matrix = torch.cat([weights.key, weights.value])
     root = _root(seen.covariance)
-    weight, inverse = _output_weights(weights, seen, root)
+    weight, inverse = _output_weights(whole or weights, seen, root)
     left, values, _ = torch.linalg.svd(weight @ matrix @ root, full_matrices=False)
     energy = values.square() / values.square().sum()
     scale = values.square().mean().sqrt()  # latents of about unit variance

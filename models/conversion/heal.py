@@ -29,12 +29,20 @@ from transformers import (
 )
 
 from models.conversion.healing_folder import identity, resume_point
+from models.conversion.healing_weights import factors, norms
 from models.errors import BadSelection, BadText, BrokenWeights
 from models.family import CONTEXT
 from models.training.guards import LeaveOnSignal
 from models.training.recipe import Recipe
 from models.training.run import Diverged, Place, training_arguments
 from models.training.sequences import Sequences, collate
+
+FACTORS = (
+    "kv_down_proj",
+    "kv_up_proj",
+    "kv_a_proj_with_mqa",
+    "kv_b_proj",
+)  # what makes latents, and what reads them
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +136,12 @@ def heal(
 
 def run_identity(student: PreTrainedModel, tokens: NDArray[np.int64], healing: Healing) -> dict[str, Any]:
     """What tells this run from others that might be in the same folder; of the student before it has learnt."""
-    return identity(_factors(student), tokens, healing)
+    return identity(factors(student), tokens, healing)
 
 
 def check_pair(student: PreTrainedModel, teacher: PreTrainedModel) -> None:
     """Raise BadSelection where the student is no converted model, or the teacher speaks of other tokens."""
-    if not _factors(student):
+    if getattr(student.config, "provenance", None) is None or not factors(student):
         raise BadSelection(
             f"A {type(student).__name__} is no converted model: give the folder that save_converted wrote."
         )
@@ -220,7 +228,7 @@ def _trainer(
 ) -> Trainer:
     arguments = training_arguments(place, healing.steps, _windows_per_step(healing), healing.seed)
     student.requires_grad_(False)
-    trained = _factors(student) + (_norms(student) if healing.norms else [])
+    trained = factors(student) + (norms(student) if healing.norms else [])
     for weight in trained:
         weight.requires_grad_(True)
     optimizer = AdamW(trained, healing.rate, betas=(0.9, 0.95), weight_decay=0.0)
@@ -235,15 +243,3 @@ def _trainer(
     nn.Module.to(teacher, arguments.device)
     trainer.teacher = teacher.eval().requires_grad_(False)
     return trainer
-
-
-def _factors(student: nn.Module) -> list[nn.Parameter]:
-    return [
-        weight
-        for name, weight in student.named_parameters()
-        if ".kv_down_proj." in name or ".kv_up_proj." in name
-    ]
-
-
-def _norms(student: nn.Module) -> list[nn.Parameter]:
-    return [weight for name, weight in student.named_parameters() if "norm" in name]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Literal, cast
 
 import torch
 
@@ -11,16 +11,38 @@ from models.conversion.factors import Spectrum
 from models.errors import BadSelection
 from models.model import AttentionModel
 
+Rope = Literal["latent", "decoupled"]
+ROPES: tuple[Rope, ...] = ("latent", "decoupled")
+SMALLEST: dict[Rope, int] = {"latent": 1, "decoupled": 4}  # a rotary pair, the constant and one direction
 
-def full_rank(model: AttentionModel) -> int:
-    """The rank from which on a conversion is exact: keys and values of all key/value heads, or d_model if that is less."""
+
+def full_rank(model: AttentionModel, rope: Rope = "latent") -> int:
+    """How many numbers per token and layer a conversion is exact with.
+
+    Keys and values of all key/value heads, or d_model if that is less. With a decoupled rotary key: all keys, and for the
+    values (or d_model) a latent with one constant more.
+    """
     shape = model.geometry
-    return min(shape.kv_heads * (shape.d_head + shape.v_head_dim), shape.d_model)
+    keys, values = shape.kv_heads * shape.d_head, shape.kv_heads * shape.v_head_dim
+    return keys + min(values, shape.d_model) + 1 if rope == "decoupled" else min(keys + values, shape.d_model)
 
 
-def check_ranks(model: AttentionModel, kv_rank: int | Sequence[int]) -> tuple[int, ...]:
-    """One rank for each layer. Raises BadSelection where one is no whole number between 1 and the full rank."""
-    layers, most = model.geometry.layers, full_rank(model)
+def check_rope(rope: str) -> Rope:
+    """`rope`, if it is one of the two ways; BadSelection otherwise."""
+    if rope not in ROPES:
+        raise BadSelection(
+            f"The rotary part is kept in the latent or decoupled, but {rope!r} came: give one of {ROPES}."
+        )
+    return cast(Rope, rope)
+
+
+def check_ranks(
+    model: AttentionModel, kv_rank: int | Sequence[int], rope: Rope = "latent"
+) -> tuple[int, ...]:
+    """One rank for each layer. Raises BadSelection where one is no whole number between the smallest and the full rank, and
+    where ranks differ from layer to layer though the rotary key is decoupled.
+    """
+    layers, least, most = model.geometry.layers, SMALLEST[rope], full_rank(model, rope)
     listed = isinstance(kv_rank, Sequence) and not isinstance(kv_rank, str)
     ranks = tuple(cast(Sequence[int], kv_rank)) if listed else (cast(int, kv_rank),) * layers
     if len(ranks) != layers:
@@ -28,11 +50,15 @@ def check_ranks(model: AttentionModel, kv_rank: int | Sequence[int]) -> tuple[in
             f"{model.name} has {layers} layers, but {len(ranks)} ranks came: give one for each layer, or one for all."
         )
     for rank in ranks:
-        if not isinstance(rank, int) or isinstance(rank, bool) or not 1 <= rank <= most:
+        if not isinstance(rank, int) or isinstance(rank, bool) or not least <= rank <= most:
             raise BadSelection(
-                f"The rank of a latent of {model.name} must be a whole number from 1 to {most}, its full rank, but "
+                f"The rank of a latent of {model.name} must be a whole number from {least} to {most}, its full rank, but "
                 f"{rank} came."
             )
+    if rope == "decoupled" and len(set(ranks)) > 1:
+        raise BadSelection(
+            "With a decoupled rotary key all layers cache as many numbers, but different ranks came: give one for all."
+        )
     return ranks
 
 
@@ -51,7 +77,10 @@ def budget_elements(model: AttentionModel, bytes_per_token: int) -> int:
 
 
 def ranks_for_share(
-    model: AttentionModel, share: float, spectra: Sequence[Spectrum] | None = None
+    model: AttentionModel,
+    share: float,
+    spectra: Sequence[Spectrum] | None = None,
+    rope: Rope = "latent",
 ) -> tuple[int, ...]:
     """Ranks whose latents take that share of the model's own cache, at most the full rank, which may be less of it.
 
@@ -60,10 +89,10 @@ def ranks_for_share(
     """
     if not 0 < share <= 1:
         raise BadSelection(f"The share of the cache must lie above 0 and go up to 1, but {share} came.")
-    shape, most = model.geometry, full_rank(model)
+    shape, most = model.geometry, full_rank(model, rope)
     width = shape.kv_heads * (shape.d_head + shape.v_head_dim)
     if spectra is None:
-        return (min(max(round(share * width), 1), most),) * shape.layers
+        return (min(max(round(share * width), SMALLEST[rope]), most),) * shape.layers
     return share_out(
         spectra, min(max(round(share * width * shape.layers), shape.layers), most * shape.layers)
     )
