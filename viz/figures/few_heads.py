@@ -32,7 +32,7 @@ def few_heads(
     red, green, blue = (int(muted[place : place + 2], 16) for place in (1, 3, 5))
     figure = go.Figure(
         go.Scatter(
-            x=[*kept, *reversed(kept)], y=[*drawn.max(0), *drawn.min(0)[::-1]], fill="toself", hoverinfo="skip",
+            x=[*kept, *reversed(kept)], y=[*drawn.max(0), *drawn.min(0)[::-1]], mode="lines", fill="toself", hoverinfo="skip",
             fillcolor=f"rgba({red}, {green}, {blue}, 0.18)", line={"width": 0}, showlegend=False,
         )
     )  # fmt: skip

@@ -104,6 +104,7 @@ def _band(curve: PruneCurve, dark: bool) -> go.Scatter:
     return go.Scatter(
         x=share + share[::-1],
         y=high + low[::-1],
+        mode="lines",
         fill="toself",
         fillcolor=f"rgba({red}, {green}, {blue}, 0.18)",
         line={"width": 0},

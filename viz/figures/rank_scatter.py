@@ -68,11 +68,12 @@ def rank_scatter(
 
 def _lay_out(figure: go.Figure, names: tuple[str, str], heads: int, dark: bool, height: int) -> None:
     muted = theme.MUTED_DARK if dark else theme.MUTED
-    room = 0.04 * heads
+    room, step = 0.04 * heads, max(round(heads / 4 / 5) * 5, 1)
     for axis, name in ((figure.layout.xaxis, names[0]), (figure.layout.yaxis, names[1])):
         axis.update(
             title={"text": f"place by {name}", "font": {"size": 12, "color": muted}},
-            range=[heads + 0.5 + room, 0.5 - room], gridcolor=GRID, zeroline=False, automargin=True, nticks=6,
+            range=[heads + 0.5 + room, 0.5 - room], gridcolor=GRID, zeroline=False, automargin=True,
+            tickvals=[1, *range(step, heads + 1, step)],
             fixedrange=True,
         )  # fmt: skip
     figure.update_layout(
