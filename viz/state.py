@@ -14,7 +14,7 @@ import torch
 
 import models
 from models.ablation import METHODS
-from models.family import KINDS
+from models.family import KINDS, family_name
 from models.scores import ROLES
 from viz import samples
 from viz.components.token_strip import DIRECTIONS
@@ -36,7 +36,9 @@ CONVERT_VIEW = "convert_view"
 # Of the page Prune: which heads are off (see viz/heads_off.py), what stands for them, and the sample whose outputs may.
 OFF, METHOD, OTHER, PRUNE_VIEW = "off", "method", "other", "prune_view"
 EVALUATED_TOKENS = "evaluated_tokens"  # what the importance of heads is measured on
-COST_VIEW = "cost_view"  # of the page Compare
+# Of the page Compare: names of contenders, contexts and batches as short texts, tokens written and repeats of each.
+COST_VIEW, CONTENDERS, CONTEXTS, BATCHES = "cost_view", "contenders", "contexts", "batches"
+NEW_TOKENS, REPEATS = "new_tokens", "repeats"
 KIND, STEP = "kind", "step"  # of the page Formation: whose training, and the optimizer step
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -44,6 +46,7 @@ LIMITS = (128, 256, 512, 1024, 2048)
 LATENT_ORDERS = ("as stored", "by variance")
 LONGEST_TEXT = 200_000  # characters that the text field takes
 LONGEST_URL_TEXT = 1_500  # characters of text that go into the address
+NEW_TOKEN_COUNTS, REPEAT_COUNTS = (8, 16, 32, 64, 128), (3, 5, 9, 15)
 CALIBRATION_LIMITS = (1024, 2048, 4096, 8192, 16384)
 EVALUATION_LIMITS = (256, 512, 1024, 2048)
 
@@ -119,6 +122,11 @@ KEPT: dict[str, Kept] = {
     EVALUATED_TOKENS: Kept(512, _one_of(*EVALUATION_LIMITS)),
     PRUNE_VIEW: Kept("Continue"),
     COST_VIEW: Kept("Measure"),
+    CONTENDERS: Kept("|".join((*map(family_name, ("mha", "mqa", "gqa")), f"{family_name('mla')}@absorbed"))),
+    CONTEXTS: Kept("128,256,512"),
+    BATCHES: Kept("1,4,16"),
+    NEW_TOKENS: Kept(NEW_TOKEN_COUNTS[2], _one_of(*NEW_TOKEN_COUNTS)),
+    REPEATS: Kept(REPEAT_COUNTS[1], _one_of(*REPEAT_COUNTS)),
 }
 
 

@@ -25,6 +25,10 @@ ACCENT_DARK = "#ff9a3c"
 SECOND = "#007f73"
 SECOND_DARK = "#3fd0bd"
 
+# What contradicts its formula; marked by a sign and in words, too.
+ALARM = "#c3262e"
+ALARM_DARK = "#ff7b7b"
+
 INK = ("#ffffff", "#d4dff3", "#adc0e9", "#86a0e1", "#6480d6", "#495fc5", "#3642a3", "#252a78", "#15154d")
 INK_DARK = ("#111218", "#222742", "#333e72", "#4456a3", "#5772cf", "#7192ed", "#95b4f9", "#bfd5ff", "#eaf6ff")
 
@@ -93,6 +97,11 @@ def background(dark: bool) -> str:
 def accent(dark: bool) -> str:
     """The colour of what is selected or switched off."""
     return ACCENT_DARK if dark else ACCENT
+
+
+def alarm(dark: bool) -> str:
+    """The colour of what cannot be right."""
+    return ALARM_DARK if dark else ALARM
 
 
 def _even(stops: tuple[str, ...]) -> Colorscale:

@@ -144,6 +144,19 @@ the opposite. Where a limit decides (5% of the loss, 90% of the attention), it i
 on the text that is set in the view Importance. Nothing is trained after heads are taken away, so a model that was trained with
 fewer heads may do better than what is left here.
 """,
+    "Measure": """
+Each contender reads a prompt of random tokens and writes some more, one by one. Contenders take turns, A B C A B C, after a
+run each that warms up, so what disturbs the machine disturbs all alike; charts show the **median** of the repeats, bars go from
+the lower to the upper quartile. Random tokens do, because time does not depend on which tokens are read.
+
+**Cache**: bytes counted in the tensors of the live cache (*measured*) on the line that the config foretells (*formula*: keys
+and values of every key/value head, or for MLA latent and rotary key; DeepSeek-V2, arXiv 2405.04434, Table 1). **Time of one
+step**: one new token for every text of the batch; **throughput** is new tokens of all texts a second.
+
+**Latent attention has three ways to keep its past**, with the same output: *expanded* keeps every head's keys and values;
+*latent* keeps the latents and expands the whole past at each step; *absorbed* keeps the latents and reads them as they are.
+Small models on a CPU wait for the program more than for memory, so a smaller cache shows in bytes before it shows in time.
+""",
     "Lines": """
 The same weights as lines: on the left the token that looks, on the right what it looks at; a stronger line is more attention.
 Hover over a token to see its lines alone.
@@ -167,6 +180,19 @@ values and the feed-forward layers do, so read it as a sketch.
     "All heads": """
 Every head and what it scores on this text. Click a column's name to sort, a row to select the head. The CSV holds the chance
 level of every score too: what a head would score that spreads its attention evenly over all it may see.
+""",
+    "Remove for real": """
+A head that is switched off is computed all the same, and its output then set to zero: a mask makes no model faster.
+**Removing** takes its rows and columns out of the query, key, value and output matrices. The result is a smaller model that
+computes what the gated one does; all other weights are shared with the original, which stays as it is.
+
+**The cache** shrinks only where keys and values go. In MHA each head has its own. In GQA several heads read one key/value head,
+and it must stay until the whole group is gone. In MQA all heads of a layer share one, and in latent attention (MLA) all read
+one latent, so there only a layer without any heads frees something.
+
+**Faster?** Heads are a part of a layer's work; the feed-forward part stays as it is. What operations foretell is a bound: at
+batch 1 a step of writing mostly waits for weights to come from memory, and many small operations take as long with fewer heads.
+So the three are timed *in turn* (A B C A B C), and something counts as faster only where it was so in every repeat.
 """,
     "Prune": """
 A head that is **off** writes nothing of its own: what it puts out is replaced before the output projection mixes the heads of

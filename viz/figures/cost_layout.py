@@ -1,0 +1,79 @@
+"""Axes of charts of cost: both logarithmic, for half and twice are what one compares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil, floor, log2, log10
+from typing import Any
+
+import plotly.graph_objects as go
+
+from viz import theme
+
+GRID = "rgba(128, 134, 152, 0.22)"
+_UNITS = ((1e9, " GB"), (1e6, " MB"), (1e3, " kB"), (1.0, " B"))
+
+
+def told_bytes(count: float) -> str:
+    """Three digits with a decimal unit."""
+    scale, unit = next((row for row in _UNITS if count >= row[0]), _UNITS[-1])
+    return f"{count / scale:.3g}{unit}"
+
+
+def lay_out(
+    figure: go.Figure,
+    x: Sequence[float],
+    y: Sequence[float],
+    titles: tuple[str, str],
+    *,
+    in_bytes: bool = False,
+    dark: bool = False,
+    height: int = 300,
+) -> None:
+    """x doubles from tick to tick; y has round numbers. x, y: everything that is drawn, all above zero."""
+    muted = theme.MUTED_DARK if dark else theme.MUTED
+    font: dict[str, Any] = {"font": {"size": 12, "color": muted}}
+    powers = _doublings(x)
+    ticks = round_ticks(y)
+    figure.update_xaxes(
+        type="log", tickvals=powers, ticktext=[f"{power:,}" for power in powers], range=_range(x, 0.06),
+        title={"text": titles[0], **font}, gridcolor=GRID, automargin=True, tickangle=0,
+    )  # fmt: skip
+    figure.update_yaxes(
+        type="log", tickvals=ticks, ticktext=[told_bytes(tick) if in_bytes else f"{tick:,.3g}" for tick in ticks],
+        range=_range(y, 0.12), title={"text": titles[1], "standoff": 10, **font}, gridcolor=GRID, automargin=True,
+    )  # fmt: skip
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 12, "t": 10, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor=theme.background(dark),
+        font={"size": 11, "color": theme.TEXT_DARK if dark else theme.TEXT},
+        hoverlabel={"align": "left"},
+        showlegend=False,
+    )
+
+
+def _doublings(values: Sequence[float]) -> list[int]:
+    if not values:
+        return []
+    powers = [2**power for power in range(max(floor(log2(min(values))), 0), ceil(log2(max(values))) + 1)]
+    return powers[:: ceil(len(powers) / 8)]
+
+
+def round_ticks(values: Sequence[float]) -> list[float]:
+    """1, 2 and 5 of each power of ten, or fewer where they would crowd."""
+    if not values:
+        return []
+    powers = range(floor(log10(min(values))), ceil(log10(max(values))) + 1)
+    digits = (1, 2, 5) if len(powers) <= 3 else (1,)
+    return [digit * 10.0**power for power in powers for digit in digits]
+
+
+def _range(values: Sequence[float], room: float) -> list[float] | None:
+    """In powers of ten, with a share of it left free on both sides."""
+    if not values:
+        return None
+    low, high = log10(min(values)), log10(max(values))
+    spare = room * max(high - low, 0.35)
+    return [low - spare, high + spare]

@@ -1,0 +1,89 @@
+"""Which contenders the visitor has chosen: names as they stand in the address, and what each of them is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+import models
+from models.catalog import CATALOG
+from models.family import family_name
+from viz import heads_off, state
+from viz.services.contenders import MODES, Entrant, Removed, on_this_machine
+from viz.services.conversions import Conversion
+
+SEPARATOR, MODE_SIGN = "|", "@"
+MOST = 12  # in one run: more cannot be told apart in a chart
+CONVERTED, PRUNED = "converted", "pruned"  # of this visitor, kept in the session alone
+_LAST_CONVERSION = "_last_conversion"  # where the page Convert keeps it
+LONGEST_LABEL = 44
+
+
+def chosen_names() -> list[str]:
+    """As kept, each once, without what this session does not have."""
+    names = [name.strip() for name in state.get(state.CONTENDERS).split(SEPARATOR)]
+    own = _own()
+    return [
+        name for name in dict.fromkeys(names) if name and (name not in (CONVERTED, PRUNED) or name in own)
+    ][:MOST]
+
+
+def offered_names() -> list[str]:
+    """What the picker lists: decoders that are on this machine, MLA once for each way to keep its cache, and the
+    visitor's own."""
+    names = [
+        name
+        for name, row in CATALOG.items()
+        if row.role == "decoder" and row.kind != "mla" and on_this_machine(name)
+    ]
+    modes = [f"{family_name('mla')}{MODE_SIGN}{mode}" for mode in MODES]
+    looked_at = (state.get(state.MODEL) or models.DEFAULT).strip()
+    looked_at = [] if looked_at in CATALOG else [looked_at]
+    return list(dict.fromkeys([*names, *modes, *looked_at, *_own(), *chosen_names()]))
+
+
+def entrants() -> tuple[Entrant, ...]:
+    """What the visitor has chosen."""
+    return tuple(_entrant(name) for name in chosen_names())
+
+
+def label_of(name: str) -> str:
+    """How the page names a contender."""
+    own = _own().get(name)
+    if own is not None:
+        return own.label
+    model, mode = _split(name)
+    short = model if len(model) <= LONGEST_LABEL else f"…{model[1 - LONGEST_LABEL :]}"
+    return short if mode == "auto" else f"{short}, {mode}"
+
+
+def _entrant(name: str) -> Entrant:
+    own = _own().get(name)
+    if own is not None:
+        return own
+    model, mode = _split(name)
+    return Entrant(label_of(name), model, state.get(state.DEVICE), state.get(state.DTYPE), mode)
+
+
+def _split(name: str) -> tuple[str, str]:
+    model, sign, mode = name.rpartition(MODE_SIGN)
+    return (model.strip(), mode) if sign and model and mode in MODES else (name, "auto")
+
+
+def _own() -> Mapping[str, Entrant]:
+    """What the visitor made on other pages: the conversion of Convert, and the model less the heads that are off in Prune."""
+    found = {}
+    conversion, _ = st.session_state.get(_LAST_CONVERSION, (None, None))
+    if isinstance(conversion, Conversion):
+        fitting = conversion.fitting
+        size = f"latent {conversion.rank}" if conversion.rank else f"{conversion.budget:,} B a token"
+        label = f"{fitting.model} as MLA, {size}"
+        found[CONVERTED] = Entrant(label, conversion, fitting.device, fitting.dtype)
+    off = heads_off.read(state.get(state.OFF))
+    if off:
+        model = (state.get(state.MODEL) or models.DEFAULT).strip()
+        label = f"{model} less {len(off)} head{'s' if len(off) > 1 else ''}"
+        removed = Removed(model, off, state.get(state.STACK))
+        found[PRUNED] = Entrant(label, removed, state.get(state.DEVICE), state.get(state.DTYPE))
+    return found

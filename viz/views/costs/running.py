@@ -1,0 +1,105 @@
+"""Starts the measurements, tells how far they are, and what could not be measured."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from models.progress import Progress
+from viz.plain import plain
+from viz.services import measurements
+from viz.services.contenders import Entrant
+from viz.services.cost_forecast import forecast
+from viz.services.job import Job
+from viz.services.measurements import Plan, Told
+from viz.views.convert.sizes import about
+from viz.views.convert.working import begin, job_of, still_running
+from viz.views.obtain import complain
+
+_log = logging.getLogger(__name__)
+
+NAME = "cost"
+UNASKED_S = 2.0  # what is forecast to take no longer is measured without a click
+_TOLD, _LOOKED = "_cost_told", "_cost_looked"
+
+
+def running(plan: Plan, draw: Callable[[bool], None]) -> None:
+    """The button, and what has been measured so far. draw: shows it; told whether more is on its way."""
+    job = job_of(NAME, NAME)
+    if job is None:
+        job = _first_look(plan)
+    _button(plan, job)
+    if job is not None and still_running(NAME, job, lambda: draw(True)):
+        return
+    if job is not None:
+        _ended(job)
+    draw(False)
+
+
+def _button(plan: Plan, job: Job[Any] | None) -> None:
+    counted = forecast(plan)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.button(
+            "Run", type="primary", key="cost-go", on_click=_start, args=(plan,), width="content",
+            icon=":material/speed:", disabled=job is not None and job.running,
+            help="Measure all of this on the server’s device. It can be cancelled, and what is measured by then stays.",
+        )  # fmt: skip
+        least = (
+            f", and what {plain(', '.join(counted.unknown))} will take is not known yet"
+            if counted.unknown
+            else ""
+        )
+        st.caption(
+            f"{_count(plan)} · {about(counted.seconds)}, estimated{least}. One measurement at a time runs on this server.",
+            width="content",
+        )
+
+
+def _count(plan: Plan) -> str:
+    many, texts, long = len(plan.entrants), len(plan.batches), len(plan.contexts)
+    return (
+        f"{many} contender{'s' * (many > 1)} in turn, {long} context{'s' * (long > 1)}, {texts} batch{'es' * (texts > 1)}, "
+        f"{plan.repeats} repeats"
+    )
+
+
+def _start(plan: Plan) -> Job[Any]:
+    told = Told()
+    st.session_state[_TOLD] = told
+    return begin(NAME, NAME, lambda progress: _work(plan, told, progress))
+
+
+def _work(plan: Plan, told: Told, progress: Progress) -> None:
+    """The results stay on the shared shelf alone."""
+    measurements.run(plan, told, progress)
+
+
+def _first_look(plan: Plan) -> Job[Any] | None:
+    """Something measured to look at, where nothing of this plan is there and it takes no time worth asking for."""
+    if st.session_state.get(_LOOKED) or any(_has_any(plan, entrant) for entrant in plan.entrants):
+        return None
+    st.session_state[_LOOKED] = True
+    small = replace(plan, contexts=plan.contexts[:1], batches=plan.batches[:1], new_tokens=8, repeats=1)
+    counted = forecast(small)
+    return _start(small) if not counted.unknown and counted.seconds <= UNASKED_S else None
+
+
+def _has_any(plan: Plan, entrant: Entrant) -> bool:
+    return any(measurements.points(replace(plan, entrants=(entrant,))))
+
+
+def _ended(job: Job[Any]) -> None:
+    if job.cancelled:
+        st.info("Cancelled. What was measured before is shown below.", icon=":material/cancel:")
+    elif job.error is not None:
+        _log.error("measuring failed", exc_info=job.error)
+        complain(
+            f"Measuring broke off with {type(job.error).__name__}; the details stand in the server's log. Press Run again."
+        )
+    told = st.session_state.get(_TOLD)
+    for said in told.sentences if told is not None else ():
+        complain(said)
