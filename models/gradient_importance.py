@@ -54,7 +54,11 @@ def gradient_importance(
     name = gated_stack(model, stack)
     if model.geometry.role == "encoder":
         raise BadSelection(
-            f"{model.name} looks both ways, so it has no loss per token to derive; use sweep(metric=“kl”)."
+            f"{model.name} looks both ways, so it has no loss per token to derive; use a sweep, which compares outputs."
+        )
+    if model.module.get_output_embeddings() is None:
+        raise BadSelection(
+            f"The weights of {model.name} have no language head, so there is no loss to derive; use a sweep by “distance”."
         )
     given = [texts] if isinstance(texts, str) else list(texts)
     if not given:

@@ -56,6 +56,10 @@ class Gate:
     keep: Tensor
     instead: Tensor | None = None
 
+    def repeated(self, rows: int) -> Gate:
+        """The same for each of so many rows."""
+        return Gate(self.keep.repeat(rows, 1), self.instead)
+
     def __call__(self, output: Tensor) -> Tensor:
         """output: [batch, query, head, d_value]."""
         keep = self.keep.to(output)

@@ -126,10 +126,12 @@ def _demand(order: str, keep: float, points: int, draws: int, step: int | None) 
     if order not in ORDERS:
         raise BadSelection(f"Heads are removed by {', '.join(ORDERS)}, but “{order}” came; choose one.")
     if not 0 <= keep < 1:
-        raise BadSelection(f"keep is the share of the heads that stays, from 0 to below 1, but {keep} came.")
+        raise BadSelection(
+            f"The share of the heads that stays (keep) is 0 or more and below 1, but {keep} came; give such a share."
+        )
     for name, number, least in (("points", points, 2), ("draws", draws, 1), ("step", step, 1)):
         if number is not None and number < least:
-            raise BadSelection(f"A curve needs {name} of {least} or more, but {number} came.")
+            raise BadSelection(f"A curve needs {name} of {least} or more, but {number} came; give as many.")
 
 
 def _orders(

@@ -67,7 +67,7 @@ class PrunedQuality:
 
     def _of_one(self, encoded: Encoded, number: int, off: HeadsOff) -> Tensor:
         """[pos], of the positions that count."""
-        output = _output(self.model, encoded, self.quantity, off)
+        output = whole_output(self.model, encoded, off)
         if self.quantity == "loss":
             return losses_of(output, _ids(encoded))[1:]
         if self.quantity == "kl":
@@ -89,7 +89,7 @@ def pruned_quality(
     quantity = quantity_of(model)
     if quantity == "loss" and all(len(_ids(one)) < 2 for one in encoded):
         raise BadText("No text has a second token to foretell; give a text of two words or more.")
-    full = () if quantity == "loss" else tuple(_output(model, one, quantity) for one in encoded)
+    full = () if quantity == "loss" else tuple(whole_output(model, one) for one in encoded)
     return PrunedQuality(model, encoded, quantity, full, stack, instead)
 
 
@@ -97,9 +97,8 @@ def _ids(encoded: Encoded) -> tuple[int, ...]:
     return encoded.ids.get("target", encoded.ids.get("text", ()))
 
 
-def _output(
-    model: AttentionModel, encoded: Encoded, quantity: Quantity, off: HeadsOff | None = None
-) -> Tensor:
+def whole_output(model: AttentionModel, encoded: Encoded, off: HeadsOff | None = None) -> Tensor:
+    """Logits of all positions [pos, vocab]; without a language head the last layer's output, [pos, d_model]."""
     with torch.inference_mode(), tapped(Tap(gates=gates(model, off or ()))):
         output: Any = forward(model, encoded, all_logits=True)
-    return output.last_hidden_state[0] if quantity == "distance" else output.logits[0]
+    return output.last_hidden_state[0] if getattr(output, "logits", None) is None else output.logits[0]

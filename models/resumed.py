@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from models.blocked_loss import plain_head, swap
+from models.fused_activations import fuse_activations
 from models.head_gates import Gate
 from models.inputs import Encoded
+from models.late_rows import Change, called_from, last_alone, open_rows, pre_hooks
 from models.model import AttentionModel
 from models.private_copy import private_copy
 from models.tap import Tap, tapped
+
+AGREEMENT = 1e-4  # of the largest output, between a run that takes shortcuts and a whole one
 
 
 class _Replay(nn.Module):
@@ -34,37 +39,60 @@ class ResumedRuns:
     """One text's runs through one model, started where something changes.
 
     The model's weights are shared and never changed; its modules are copies, from which layers are taken out for a while.
-    always: gates of the first run, whose output is kept. blocks: for each layer of the stack the list that its block
-    stands in and its place there; empty where layers share a module (ALBERT), so that every run is a whole one.
+    always: gates of the first run, whose output is kept. last_only: whether the last position is all that will be read.
+    without_head: whether `run` may give what enters the language head, where it has one that is a plain linear layer; it
+    is then `head`. blocks: for each layer of the stack the list that its block stands in and its place there; empty where
+    layers share a module (ALBERT), so that every run is a whole one. late: parts that only the last position passes.
+    opens: whether a run is one row until its layer's output projection.
     """
 
     model: AttentionModel
     encoded: Encoded
     stack: str
     always: dict[int, Gate]
+    last_only: bool = False
+    without_head: bool = False
     module: Any = field(init=False)
+    head: nn.Linear | None = field(init=False, default=None)
     blocks: tuple[tuple[str, int], ...] = field(init=False)
+    late: tuple[str, ...] = field(init=False, default=())
+    opens: bool = field(init=False, default=False)
     outputs: dict[tuple[str, int], Any] = field(init=False, default_factory=dict)
     encoder_output: Any = field(init=False, default=None)
     output: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
         self.module = private_copy(self.model.module)
+        fuse_activations(self.module)
         self.blocks = _blocks(self.model, self.stack)
         self.output = self._first_run()
+        self._take_shortcuts()
 
     @torch.inference_mode()
     def _first_run(self) -> Tensor:
         """What `run` gives of one row, [pos, vocab]; what every block puts out is kept on the way."""
-        hooks = [self._keep(block) for block in dict.fromkeys(self.blocks)]
-        if self.model.geometry.role == "encoder-decoder":
-            hooks.append(self.module.get_encoder().register_forward_hook(self._keep_encoder))
-        try:
+        with ExitStack() as stack:
+            for block in dict.fromkeys(self.blocks):
+                stack.callback(self._keep(block).remove)
+            if self.model.geometry.role == "encoder-decoder":
+                keep = self.module.get_encoder().register_forward_hook(self._keep_encoder)
+                stack.callback(keep.remove)
+            late = stack.enter_context(self._behind_last_call())
             with tapped(Tap(gates=self.always)):
-                return _read(self.module(**self.encoded.inputs, **_settings(self.module)))[0]
-        finally:
-            for hook in hooks:
-                hook.remove()
+                output = _read(self.module(**self.encoded.inputs, **_settings(self.module)))[0]
+        self.late = tuple(late)
+        return output
+
+    @contextmanager
+    def _behind_last_call(self) -> Iterator[list[str]]:
+        """Names of the matrices that stand behind the pass's last attention call, in its block, while one pass runs."""
+        last = self.model.plan.sites[-1]
+        block = _block_of(last.module)
+        if not self.last_only or not self.blocks or block is None or last.output_projection is None:
+            yield []
+            return
+        with called_from(self.module, ".".join(map(str, block)), last.output_projection) as found:
+            yield found
 
     def _keep(self, block: tuple[str, int]) -> Any:
         def hook(_: nn.Module, __: Any, output: Any) -> None:
@@ -75,23 +103,66 @@ class ResumedRuns:
     def _keep_encoder(self, _: nn.Module, __: Any, output: Any) -> None:
         self.encoder_output = output
 
-    @torch.inference_mode()
-    def run(self, layer: int, gates: dict[int, Gate], batch: int, last_only: bool = False) -> Tensor:
-        """Logits of runs that differ from layer `layer` of the stack on, [batch, pos | 1, vocab]; of models without a
-        language head the last layer's output, [batch, pos, d_model].
+    def _take_shortcuts(self) -> None:
+        """Try the fastest way of running first, and keep the first that agrees with a whole pass."""
+        late, gap = self.late, nn.Identity()
+        head = plain_head(self.module) if self.without_head else None
+        for self.opens, short in ((True, True), (False, True), (True, False), (False, False)):
+            self.late, self.head = (late, head) if short else ((), None)
+            if self.head is not None:
+                swap(self.module, self.head, gap)
+            if not (self.opens or self.late or self.head) or self._agrees():
+                return
+            if self.head is not None:
+                swap(self.module, gap, self.head)
 
-        gates: per attention call of a whole pass, [batch, head]; last_only: the logits of the last position alone.
+    @torch.inference_mode()
+    def _agrees(self) -> bool:
+        """Whether a run with all heads on, beside one without a head, gives what the first run gave."""
+        layer = max(len(self.blocks) - 2, 0)
+        calls = self.model.plan.calls_of(self.stack, layer)
+        ones = Gate(torch.ones(self.model.plan.sites[calls[0]].heads))
+        gates = {call: self.always.get(call, ones).repeated(2) for call in calls}
+        for gate in gates.values():
+            gate.keep[0, 0] = 0.0
+        try:
+            found = self.run(layer, gates, 2)
+        except Exception:  # whatever a class of model makes of shapes that it was not written for
+            return False
+        found = found[-1, -1:] if self.last_only else found[-1]
+        found = (found if self.head is None else self.head(found)).float()
+        expected = self.output[-len(found) :].float()
+        most = max(AGREEMENT, 8 * torch.finfo(self.output.dtype).eps) * expected.abs().max()
+        return found.shape == expected.shape and bool((found - expected).abs().max() <= most)
+
+    @torch.inference_mode()
+    def run(self, layer: int, gates: dict[int, Gate], batch: int) -> Tensor:
+        """Logits of runs that differ from layer `layer` of the stack on, [batch, pos | 1, vocab]; with `head` what enters
+        it, and of models without a language head the last layer's output, [batch, pos, d_model].
+
+        gates: of the layer's attention calls, [batch, head], by their number in a whole pass. With last_only no position
+        but the last is right.
         """
-        inputs = {name: tensor.expand(batch, -1) for name, tensor in self.encoded.inputs.items()}
+        site = self.model.plan.sites[next(iter(gates), 0)]
+        if not self.opens or len(gates) != 1 or site.output_projection is None:
+            return self._pass(layer, self.always | gates, batch, [])
+        (gate,) = gates.values()
+        return self._pass(layer, self.always, 1, [(site.output_projection, open_rows(gate, site.heads))])
+
+    def _pass(
+        self, layer: int, gates: dict[int, Gate], rows: int, opening: list[tuple[str, Change]]
+    ) -> Tensor:
+        inputs = {name: tensor.expand(rows, -1) for name, tensor in self.encoded.inputs.items()}
         skips_encoder = self.encoder_output is not None and self.stack != "encoder"
         if skips_encoder:
             # Flattened to its tensors, as generate hands it on; the source's ids are then not read again.
-            inputs["encoder_outputs"] = _encoder_rows(self.encoder_output, batch)
+            inputs["encoder_outputs"] = _encoder_rows(self.encoder_output, rows)
             inputs.pop("input_ids")
-        with self._from(layer, batch) as skipped:
+        late = [(name, last_alone(self.output.shape[0])) for name in self.late]
+        with self._from(layer, rows) as skipped, pre_hooks(self.module, opening + late):
             calls = skipped + self._encoder_calls() * skips_encoder
             with tapped(Tap(gates=gates, calls=calls)):
-                return _read(self.module(**inputs, **_settings(self.module, last_only)))
+                return _read(self.module(**inputs, **_settings(self.module, self.last_only)))
 
     @contextmanager
     def _from(self, layer: int, batch: int) -> Iterator[int]:

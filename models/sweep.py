@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from models.ablation import Method, replacement
+from models.blocked_loss import blocked_loss
 from models.capturing import encode_for
 from models.errors import BadSelection, BadText
 from models.head_gates import Gate, Head, HeadOutputs, HeadsOff, demand_gates, gated_stack, gates
 from models.inputs import Encoded
 from models.model import AttentionModel
 from models.progress import Progress, no_progress
-from models.pruned_quality import distance
+from models.pruned_quality import distance, whole_output
 from models.resumed import ResumedRuns
 
 Metric = Literal["loss", "kl", "logit_diff", "distance"]
@@ -126,10 +127,11 @@ class _Measure:
     def last_only(self, model: AttentionModel) -> bool:
         return self.metric in ("kl", "logit_diff") and model.geometry.role != "encoder"
 
-    def __call__(self, full: Tensor, without: Tensor, ids: Tensor) -> Tensor:
-        """full [pos, vocab] with all heads, without [batch, pos, vocab] -> [batch]."""
+    def __call__(self, full: Tensor, without: Tensor, ids: Tensor, head: nn.Linear | None) -> Tensor:
+        """full [pos, vocab] with all heads, without [batch, pos, vocab] or what enters `head` -> [batch]."""
         if self.metric == "loss":
-            return _mean_loss(without, ids) - _mean_loss(full[None], ids)
+            losses = _mean_loss(without, ids) if head is None else blocked_loss(without, head, ids)
+            return losses - _mean_loss(full[None], ids)
         if self.metric == "distance":
             return distance(full, without).mean(-1)
         full = full[-without.shape[1] :].float()
@@ -153,9 +155,9 @@ def _one_text(
     """[layer, head]."""
     assert off.stack is not None
     always = gates(model, off)
-    runs = ResumedRuns(model, encoded, off.stack, always)
     plan, last = model.plan, measure.last_only(model)
-    full = ResumedRuns(model, encoded, off.stack, {}).output if off.heads else runs.output
+    runs = ResumedRuns(model, encoded, off.stack, always, last, without_head=measure.metric == "loss")
+    full = whole_output(model, encoded) if off.heads else runs.output
     ids = torch.tensor(encoded.ids.get("target", encoded.ids.get("text")), device=model.device)
     counts = [plan.sites[plan.calls_of(off.stack, layer)[0]].heads for layer in range(plan.layers(off.stack))]
     found = torch.full((len(counts), max(counts)), torch.nan)
@@ -165,8 +167,8 @@ def _one_text(
         for chosen in torch.tensor(left, dtype=torch.long).split(width) if left else ():
             progress(f"Switching off the heads of layer {layer}", layer / len(counts))
             calls = plan.calls_of(off.stack, layer)
-            output = runs.run(layer, always | _one_each(off, always, calls, heads, chosen), len(chosen), last)
-            found[layer, chosen] = measure(full, output[:, -1:] if last else output, ids).cpu()
+            output = runs.run(layer, _one_each(off, always, calls, heads, chosen), len(chosen))
+            found[layer, chosen] = measure(full, output[:, -1:] if last else output, ids, runs.head).cpu()
     return found
 
 
@@ -176,10 +178,9 @@ def _one_each(
     """Gates of a layer's calls: row n without head chosen[n], and without those that are off throughout."""
     made = {}
     for call in calls:
-        keep = always[call].keep if call in always else torch.ones(heads)
-        keep = keep.repeat(len(chosen), 1)
-        keep[torch.arange(len(chosen)), chosen] = 0.0
-        made[call] = Gate(keep, None if off.instead is None else off.instead.per_call[call])
+        instead = None if off.instead is None else off.instead.per_call[call]
+        made[call] = always.get(call, Gate(torch.ones(heads), instead)).repeated(len(chosen))
+        made[call].keep[torch.arange(len(chosen)), chosen] = 0.0
     return made
 
 

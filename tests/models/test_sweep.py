@@ -1,6 +1,7 @@
 """Leave-one-out importance: the measure is one whole run a head, through `ablate`, which is tested against transformers."""
 
 import sys
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ import models
 from models import BadSelection, BadText
 from models.resumed import ResumedRuns
 from models.sweep import METRICS
-from tests.models.engine_models import SOURCE, TEXT, assert_near, engine
+from tests.models.engine_models import SOURCE, TEXT, assert_near, engine, stock
 from tests.sentences import assert_sentence
 
 OTHER = "the dog sat on the mat"
@@ -86,6 +87,54 @@ def test_few_rows_at_once_make_no_difference(monkeypatch: pytest.MonkeyPatch):
     # models.sweep is the function; 40 tokens are two heads at once of this text
     monkeypatch.setattr(sys.modules["models.sweep"], "ROW_TOKENS", 40)
     assert_near(models.sweep(engine("gpt2"), TEXT).values, whole, 1e-4)
+
+
+def test_heads_that_are_off_throughout():
+    model, off = engine("gpt2"), [(0, 1), (2, 3)]
+    given = models.baseline(model, TEXT)
+    found = models.sweep(model, TEXT, heads_off=off).mean
+    assert [tuple(place) for place in found.isnan().nonzero().tolist()] == off
+    for head in [(0, 0), (1, 2), (2, 0)]:
+        alone = models.ablate(model, given, [*off, head])
+        assert found[head].item() == pytest.approx(alone.loss_after - alone.loss_before, abs=1e-5)
+
+
+def test_a_model_without_a_language_head_by_how_far_its_output_moves():
+    whole = engine("bert")
+    model = models.wrap(whole.module.base_model, whole.tokenizer, "Headless")
+    found = models.sweep(model, MASKED, metric="distance").mean
+    given = whole.tokenizer(MASKED, return_tensors="pt")
+    before = stock("bert").base_model(**given).last_hidden_state[0]
+    width = whole.geometry.d_head
+
+    def zero(_: Any, args: tuple) -> tuple:
+        joined = args[0].clone()
+        joined[..., 2 * width : 3 * width] = 0
+        return (joined,)
+
+    part = stock("bert").get_submodule("bert.encoder.layer.1.attention.output.dense")
+    hook = part.register_forward_pre_hook(zero)
+    after = stock("bert").base_model(**given).last_hidden_state[0]
+    hook.remove()
+    wanted = ((after - before).norm(dim=-1) / before.norm(dim=-1)).mean()
+    assert found[1, 2].item() == pytest.approx(wanted.item(), rel=1e-3)
+    for settings in ({}, {"metric": "kl"}):
+        with pytest.raises(BadSelection) as caught:
+            models.sweep(model, MASKED, **settings)
+        assert_sentence(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "opens", "plain_head"),
+    [("gpt2", True, True), ("llama gqa", True, True), ("gemma2", True, False), ("bert", True, True)],
+)
+def test_what_the_heads_of_a_layer_share_is_run_once(name: str, opens: bool, plain_head: bool):
+    model = engine(name)
+    encoded, stack = models.baseline(model, TEXT).encoded, model.plan.stacks[0]
+    runs = ResumedRuns(model, encoded, stack, {}, without_head=True)
+    assert (runs.opens, runs.head is not None) == (opens, plain_head)
+    late = ResumedRuns(model, encoded, stack, {}, last_only=True).late
+    assert bool(late) == (model.geometry.role == "decoder")
 
 
 def test_layers_below_are_not_run_again():
