@@ -136,7 +136,7 @@ def random_shape(
     """
     place = choose_device(device)
     number = choose_dtype(dtype, place)
-    config = _config(shape)
+    config = config_of(shape)
     name = name or f"random {shape.kind.upper()}, {shape.layers} x {shape.heads}, {shape.d_model} wide"
     _demand_memory(name, config, place, number)
     kind = DeepseekV3ForCausalLM if shape.kind == "mla" else LlamaForCausalLM
@@ -146,7 +146,8 @@ def random_shape(
     return wrap(module, name=name)
 
 
-def _config(shape: RandomShape) -> PreTrainedConfig:
+def config_of(shape: RandomShape) -> PreTrainedConfig:
+    """The transformers config of a shape. Raises BadSelection where sizes contradict each other."""
     _demand_sizes(shape)
     shared: dict[str, Any] = {
         "vocab_size": shape.vocab,

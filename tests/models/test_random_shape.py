@@ -10,7 +10,7 @@ from models.cost import cost
 from models.errors import BadSelection
 from models.geometry import geometry
 from models.measure import measure
-from models.random_shape import PRESETS, Preset, RandomShape, _config, random_shape
+from models.random_shape import PRESETS, Preset, RandomShape, config_of, random_shape
 from tests.sentences import assert_sentence
 
 TINY = RandomShape("gqa", layers=3, d_model=48, heads=6, d_head=10, kv_heads=2, vocab=131)
@@ -54,12 +54,12 @@ def test_the_same_seed_gives_the_same_weights_and_nobody_elses_random_state_move
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=lambda preset: preset.name)
 def test_presets_shrink_the_cache_by_what_they_say(preset: Preset):
 
-    whole, scaled = geometry(_config(preset.original)), geometry(_config(preset.shape))
+    whole, scaled = geometry(config_of(preset.original)), geometry(config_of(preset.shape))
     per_layer = cache_elements_per_token(whole) / whole.layers
     assert cache_elements_per_token(scaled) / scaled.layers == per_layer / preset.narrower
     assert scaled.heads == whole.heads
     assert scaled.layers == -(-whole.layers // preset.shorter)
-    worked = cost(_config(preset.shape), 100, dtype=torch.float32)
+    worked = cost(config_of(preset.shape), 100, dtype=torch.float32)
     assert worked.weight_bytes is not None
     assert worked.weight_bytes < 1e9
     said = preset.factor

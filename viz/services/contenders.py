@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 import streamlit as st
@@ -14,6 +15,7 @@ from models.cost import Anatomy, anatomy, cost
 from models.measure import Contender
 from models.placement import choose_device, choose_dtype
 from models.progress import Progress
+from models.random_shape import RandomShape, config_of
 from viz import services
 from viz.heads_off import Head
 from viz.services import conversions
@@ -37,11 +39,12 @@ class Removed:
 class Entrant:
     """Everything that a measurement of one contender depends on, but how long its text is.
 
-    source: a catalogue name, Hub id or folder; a conversion; a model with heads removed. label: how the page names it.
+    source: a catalogue name, Hub id or folder; a conversion; a model with heads removed; sizes without weights.
+    label: how the page names it.
     """
 
     label: str
-    source: str | Conversion | Removed
+    source: str | Conversion | Removed | RandomShape
     device: str
     dtype: str
     cache: str = "auto"
@@ -58,14 +61,24 @@ def load(entrant: Entrant, progress: Progress = models.no_progress) -> models.At
     if isinstance(source, Conversion):
         return conversions.converted(source, progress)
     if isinstance(source, Removed):
-        key = (source, entrant.device, entrant.dtype)
-        return services.model_store().get(key, lambda: _without_heads(source, entrant, progress))
+        return services.model_store().get(_key(entrant), lambda: _without_heads(source, entrant, progress))
+    if isinstance(source, RandomShape):
+        place = entrant.device, entrant.dtype
+        return services.model_store().get(
+            _key(entrant), lambda: models.random_shape(source, entrant.label, *place)
+        )
     return services.model(source, entrant.device, entrant.dtype, progress)
 
 
 def _without_heads(source: Removed, entrant: Entrant, progress: Progress) -> models.AttentionModel:
     whole = services.model(source.model, entrant.device, entrant.dtype, progress)
     return models.remove_heads(whole, source.heads, source.stack or None)
+
+
+def _key(entrant: Entrant) -> Hashable:
+    """Of the store of models."""
+    source = entrant.source
+    return source if isinstance(source, Conversion) else (source, entrant.device, entrant.dtype)
 
 
 def contender(entrant: Entrant, progress: Progress = models.no_progress) -> Contender:
@@ -80,6 +93,8 @@ def known_anatomy(entrant: Entrant) -> Anatomy | None:
     if found is not None:
         return _anatomies().get((entrant.source, "loaded"), lambda: anatomy(found))
     name = entrant.source
+    if isinstance(name, RandomShape):
+        return _anatomies().get(name, lambda: anatomy(config_of(name), entrant.label))
     if not isinstance(name, str) or ("/" in name.strip("/") and not name.startswith(("/", ".", "~"))):
         return None  # a Hub id: its config may have to be fetched, which is done when it is measured
     place = _folder(name)
@@ -96,13 +111,7 @@ def most_tokens(entrant: Entrant) -> int | None:
 
 
 def _loaded(entrant: Entrant) -> models.AttentionModel | None:
-    source = entrant.source
-    keys = {
-        str: (source, entrant.device, entrant.dtype),
-        Removed: (source, entrant.device, entrant.dtype),
-        Conversion: source,
-    }
-    return load(entrant) if keys[type(source)] in services.model_store() else None
+    return load(entrant) if _key(entrant) in services.model_store() else None
 
 
 def _folder(name: str) -> str | None:

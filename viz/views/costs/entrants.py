@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -12,6 +12,7 @@ from models.family import family_name
 from viz import heads_off, state
 from viz.services.contenders import MODES, Entrant, Removed, on_this_machine
 from viz.services.conversions import Conversion
+from viz.views.costs.shape_names import read_shape, shape_label
 
 SEPARATOR, MODE_SIGN = "|", "@"
 MOST = 12  # in one run: more cannot be told apart in a chart
@@ -54,8 +55,16 @@ def label_of(name: str) -> str:
     if own is not None:
         return own.label
     model, mode = _split(name)
+    shape = read_shape(model)
+    if shape is not None:
+        model = shape_label(shape)
     short = model if len(model) <= LONGEST_LABEL else f"…{model[1 - LONGEST_LABEL :]}"
     return short if mode == "auto" else f"{short}, {mode}"
+
+
+def add(names: Sequence[str]) -> None:
+    """Tick more contenders; for callbacks."""
+    state.put(**{state.CONTENDERS: SEPARATOR.join(dict.fromkeys([*chosen_names(), *names]))})
 
 
 def _entrant(name: str) -> Entrant:
@@ -63,7 +72,8 @@ def _entrant(name: str) -> Entrant:
     if own is not None:
         return own
     model, mode = _split(name)
-    return Entrant(label_of(name), model, state.get(state.DEVICE), state.get(state.DTYPE), mode)
+    source = read_shape(model) or model
+    return Entrant(label_of(name), source, state.get(state.DEVICE), state.get(state.DTYPE), mode)
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from viz.plain import plain
 from viz.services.contenders import most_tokens
 from viz.services.measurements import Plan
 from viz.views.costs.entrants import MOST, SEPARATOR, chosen_names, entrants, label_of, offered_names
+from viz.views.costs.shapes import shapes
 from viz.views.obtain import complain
 
 CONTEXTS = tuple(str(2**power) for power in range(7, 14))
@@ -42,6 +43,7 @@ def settings() -> Plan | None:
             "Texts at once. Contexts are measured at the smallest batch, batches at the shortest context.",
         )  # fmt: skip
         _how()
+        shapes()
     for sentence in (*contexts.refused, *batches.refused):
         complain(sentence)
     chosen = entrants()

@@ -1,0 +1,118 @@
+"""Shapes without trained weights: choose the sizes, and measure what such a model would take."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import streamlit as st
+
+import models
+from models.cost import anatomy
+from models.geometry import KIND_NAMES
+from models.random_shape import PRESETS, RandomShape, config_of
+from viz.plain import plain
+from viz.services.contenders import MODES
+from viz.views.costs.entrants import add
+from viz.views.costs.shape_names import shape_name
+
+OWN = "sizes of my own"
+_PRESET, _KEPT = "shape-preset", "shape-kept"
+_WORDS = {
+    "layers": ("Layers", "Transformer layers."),
+    "d_model": ("Width (d_model)", "Numbers that stand for a token between layers."),
+    "heads": ("Heads", "Query heads of a layer."),
+    "d_head": (
+        "Head width (d_head)",
+        "Of a query, key and value; for MLA of the key’s part without position.",
+    ),
+    "kv_heads": ("KV heads", "Key/value heads that the heads share; they must divide the heads."),
+    "kv_lora_rank": ("Latent (kv_lora_rank)", "Numbers of the latent that is kept of a token."),
+    "qk_rope_head_dim": ("Rotary key", "Width of the rotary key that all heads share."),
+}
+_ONLY = {"kv_heads": "gqa", "kv_lora_rank": "mla", "qk_rope_head_dim": "mla"}
+
+
+def shapes() -> None:
+    """A popover that adds such a shape to the contenders."""
+    with st.popover("Random shape", help="Measure a shape without trained weights: time does not need them."):
+        _begin()
+        st.selectbox(
+            "Scaled down from", [OWN, *PRESETS], key=_PRESET, on_change=_take_preset,
+            help="Well-known models, made small enough to be measured here; heads stay as many as they are.",
+        )  # fmt: skip
+        preset = PRESETS.get(st.session_state[_PRESET])
+        if preset is not None:
+            st.caption(
+                f"{plain(preset.name)}: {preset.factor}, sizes from its config (*published*); random weights."
+            )
+        st.segmented_control(
+            "Kind", list(KIND_NAMES), key=_key("kind"), required=True, format_func=str.upper, on_change=_own,
+        )  # fmt: skip
+        _sizes(st.session_state[_key("kind")])
+        _offer(_shape())
+
+
+def _key(name: str) -> str:
+    return f"shape-{name}"
+
+
+def _begin() -> None:
+    if _PRESET not in st.session_state:
+        st.session_state[_PRESET] = "DeepSeek-V2-Lite"
+    if _key("kind") not in st.session_state:
+        _take_preset()
+    for field in fields(RandomShape):  # a widget that is not drawn in a run loses its value
+        st.session_state[_key(field.name)] = st.session_state[_key(field.name)]
+
+
+def _take_preset() -> None:
+    preset = PRESETS.get(st.session_state[_PRESET])
+    if preset is not None:
+        for field in fields(RandomShape):
+            st.session_state[_key(field.name)] = getattr(preset.shape, field.name)
+
+
+def _own() -> None:
+    """What is changed is no longer the preset."""
+    st.session_state[_PRESET] = OWN
+
+
+def _sizes(kind: str) -> None:
+    names = [name for name in _WORDS if _ONLY.get(name, kind) == kind]
+    columns = st.columns(2)
+    for index, name in enumerate(names):
+        label, told = _WORDS[name]
+        columns[index % 2].number_input(label, step=1, key=_key(name), on_change=_own, help=told)
+
+
+def _shape() -> RandomShape:
+    """As the widgets say; what this kind has no use for is left out."""
+    sizes = {field.name: st.session_state[_key(field.name)] for field in fields(RandomShape)}
+    return RandomShape(
+        **{
+            name: 0 if _ONLY.get(name, sizes["kind"]) != sizes["kind"] else size
+            for name, size in sizes.items()
+        }
+    )
+
+
+def _offer(shape: RandomShape) -> None:
+    try:
+        known = anatomy(config_of(shape))
+    except models.HeadlightError as error:
+        st.error(plain(error), icon=":material/error:")
+        return
+    if known.weights is not None:
+        st.caption(f"{known.weights.total / 1e6:,.3g} million weights (*formula*).")
+    modes: list[str] = []
+    if shape.kind == "mla":
+        st.pills(
+            "Latents kept", MODES, default=MODES[:1], selection_mode="multi", key=_KEPT,
+            help="Each way to keep the past is a contender of its own.",
+        )  # fmt: skip
+        modes = list(st.session_state[_KEPT] or MODES[:1])
+    name = shape_name(shape)
+    st.button(
+        "Add to the contenders", key="shape-add", type="primary", on_click=add,
+        args=([f"{name}@{mode}" for mode in modes] or [name],),
+    )  # fmt: skip
