@@ -56,6 +56,7 @@ def _made(model: AttentionModel, numbers: dict[str, int]) -> dict[str, torch.Siz
 
 
 def is_stock(config: PreTrainedConfig) -> bool:
-    """Whether a smaller model's config counts without the removed heads, so that transformers alone reads it rightly."""
+    """Whether transformers alone reads a model of this config rightly: a class of its own, counted without removed heads."""
     record = removed_heads(config)
-    return record is None or config.num_attention_heads != record.heads
+    counted = record is None or config.num_attention_heads != record.heads
+    return counted and type(config).__module__.startswith("transformers.")

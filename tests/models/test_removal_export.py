@@ -12,9 +12,10 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase
 
 import models
 from models.errors import BadSelection, BrokenWeights, HeadlightError
-from models.head_gates import Head
+from models.head_gates import Head, gates
 from models.loading import wrap
 from models.model import AttentionModel
+from models.tap import Tap, tapped
 from tests.models.engine_models import TEXT, assert_near, engine, fresh, tokenizer
 from tests.models.removal_models import CASES, IDS, all_logits, step_logits, text_of
 from tests.sentences import assert_sentence
@@ -178,6 +179,19 @@ def test_a_record_in_a_class_that_is_not_known_is_refused(tmp_path: Path):
     with pytest.raises(HeadlightError, match="heads can be removed from") as caught:
         models.load(str(tmp_path / "gemma"), device="cpu")
     assert_sentence(caught.value)
+
+
+@pytest.mark.parametrize("heads", [EVEN, ((0, 0), (1, 4), (1, 5)), tuple((0, head) for head in range(6))])
+def test_a_converted_model_loses_heads_too(heads: tuple[Head, ...], tmp_path: Path):
+    converted = models.convert_to_mla(engine("llama gqa"), 24, " ".join([TEXT] * 40))
+    small = models.remove_heads(converted, heads)
+    with tapped(Tap(gates=gates(converted, heads))):
+        wanted = all_logits(converted)
+    assert_near(all_logits(small), wanted)
+    assert_near(step_logits(small), wanted)
+    assert not models.removal_cost(converted, heads).stock  # its class is Headlight's own
+    again = models.load(str(models.export(small, tmp_path / "small")), device="cpu", dtype="float32")
+    assert torch.equal(all_logits(again), all_logits(small))
 
 
 def test_text_is_written_by_a_model_from_a_folder(tmp_path: Path):
