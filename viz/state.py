@@ -14,6 +14,7 @@ import torch
 
 import models
 from models.ablation import METHODS
+from models.conversion.ranks import ROPES
 from models.family import KINDS, family_name
 from models.scores import ROLES
 from viz import samples
@@ -33,6 +34,7 @@ DIMENSION, LATENT_ORDER, LATENT_VIEW, CUT = (
 WAY, SHARE, RANK, BUDGET = "way", "share", "rank", "budget"
 CALIBRATION, CALIBRATION_TOKENS, MEASURED_ON = "calibration", "calibration_tokens", "measured_on"
 CONVERT_VIEW = "convert_view"
+ROPE = "rope"  # where a converted model keeps the rotary part of its keys
 # Of the page Prune: which heads are off (see viz/heads_off.py), what stands for them, and the sample whose outputs may.
 OFF, METHOD, OTHER, PRUNE_VIEW = "off", "method", "other", "prune_view"
 EVALUATED_TOKENS = "evaluated_tokens"  # what the importance of heads is measured on
@@ -109,6 +111,7 @@ KEPT: dict[str, Kept] = {
     LATENT_VIEW: Kept("Scores"),
     CUT: Kept(""),
     WAY: Kept("share"),
+    ROPE: Kept(ROPES[0], _one_of(*ROPES)),
     SHARE: Kept(None, _count),
     RANK: Kept(None, _count),
     BUDGET: Kept(None, _count),

@@ -380,9 +380,9 @@ def test_it_becomes_a_model_like_any_other(tiny_llama: Path, tmp_path: Path, mon
     assert app.session_state["model"] == str(tiny_llama)
 
 
-@pytest.mark.parametrize("size", [{"rank": 11}, {"budget": 200}])
+@pytest.mark.parametrize("size", [{"rank": 11}, {"budget": 200}, {"rank": 20, "rope": "decoupled"}])
 def test_the_code_for_a_notebook_makes_the_same_model(
-    tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: dict[str, int]
+    tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: dict[str, Any]
 ):
     conversion = conversions.Conversion(
         conversions.Fitting(str(tiny_llama), "auto", "auto", "", 1024), **size
@@ -393,6 +393,44 @@ def test_the_code_for_a_notebook_makes_the_same_model(
     wanted = conversions.converted(conversion).module.state_dict()
     made = models.load("small").module.state_dict()
     assert all((wanted[name] == tensor).all() for name, tensor in made.items())
+
+
+def test_a_decoupled_rotary_key_is_a_choice_with_numbers_of_its_own(tiny_llama: Path):
+    app = open_convert(model=tiny_llama, text=TEXT, rope="decoupled", way="rank", rank=20, layer=1, head=2)
+    assert visit.complaints(app) == []
+    original = services.model(str(tiny_llama), "auto")
+    made = models.convert_to_mla(original, 20, rope="decoupled")
+    rotary = made.geometry.qk_rope_head_dim
+    assert any(
+        f"A latent of {20 - rotary} and a rotary key of {rotary} numbers" in note for note in visit.notes(app)
+    )
+    after = models.capture(made, TEXT).pattern(1, 2).numpy()
+    np.testing.assert_allclose(visit.cells(app, "convert-after"), after, atol=1e-5)
+    line, first, chosen = visit.figure(app, "convert-curve")["data"]
+    assert numbers(chosen["x"]) == [20 * 3 * 4]
+    assert numbers(chosen["y"]) == pytest.approx([models.measure_perplexity(made).perplexity], rel=1e-3)
+    assert numbers(line["y"])[-1] == pytest.approx(numbers(first["y"])[0], rel=1e-3)  # all of it kept
+    assert app.query_params["rope"] == "decoupled"
+    assert (
+        len(app.button_group(key="way").options) == 2
+    )  # a budget is shared out over layers, which here cache alike
+    settle(visit.rerun(app, rope="latent"))
+    assert "rope" not in app.query_params
+    assert any("A latent of 20 numbers" in note for note in visit.notes(app))
+
+
+def test_a_model_whose_rotary_part_cannot_be_decoupled(tiny_llama: Path, monkeypatch: pytest.MonkeyPatch):
+    app = open_convert(model=tiny_llama, text=TEXT, layer=1, head=2)
+    earlier = visit.cells(app, "convert-after")
+
+    def refused(model: models.AttentionModel) -> None:
+        raise models.UnsupportedModel(f"{model.name} has a sliding window: leave it in the latent.")
+
+    monkeypatch.setattr(conversions, "check_decoupled", refused)
+    settle(visit.rerun(app, rope="decoupled"))
+    (sentence,) = visit.complaints(app)
+    assert "leave it in the latent" in sentence
+    np.testing.assert_array_equal(visit.cells(app, "convert-after"), earlier)
 
 
 def test_an_own_text_is_what_it_is_fitted_to(tiny_llama: Path):

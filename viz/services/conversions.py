@@ -16,7 +16,8 @@ import torch
 from filelock import FileLock
 
 import models
-from models.conversion.ranks import budget_elements, check_ranks
+from models.conversion.decoupled_model import check_decoupled
+from models.conversion.ranks import Rope, budget_elements, check_ranks
 from models.conversion.source_model import attention_layers, check_source
 from models.generation import token_ids
 from models.inputs import encode
@@ -49,12 +50,14 @@ class Fitting:
 class Conversion:
     """Everything that a converted model depends on: the rank of every layer's latent, or a budget.
 
-    budget: bytes per token, shared out over the layers by what they hold.
+    budget: bytes per token, shared out over the layers by what they hold. rope: see models.convert_to_mla; where the rotary
+    key is decoupled, rank counts its numbers too.
     """
 
     fitting: Fitting
     rank: int | None = None
     budget: int | None = None
+    rope: Rope = "latent"
 
 
 @st.cache_resource(show_spinner=False)
@@ -110,15 +113,19 @@ def convert(conversion: Conversion, progress: Progress = models.no_progress) -> 
     fitting = conversion.fitting
     original = services.model(*_place(conversion))
     check_source(original)
+    if conversion.rope == "decoupled":
+        check_decoupled(original)
     if conversion.budget is None:
-        check_ranks(original, cast(int, conversion.rank))
+        check_ranks(original, cast(int, conversion.rank), conversion.rope)
     else:
         budget_elements(original, conversion.budget)
     found = spectra(fitting, part(progress, 0.0, 0.9))
     ranks = conversion.rank
     if conversion.budget is not None:
         ranks = models.ranks_for_budget(original, conversion.budget, found)
-    return models.convert_to_mla(original, cast(int, ranks), found, progress=part(progress, 0.9, 1.0))
+    return models.convert_to_mla(
+        original, cast(int, ranks), found, rope=conversion.rope, progress=part(progress, 0.9, 1.0)
+    )
 
 
 def is_converted(conversion: Conversion, request: Request) -> bool:

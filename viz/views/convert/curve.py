@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 import models
-from models.conversion.ranks import full_rank
+from models.conversion.ranks import SMALLEST, full_rank
 from models.progress import part
 from viz import state
 from viz.figures.perplexity_against_cache import Size, perplexity_against_cache
@@ -54,9 +54,10 @@ def _measured_on(request: Request) -> str | None:
 
 def sizes(made: Made) -> list[Conversion]:
     """The conversions that the line goes through."""
-    most = full_rank(made.original)
-    ranks = dict.fromkeys(max(round(share * most), 1) for share in SHARES)
-    return [Conversion(made.conversion.fitting, rank=rank) for rank in ranks]
+    rope = made.conversion.rope
+    most = full_rank(made.original, rope)
+    ranks = dict.fromkeys(max(round(share * most), SMALLEST[rope]) for share in SHARES)
+    return [Conversion(made.conversion.fitting, rank=rank, rope=rope) for rank in ranks]
 
 
 def _measuring(made: Made, text: str | None) -> bool:
@@ -123,6 +124,8 @@ def _size(
     rank = mean_rank(conversion, shape)
     taken = bytes_of_rank(model, rank)
     whose = "mean rank" if conversion.budget is not None else "rank"
+    if conversion.rope == "decoupled":
+        whose = "latent and rotary key"
     told = f"{whose} {rank:.3g}, {taken / original_bytes(model):.0%} of the cache"
     return Size(taken, known.perplexity.perplexity, _told(told, known))
 

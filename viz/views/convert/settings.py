@@ -8,7 +8,8 @@ import streamlit as st
 
 import models
 from models.conversion.calibration import EXCERPT, TEXT, excerpt, needed_tokens
-from models.conversion.ranks import full_rank
+from models.conversion.decoupled_model import rope_width
+from models.conversion.ranks import SMALLEST, Rope, full_rank
 from viz import services, state
 from viz.services import Request, conversions
 from viz.services.conversions import Conversion, Fitting
@@ -26,6 +27,7 @@ from viz.views.convert.sizes import (
 )
 
 WAYS = {"share": "Share of the cache", "rank": "Rank", "budget": "Byte budget"}
+ROPES: dict[Rope, str] = {"latent": "In the latent", "decoupled": "Decoupled"}
 OURS, OWN = "Headlight’s text", "my text"
 _SHARE, _SOURCE, _UPLOAD = "convert-share", "convert-source", "convert-upload"
 
@@ -41,12 +43,13 @@ class Setting:
 def settings(request: Request, model: models.AttentionModel) -> Setting:
     """The controls, and below them what will come of them."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        rank, budget = _size(model)
+        rope = _rope()
+        rank, budget = _size(model, rope)
         fitting = _fitting(request)
         seconds = _seconds(fitting, model)
         place = st.container(width="content")
-    setting = Setting(Conversion(fitting, rank, budget), seconds)
-    st.caption(_outcome(model, rank, budget) + " " + _effort(fitting, model, seconds), help=_EXACT)
+    setting = Setting(Conversion(fitting, rank, budget, rope), seconds)
+    st.caption(_outcome(model, rank, budget, rope) + " " + _effort(fitting, model, seconds), help=_EXACT)
     with place:
         convert_button(setting.conversion, request)
     return setting
@@ -58,28 +61,40 @@ _EXACT = (
 )
 
 
-def _size(model: models.AttentionModel) -> tuple[int | None, int | None]:
+def _rope() -> Rope:
+    st.segmented_control(
+        "Rotary part of the keys", list(ROPES), key=state.ROPE, required=True, format_func=ROPES.__getitem__,
+        width="content",
+        help="In the latent: keys are expanded at every step, and then turned by position. Decoupled, as in DeepSeek’s MLA: "
+        "a few numbers that all heads share carry the position, and the latent is read as it is (absorbed), which decodes "
+        "faster over long texts; at the same size of the cache it foresees a text less well. Llama and Mistral models.",
+    )  # fmt: skip
+    return state.get(state.ROPE)
+
+
+def _size(model: models.AttentionModel, rope: Rope) -> tuple[int | None, int | None]:
     """The rank of all layers, or None and a budget of bytes per token."""
-    if state.get(state.WAY) not in WAYS:
+    ways = [way for way in WAYS if way != "budget" or rope == "latent"]
+    if state.get(state.WAY) not in ways:
         state.put(**{state.WAY: "share"})
     st.segmented_control(
-        "Size of the latents", list(WAYS), key=state.WAY, required=True, format_func=WAYS.__getitem__, width="content",
+        "Size of the latents", ways, key=state.WAY, required=True, format_func=WAYS.__getitem__, width="content",
         help="As a share of what the model caches now; as the rank itself, one for all layers; or as bytes per token, shared "
         "out over the layers: more to those whose keys and values are harder to compress.",
     )  # fmt: skip
     way = state.get(state.WAY)
     if way == "rank":
-        return _number(state.RANK, "Rank", full_rank(model) // 2, 1), None
+        return _number(state.RANK, "Rank", full_rank(model, rope) // 2, 1), None
     if way == "budget":
         layers, size = model.geometry.layers, model.dtype.itemsize
         return None, _number(
             state.BUDGET, "Bytes per token", bytes_of_rank(model, full_rank(model) // 2), layers * size
         )
-    return rank_of_share(model, _share(model)), None
+    return rank_of_share(model, _share(model, rope), rope), None
 
 
-def _share(model: models.AttentionModel) -> int:
-    most = largest_share(model)
+def _share(model: models.AttentionModel, rope: Rope) -> int:
+    most = largest_share(model, rope)
     usual = most // 2
     chosen = state.get(state.SHARE)
     st.session_state[_SHARE] = usual if chosen is None else min(max(chosen, SMALLEST_SHARE), most)
@@ -168,13 +183,13 @@ def _seconds(fitting: Fitting, model: models.AttentionModel) -> float:
     return fitting_seconds(model, _tokens(fitting, model), services.flops_per_s(str(model.device)))
 
 
-def _outcome(model: models.AttentionModel, rank: int | None, budget: int | None) -> str:
+def _outcome(model: models.AttentionModel, rank: int | None, budget: int | None, rope: Rope) -> str:
     """Latents and bytes per token, by formula; nothing for a size that there is not."""
-    most, before, was = full_rank(model), per_layer(model), original_bytes(model)
+    most, before, was = full_rank(model, rope), per_layer(model), original_bytes(model)
     if budget is not None:
         numbers, now = f"On average {budget / bytes_of_rank(model, 1):.3g} numbers", budget
-    elif rank is not None and 1 <= rank <= most:
-        numbers, now = f"A latent of {rank} numbers", bytes_of_rank(model, rank)
+    elif rank is not None and SMALLEST[rope] <= rank <= most:
+        numbers, now = _numbers(model, rank, rope), bytes_of_rank(model, rank)
     else:
         return ""
     if not bytes_of_rank(model, 1) <= now <= bytes_of_rank(model, most):
@@ -184,6 +199,13 @@ def _outcome(model: models.AttentionModel, rank: int | None, budget: int | None)
         f"{numbers} per token and layer in place of {before}: **{now:,} bytes** per token instead of {was:,}, "
         f"{now / was:.0%}, in {number_format(model)} (*formula*: ranks of all layers x bytes per number).{exact}"
     )
+
+
+def _numbers(model: models.AttentionModel, rank: int, rope: Rope) -> str:
+    if rope == "latent":
+        return f"A latent of {rank} numbers"
+    rotary = rope_width(model, rank)
+    return f"A latent of {rank - rotary} and a rotary key of {rotary} numbers"
 
 
 def _effort(fitting: Fitting, model: models.AttentionModel, seconds: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import models
 from models.cache_size import cache_bytes_per_token, cache_elements_per_token_and_layer
-from models.conversion.ranks import full_rank
+from models.conversion.ranks import SMALLEST, Rope, full_rank
 from viz.services.forecast import SLACK
 
 AUTOMATIC_S = 30.0  # what is estimated to take no longer is begun without a click
@@ -16,15 +16,15 @@ def per_layer(model: models.AttentionModel) -> int:
     return cache_elements_per_token_and_layer(model.geometry)
 
 
-def largest_share(model: models.AttentionModel) -> int:
+def largest_share(model: models.AttentionModel, rope: Rope) -> int:
     """The percentage of the cache from which on a conversion is exact: below 100 where d_model is less than all keys and
-    values, which are all made from it."""
-    return max(-(-100 * full_rank(model) // per_layer(model)), SMALLEST_SHARE + 1)
+    values, which are all made from it; above, where a decoupled rotary key needs a number more."""
+    return max(-(-100 * full_rank(model, rope) // per_layer(model)), SMALLEST_SHARE + 1)
 
 
-def rank_of_share(model: models.AttentionModel, percent: float) -> int:
+def rank_of_share(model: models.AttentionModel, percent: float, rope: Rope) -> int:
     """The rank that takes that percentage of the original's cache."""
-    return min(max(round(percent / 100 * per_layer(model)), 1), full_rank(model))
+    return min(max(round(percent / 100 * per_layer(model)), SMALLEST[rope]), full_rank(model, rope))
 
 
 def bytes_of_rank(model: models.AttentionModel, rank: float) -> int:

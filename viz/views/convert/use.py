@@ -62,13 +62,14 @@ def code(conversion: Conversion) -> str:
     size = repr(conversion.rank)
     if conversion.budget is not None:
         size = f"models.ranks_for_budget(model, {conversion.budget}, spectra)"
+    rope = "" if conversion.rope == "latent" else f", rope={conversion.rope!r}"
     lines = ["from pathlib import Path", ""] if fitting.text else []
     lines += [
         "import models",
         "",
         f"model = models.load({fitting.model!r})",
         f"spectra = models.latent_spectra(model, {text}, max_tokens={fitting.tokens})",
-        f"small = models.convert_to_mla(model, {size}, spectra)",
+        f"small = models.convert_to_mla(model, {size}, spectra{rope})",
         'models.save_converted(small, "small")  # models.load("small") opens it again',
     ]
     return "\n".join(lines)
