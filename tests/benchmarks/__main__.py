@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from tests.benchmarks import conversion
+from tests.benchmarks import conversion, pruning
 from tests.benchmarks import costs as kinds
 from tests.benchmarks.formulas import Cost, as_json, cost, show
 from tests.benchmarks.looking import looking
@@ -25,7 +25,7 @@ from tests.benchmarks.starting import starting
 from tests.benchmarks.subjects import Subject, random_gpt2, subject
 
 REAL, PAIR = "smollm2-135m", "minilm"
-PARTS = ("time", "memory", "bytes", "start", "costs", "reading", "conversion")
+PARTS = ("time", "memory", "bytes", "start", "costs", "reading", "conversion", "pruning")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             *_parts(plan, subjects, costs, rounds, threads, options.quick),
             *_reading(options),
             *_converting(options),
+            *_pruning(subjects, options.quick),
         ]
         for part, measured in parts:
             if part in options.only:
@@ -135,6 +136,13 @@ def _converting(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[],
     if options.corpus and options.valid:
         plan = conversion.QUICK if options.quick else conversion.FULL
         yield "conversion", lambda: conversion.conversion(options.corpus, options.valid, plan)
+
+
+def _pruning(subjects: Sequence[Subject], quick: bool) -> Iterator[tuple[str, Callable[[], Iterator[Line]]]]:
+    """The sweep of the random GPT-2, and how many heads of the real model can go."""
+    size, swept, pruned = pruning.QUICK if quick else pruning.FULL, subjects[-1], subjects[0]
+    yield "pruning", lambda: pruning.sweeping(swept.source, swept.name, size)
+    yield "pruning", lambda: pruning.curves(pruned.source, pruned.name, size)
 
 
 def _said(measured: Callable[[], Iterator[Line]], targets: bool) -> Iterator[Line]:
