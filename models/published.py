@@ -17,9 +17,9 @@ TRANSCRIBED = "from a third-party transcription, not read in the paper itself"
 Unit = Literal["elements per token", "bytes per token", "bytes", "times as much", "share"]
 
 
-def _shape(layers: int, heads: int, kv_heads: int, d_head: int, **more: int) -> Geometry:
-    kind = "mha" if kv_heads == heads else "mqa" if kv_heads == 1 else "gqa"
-    return Geometry(layers, heads, kv_heads, d_head, heads * d_head, kind, None, 0, "decoder", d_head, **more)
+def _shape(layers: int, heads: int, kv_heads: int, d_head: int) -> Geometry:
+    kind = "mha" if kv_heads == heads else "gqa"
+    return Geometry(layers, heads, kv_heads, d_head, heads * d_head, kind, None, 0, "decoder", d_head)
 
 
 def _latent(layers: int, heads: int, rank: int, rope: int, d_head: int = 128) -> Geometry:

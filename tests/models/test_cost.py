@@ -24,7 +24,7 @@ from transformers import (
     PreTrainedConfig,
 )
 
-from models.cache_modes import cache_mode
+from models.cache_modes import cache_bytes, cache_mode
 from models.cost import anatomy, cost
 from models.cost.kinds import as_kind
 from models.cost.planner import plan_serving
@@ -134,12 +134,7 @@ def test_caches_for_cross_attention(name: str):
     given = inputs(row, batch=2)
     live = module(**given, use_cache=True).past_key_values
     assert isinstance(live, EncoderDecoderCache)
-    held = sum(
-        part.nbytes
-        for side in (live.self_attention_cache, live.cross_attention_cache)
-        for layer in side.layers
-        for part in (layer.keys, layer.values)
-    )
+    held = cache_bytes(live.self_attention_cache).used + cache_bytes(live.cross_attention_cache).used
     tokens, source = given["decoder_input_ids"].shape[1], given["input_ids"].shape[1]
     worked = cost(module.config, tokens, 2, torch.float32, source_tokens=source)
     assert worked.cache_bytes == held
@@ -249,9 +244,10 @@ def test_every_formula_in_words_gives_its_number(worked):
 def test_a_window_caps_the_cache_and_the_keys_that_are_read():
     mistral = MistralConfig(sliding_window=4096, num_hidden_layers=3)
     short, long, longer = (cost(mistral, tokens) for tokens in (4000, 8000, 16000))
-    assert short.bytes_per_token == long.bytes_per_token == 2 * 8 * 128 * 3 * 2
-    assert short.cache_bytes == 4000 * short.bytes_per_token
-    assert long.cache_bytes == longer.cache_bytes == 4095 * long.bytes_per_token
+    each = 2 * 8 * 128 * 3 * 2
+    assert short.bytes_per_token == long.bytes_per_token == each
+    assert short.cache_bytes == 4000 * each
+    assert long.cache_bytes == longer.cache_bytes == 4095 * each
     assert long.decode == longer.decode
     assert any("window 4,096 - 1" in line.text for line in long.lines)
 

@@ -193,7 +193,7 @@ def test_broken_off_in_the_middle_the_next_one_can_run():
     ],
 )
 def test_refusals(name: str, sizes: dict, words: str):
-    given = {"prompt_tokens": 6, "new_tokens": 2} | sizes
+    given: dict = {"prompt_tokens": 6, "new_tokens": 2} | sizes
     with pytest.raises(BadSelection, match=words) as refused:
         measure(engine(name), **given)
     assert_sentence(refused.value)
