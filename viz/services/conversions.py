@@ -5,15 +5,12 @@ Like viz/services/runs.py: a result is found by what it was made from, is made o
 
 from __future__ import annotations
 
-import hashlib
-import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import cast
 
 import streamlit as st
 import torch
-from filelock import FileLock
 
 import models
 from models.conversion.decoupled_model import check_decoupled
@@ -25,7 +22,7 @@ from models.progress import Progress, part
 from models.tokens import display_tokens
 from viz import services
 from viz.figures.atlas import Atlas, make_atlas
-from viz.services import TILE, Request
+from viz.services import TILE, Request, saved_models
 from viz.services.bounded_store import BoundedStore
 
 SPECTRA_BYTES = 2**29
@@ -196,23 +193,16 @@ def _write(
 
 def folder_of(conversion: Conversion) -> Path:
     """Where the converted model is kept on disk: named by all that it depends on."""
-    fitting, original = conversion.fitting, services.model(*_place(conversion))
-    weight = attention_layers(original)[0].q_proj.weight.detach().cpu().contiguous()
-    parts = (repr(conversion).encode(), weight.view(torch.uint8).numpy().tobytes())
-    digest = hashlib.sha256(b"".join(parts)).hexdigest()[:12]
-    name = re.sub(r"[^\w.-]+", "-", Path(fitting.model).name) or "model"
+    weight = attention_layers(services.model(*_place(conversion)))[0].q_proj.weight
     size = f"rank{conversion.rank}" if conversion.budget is None else f"{conversion.budget}bytes"
-    return models.cache_folder() / "converted" / f"{name[:60]}-{size}-{digest}"
+    return saved_models.folder("converted", conversion.fitting.model, size, repr(conversion), weight)
 
 
 def saved(conversion: Conversion) -> Path:
     """The folder with the converted model, written where it is not there yet. Raises HeadlightError."""
-    place = folder_of(conversion)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(place.parent / f".{place.name}.lock"):
-        if not (place / "config.json").is_file():
-            models.save_converted(converted(conversion), place)
-    return place
+    return saved_models.written(
+        folder_of(conversion), lambda place: models.save_converted(converted(conversion), place)
+    )
 
 
 def _place(conversion: Conversion) -> tuple[str, str, str]:

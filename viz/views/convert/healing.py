@@ -17,8 +17,8 @@ from viz.views import obtain
 from viz.views.convert.made import Made
 from viz.views.convert.rows import row
 from viz.views.convert.sizes import about, healing_seconds
-from viz.views.convert.use import take_folder
 from viz.views.family.grid import pair
+from viz.views.open_in_explore import take_folder
 
 TOKENS = (20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000)
 OURS, OWN = "the calibration text", "my text"

@@ -5,15 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 import models
-from viz import state
 from viz.services import conversions
 from viz.services.conversions import Conversion
-from viz.views import obtain
 from viz.views.convert.made import Made
 from viz.views.family.grid import pair
-
-EXPLORE = "viz/pages/explore.py"
-_TAKEN = "_converted_taken"
+from viz.views.open_in_explore import go_there, take
 
 
 def use(made: Made) -> None:
@@ -32,8 +28,7 @@ def use(made: Made) -> None:
     with right:
         st.markdown("**In a notebook**")
         st.code(code(made.conversion), language="python", wrap_lines=True)
-    if st.session_state.pop(_TAKEN, False):
-        st.switch_page(EXPLORE)
+    go_there()
 
 
 def _megabytes(model: models.AttentionModel) -> float:
@@ -41,18 +36,7 @@ def _megabytes(model: models.AttentionModel) -> float:
 
 
 def _take(made: Made) -> None:
-    """Before the page runs, for the sidebar's widget may still be given another value then."""
-    try:
-        with st.spinner("Writing the model to its folder"):
-            take_folder(str(conversions.saved(made.conversion)))
-    except models.HeadlightError as error:
-        obtain.complain(str(error))
-
-
-def take_folder(folder: str) -> None:
-    """Choose the model in a folder; the page Explore opens at the end of this run. For callbacks."""
-    state.put(**{state.MODEL: folder, state.DTYPE: state.get(state.DTYPE)})
-    st.session_state[_TAKEN] = True
+    take(lambda: conversions.saved(made.conversion))
 
 
 def code(conversion: Conversion) -> str:

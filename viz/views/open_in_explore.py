@@ -1,0 +1,42 @@
+"""Take a model that was made here to the other pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+
+import models
+from viz import state
+from viz.views import obtain
+
+EXPLORE = "viz/pages/explore.py"
+_TAKEN = "_made_model_taken"
+
+
+def take(write: Callable[[], Path]) -> bool:
+    """Write the model to its folder and choose it, or say why not; whether that was done.
+
+    For callbacks, for the sidebar's widget may be given another value only then.
+    """
+    try:
+        with st.spinner("Writing the model to its folder"):
+            folder = write()
+    except models.HeadlightError as error:
+        obtain.complain(str(error))
+        return False
+    take_folder(str(folder))
+    return True
+
+
+def take_folder(folder: str) -> None:
+    """Choose the model in a folder; the page Explore opens at the end of this run. For callbacks."""
+    state.put(**{state.MODEL: folder, state.DTYPE: state.get(state.DTYPE)})
+    st.session_state[_TAKEN] = True
+
+
+def go_there() -> None:
+    """At the end of a view: opens the page Explore, if a model was taken."""
+    if st.session_state.pop(_TAKEN, False):
+        st.switch_page(EXPLORE)
