@@ -9,6 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from viz import theme
+from viz.figures.perplexity_against_cache import round_numbers
 
 GRID = "rgba(128, 134, 152, 0.22)"
 _UNITS = ((1e9, " GB"), (1e6, " MB"), (1e3, " kB"), (1.0, " B"))
@@ -27,16 +28,18 @@ def lay_out(
     titles: tuple[str, str],
     *,
     in_bytes: bool = False,
+    room: float = 0.06,
     dark: bool = False,
     height: int = 300,
 ) -> None:
-    """x doubles from tick to tick; y has round numbers. x, y: everything that is drawn, all above zero."""
+    """x doubles from tick to tick; y has round numbers. x, y: everything that is drawn, all above zero.
+    room: left free on both sides of x, as a share of its range."""
     muted = theme.MUTED_DARK if dark else theme.MUTED
     font: dict[str, Any] = {"font": {"size": 12, "color": muted}}
     powers = _doublings(x)
     ticks = round_ticks(y)
     figure.update_xaxes(
-        type="log", tickvals=powers, ticktext=[f"{power:,}" for power in powers], range=_range(x, 0.06),
+        type="log", tickvals=powers, ticktext=[f"{power:,}" for power in powers], range=_range(x, room),
         title={"text": titles[0], **font}, gridcolor=GRID, automargin=True, tickangle=0,
     )  # fmt: skip
     figure.update_yaxes(
@@ -62,12 +65,11 @@ def _doublings(values: Sequence[float]) -> list[int]:
 
 
 def round_ticks(values: Sequence[float]) -> list[float]:
-    """1, 2 and 5 of each power of ten, or fewer where they would crowd."""
+    """Round numbers that an axis through these values shows three of or more, without crowding."""
     if not values:
         return []
     powers = range(floor(log10(min(values))), ceil(log10(max(values))) + 1)
-    digits = (1, 2, 5) if len(powers) <= 3 else (1,)
-    return [digit * 10.0**power for power in powers for digit in digits]
+    return [10.0**power for power in powers] if len(powers) > 4 else round_numbers(min(values), max(values))
 
 
 def _range(values: Sequence[float], room: float) -> list[float] | None:

@@ -35,6 +35,7 @@ def quality_against_cache(points: Sequence[Quality], *, dark: bool = False, heig
         x,
         losses,
         ("cache, bytes per token", "validation loss, nats per token"),
+        room=0.25,
         dark=dark,
         height=height,
     )
@@ -54,7 +55,7 @@ def _trace(point: Quality, dark: bool) -> go.Scatter:
         y=[point.loss],
         mode="markers+text",
         name=escape(point.label),
-        text=[f"{escape(point.label)}  "],
+        text=[escape(point.label)],
         textposition="top center",
         textfont={"size": 11},
         marker={

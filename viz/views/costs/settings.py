@@ -75,7 +75,7 @@ def _numbers(
 ) -> Numbers:
     kept = [item.strip() for item in state.get(name).split(",") if item.strip()]
     st.session_state[widget] = list(dict.fromkeys(kept))
-    with st.container(width=400):
+    with st.container(width=320):
         st.multiselect(
             label, list(dict.fromkeys([*usual, *kept])), key=widget, accept_new_options=True,
             format_func=_grouped, on_change=_keep, args=(widget, name, ","), help=told,
