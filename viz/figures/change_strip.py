@@ -32,7 +32,7 @@ def change_strip(values: Any, tokens: Sequence[str], told: Sequence[str], *, sig
         _box(token, number / top, sentence, signed, dark)
         for token, number, sentence in zip(tokens, numbers, told, strict=True)
     ]
-    return f'<div style="line-height:1.95;max-height:230px;overflow-y:auto;overflow-wrap:anywhere">{"".join(boxes)}</div>'
+    return f'<div style="line-height:1.6;max-height:230px;overflow-y:auto;overflow-wrap:anywhere">{"".join(boxes)}</div>'
 
 
 def _box(token: str, share: float, told: str, signed: bool, dark: bool) -> str:
@@ -40,7 +40,7 @@ def _box(token: str, share: float, told: str, signed: bool, dark: bool) -> str:
     shown = text.replace(" ", "·") if not text.strip(" ") else text
     ground = "" if np.isnan(share) else _ground(share, signed, dark)
     colour = f"background:{ground};color:{_text_on(ground)};" if ground else ""
-    style = f"{colour}border-radius:3px;padding:2px 1px;margin:0 0.5px;white-space:pre-wrap"
+    style = f"{colour}border-radius:3px;padding:2px 1px;margin:0 0.5px;white-space:pre-wrap;display:inline-block;max-width:100%"
     line = "<br>" if "\n" in token else ""
     return f'<span dir="auto" title="{escape(told)}" style="{style}">{escape(shown)}</span>{line}'
 

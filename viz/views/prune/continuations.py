@@ -169,6 +169,7 @@ def _drawn(duet: Duet, subject: Subject) -> None:
 
 def _said(duet: Duet, parting: int | None) -> str:
     how = "greedy" if not duet.asked.temperature else f"temperature {duet.asked.temperature:g}, one seed"
+    how += "; stopped before the end" if duet.stopped else ""
     if parting is None:
         count = min(len(pen.pieces) for pen in duet.pens)
         if duet.running:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
 from viz.services.ablations import Effect
@@ -13,55 +12,57 @@ from viz.views.prune.method import replaced_in_words
 from viz.views.prune.presets import in_words
 from viz.views.prune.subject import Subject
 
+WIDTH = 210  # CSS pixels: two in a row beside the wall
+# Narrow pairs of columns lay rows inside of them out one below the other; these stay side by side.
+_STYLE = "<style>.st-key-prune-numbers[class] { display: flex !important; flex-wrap: wrap; }</style>"
+
 
 def numbers(subject: Subject, effect: Effect) -> None:
     """Large, with the exact ones in their help."""
     made = effect.ablation
     before, after = made.loss_before, made.loss_after
-    with st.container(key="prune-numbers"):
-        places = iter([*st.columns(2, gap="small"), *st.columns(2, gap="small")])
-    if math.isfinite(after):
-        _loss(next(places), before, after)
-        _perplexity(next(places), before, after)
-    if made.kl.isfinite().any():
-        _divergence(next(places), made.kl)
-    _moved(next(places), effect)
+    st.html(_STYLE)
+    with st.container(horizontal=True, gap="small", key="prune-numbers"):
+        if math.isfinite(after):
+            _loss(before, after)
+            _perplexity(before, after)
+        if made.kl.isfinite().any():
+            _divergence(made.kl)
+        _moved(effect)
     st.caption(f"*Measured* on this text, {in_words(made.off.heads)} off; {replaced_in_words(subject)}.")
     why = _why_no_loss(subject, effect)
     if why:
         st.info(why, icon=":material/info:")
 
 
-def _metric(place: DeltaGenerator, name: str, value: str, beside: str, told: str) -> None:
-    place.metric(name, value, beside, delta_color="off", delta_arrow="off", help=told)
+def _metric(name: str, value: str, beside: str, told: str) -> None:
+    st.metric(name, value, beside, delta_color="off", delta_arrow="off", help=told, width=WIDTH)
 
 
-def _loss(place: DeltaGenerator, before: float, after: float) -> None:
+def _loss(before: float, after: float) -> None:
     told = f"{before:.6g} with all heads, {after:.6g} without: the mean over the text's tokens but the first."
-    _metric(
-        place, "Loss, nats per token", f"{after:.3g}", f"{_signed(after - before)} from {before:.3g}", told
-    )
+    _metric("Loss, nats per token", f"{after:.3g}", f"{_signed(after - before)} from {before:.3g}", told)
 
 
-def _perplexity(place: DeltaGenerator, before: float, after: float) -> None:
+def _perplexity(before: float, after: float) -> None:
     one, other = math.exp(before), math.exp(after)
     told = (
         "The exponential of the loss: among how many equally likely tokens the model seems to waver. "
         f"{one:.6g} with all heads, {other:.6g} without."
     )
-    _metric(place, "Perplexity", short(other), f"× {short(other / one)} from {short(one)}", told)
+    _metric("Perplexity", short(other), f"× {short(other / one)} from {short(one)}", told)
 
 
-def _divergence(place: DeltaGenerator, kl: Tensor) -> None:
+def _divergence(kl: Tensor) -> None:
     mean, last = kl.nanmean().item(), kl[-1].item()
     told = (
         "How far the predictions with all heads are from those without, KL(before || after): "
         f"{mean:.6g} as a mean over all positions, {last:.6g} at the last."
     )
-    _metric(place, "KL, nats", f"{mean:.3g}", f"{last:.3g} at the last token", told)
+    _metric("KL, nats", f"{mean:.3g}", f"{last:.3g} at the last token", told)
 
 
-def _moved(place: DeltaGenerator, effect: Effect) -> None:
+def _moved(effect: Effect) -> None:
     standing = effect.shift.clone()
     for layer, head in effect.ablation.off.heads:
         standing[layer, head] = math.nan
@@ -72,7 +73,7 @@ def _moved(place: DeltaGenerator, effect: Effect) -> None:
         "Of the heads that are on: the share of their attention that went elsewhere (total variation distance, mean over the "
         f"tokens). {mean:.6g} as a mean over these heads, {most:.6g} at most."
     )
-    _metric(place, "Attention moved", f"{100 * mean:.3g}%", f"up to {100 * most:.3g}%", told)
+    _metric("Attention moved", f"{100 * mean:.3g}%", f"up to {100 * most:.3g}%", told)
 
 
 def _why_no_loss(subject: Subject, effect: Effect) -> str:

@@ -33,7 +33,7 @@ def _roles(subject: Subject) -> None:
             heads = presets.of_role(subject.run, subject.stack, subject.every, role)
             st.button(
                 f"{role.capitalize()} · {len(heads)}", key=f"prune-preset-{role}", on_click=history.put, args=(heads,),
-                disabled=not heads, help=f"All {role} heads: {in_words(heads)}.", width="content",
+                disabled=not heads, help=f"All {role.replace(' token', '-token')} heads: {in_words(heads)}.", width="content",
             )  # fmt: skip
 
 

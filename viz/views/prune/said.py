@@ -29,7 +29,11 @@ def said(subject: Subject) -> None:
 def _example(subject: Subject) -> None:
     (head,) = subject.off
     role = subject.run.scores(subject.stack).role(*head)
-    what = f"the strongest {role} head" if role else "the head that looks most at the token before"
+    what = (
+        f"the strongest {role.replace(' token', '-token')} head"
+        if role
+        else "the head that looks most at the token before"
+    )
     why = (
         " Induction heads, where a model has some, read what it writes."
         if role == "previous token" and subject.model.geometry.role != "encoder"

@@ -1,0 +1,135 @@
+"""The page Prune in a real Chromium: heads go off under the mouse and the keys at once, and what they did is shown."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.browser import Watch
+from tests.e2e.server import ROOT, serving
+
+pytestmark = pytest.mark.e2e
+
+TEXT = "one two three four one two three four"
+SLOW_MS = 120_000
+HEADER, GUTTER = 18, 30  # of the wall, in CSS pixels; see layout.js
+# Streamlit itself asks below a page's own path first, when it is opened there, and then at the root.
+OWN_404 = "the server responded with a status of 404"
+expect.set_options(timeout=60_000)
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with serving(ROOT / "app.py", OMP_NUM_THREADS="1") as address:
+        yield address
+
+
+def wall(page: Page) -> Locator:
+    return page.get_by_role("grid", name=re.compile("^All heads, layers down"))
+
+
+def point(page: Page, layer: float, head: float) -> dict[str, float]:
+    """The middle of a tile; -1 for the labels."""
+    box = wall(page).bounding_box()
+    assert box
+    wide, high = (box["width"] - GUTTER) / 8, (box["height"] - HEADER) / 4
+    return {
+        "x": GUTTER / 2 if head < 0 else GUTTER + (head + 0.45) * wide,
+        "y": HEADER / 2 if layer < 0 else HEADER + (layer + 0.45) * high,
+    }
+
+
+def struck_out(page: Page) -> Locator:
+    return page.get_by_text(re.compile("^switched off · "))
+
+
+def expect_off(page: Page, heads: str) -> None:
+    """In the address, as viz/heads_off.py writes it."""
+    expect(page).to_have_url(re.compile(rf"[?&]off={re.escape(heads.replace(',', '%2C'))}(&|$)"))
+
+
+def open_prune(browser: Browser, address: str, more: str = "") -> tuple[Page, Watch]:
+    page, watch = browser.new_context(viewport={"width": 1440, "height": 1900}).new_page(), Watch()
+    watch.attach(page)
+    page.goto(f"{address}/prune?model=family-mha&text={TEXT}{more}")
+    expect(wall(page)).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_text("Against random heads")).to_be_visible(timeout=SLOW_MS)
+    return page, watch
+
+
+def test_from_the_example_to_a_choice_that_outlives_a_reload(browser: Browser, address: str) -> None:
+    page, watch = open_prune(browser, address)
+    expect(page.get_by_text("An example")).to_be_visible()
+    page.get_by_role("button", name="All on").click()
+    expect_off(page, "none")
+    expect(page.get_by_text("All heads are on.", exact=False).first).to_be_visible()
+
+    wall(page).click(position=point(page, 1, 2))
+    expect_off(page, "1.2")
+    expect(struck_out(page)).to_have_text("switched off · 1")
+    expect(page.get_by_text(re.compile("L1 H2 off; zeros stand"))).to_be_visible()
+    wall(page).click(position=point(page, 2, 4), modifiers=["Shift"])
+    expect_off(page, "1.2-4,2.2-4")
+    wall(page).click(position=point(page, 3, -1))
+    expect_off(page, "1.2-4,2.2-4,3.0-7")
+    wall(page).click(position=point(page, -1, 7))
+    expect_off(page, "0.7,1.2-4,1.7,2.2-4,2.7,3.0-7")
+    expect(struck_out(page)).to_have_text("switched off · 17")
+
+    for before in ("1.2-4,2.2-4,3.0-7", "1.2-4,2.2-4"):
+        page.get_by_role("button", name="Undo").click()
+        expect_off(page, before)
+    expect(struck_out(page)).to_have_text("switched off · 6")
+    page.get_by_role("button", name="Redo").click()
+    expect_off(page, "1.2-4,2.2-4,3.0-7")
+    page.reload()
+    expect(wall(page)).to_be_visible(timeout=SLOW_MS)
+    expect(struck_out(page)).to_have_text("switched off · 14")
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    page.context.close()
+    assert watch.outside(address, address.replace("http", "ws")) == []
+    assert [told for told in watch.complaints if OWN_404 not in told] == []
+
+
+def test_keys_switch_heads_layers_and_columns(browser: Browser, address: str) -> None:
+    page, _ = open_prune(browser, address, "&off=2.5")
+    wall(page).focus()
+    wall(page).press("Home")  # the first head
+    wall(page).press("ArrowRight")
+    wall(page).press("ArrowDown")
+    expect(wall(page)).to_contain_text("L1 H1")
+    wall(page).press(" ")
+    expect_off(page, "1.1,2.5")
+    expect(wall(page)).to_contain_text("switched off")
+    wall(page).press("Shift+Space")
+    expect_off(page, "1.0-7,2.5")
+    wall(page).press("Shift+Space")
+    expect_off(page, "2.5")
+    wall(page).press("Control+Space")
+    expect_off(page, "0.1,1.1,2.1,2.5,3.1")
+    page.context.close()
+
+
+def test_a_click_is_seen_before_the_server_has_answered(browser: Browser, address: str) -> None:
+    page, _ = open_prune(browser, address, "&off=1.1")
+    page.context.set_offline(True)
+    wall(page).click(position=point(page, 2, 6))
+    expect(struck_out(page)).to_have_text("switched off · 2", timeout=2_000)
+    page.context.close()
+
+
+def test_both_write_side_by_side_and_stop(browser: Browser, address: str) -> None:
+    page, _ = open_prune(browser, address, "&off=0.0-7")
+    page.get_by_role("spinbutton", name="New tokens").fill("400")
+    page.get_by_role("spinbutton", name="New tokens").press("Enter")
+    page.get_by_role("button", name="Write on, with and without").click()
+    expect(page.get_by_text(re.compile("part at the (next|first token)"))).to_be_visible()
+    expect(page.locator("mark")).to_have_count(2)
+    page.get_by_role("button", name="Stop", exact=True).click()
+    written = page.locator("[data-testid=stHtml]:has(mark)").first
+    expect(page.get_by_text("stopped before the end")).to_be_visible()
+    before = written.inner_text()
+    page.wait_for_timeout(1_500)  # nothing may come any more
+    assert written.inner_text() == before
+    page.context.close()
