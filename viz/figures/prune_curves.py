@@ -72,7 +72,7 @@ def prune_curves(
         muted = theme.MUTED_DARK if dark else theme.MUTED
         figure.add_hline(
             allowed, line={"color": muted, "width": 1, "dash": "dot"}, annotation_text="5% more",
-            annotation_position="top left", annotation_font={"size": 11, "color": muted},
+            annotation_position="bottom right", annotation_font={"size": 11, "color": muted},
         )  # fmt: skip
     return figure
 
