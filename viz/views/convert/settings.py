@@ -99,7 +99,7 @@ def _share(model: models.AttentionModel, rope: Rope) -> int:
     chosen = state.get(state.SHARE)
     st.session_state[_SHARE] = usual if chosen is None else min(max(chosen, SMALLEST_SHARE), most)
     return st.slider(
-        "Share", SMALLEST_SHARE, most, key=_SHARE, format="%d%%", width=280,
+        "Share", SMALLEST_SHARE, most, key=_SHARE, format="%d%%", width=220,
         on_change=_choose, args=(_SHARE, state.SHARE, usual),
         help="Of the original’s cache. The slider ends where the conversion is exact.",
     )  # fmt: skip
