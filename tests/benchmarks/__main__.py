@@ -14,6 +14,7 @@ import torch
 
 from tests.benchmarks import conversion, pruning
 from tests.benchmarks import costs as kinds
+from tests.benchmarks import removal as smaller
 from tests.benchmarks.formulas import Cost, as_json, cost, show
 from tests.benchmarks.looking import looking
 from tests.benchmarks.measuring import __doc__ as how
@@ -25,7 +26,7 @@ from tests.benchmarks.starting import starting
 from tests.benchmarks.subjects import Subject, random_gpt2, subject
 
 REAL, PAIR = "smollm2-135m", "minilm"
-PARTS = ("time", "memory", "bytes", "start", "costs", "reading", "conversion", "pruning")
+PARTS = ("time", "memory", "bytes", "start", "costs", "reading", "conversion", "pruning", "removal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             *_parts(plan, subjects, costs, rounds, threads, options.quick),
             *_reading(options),
             *_converting(options),
-            *_pruning(subjects, options.quick),
+            *_pruning(subjects, options.quick, rounds),
         ]
         for part, measured in parts:
             if part in options.only:
@@ -138,11 +139,14 @@ def _converting(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[],
         yield "conversion", lambda: conversion.conversion(options.corpus, options.valid, plan)
 
 
-def _pruning(subjects: Sequence[Subject], quick: bool) -> Iterator[tuple[str, Callable[[], Iterator[Line]]]]:
-    """The sweep of the random GPT-2, and how many heads of the real model can go."""
+def _pruning(
+    subjects: Sequence[Subject], quick: bool, rounds: int
+) -> Iterator[tuple[str, Callable[[], Iterator[Line]]]]:
+    """The sweep of the random GPT-2, how many heads of the real model can go, and what removing half of them saves."""
     size, swept, pruned = pruning.QUICK if quick else pruning.FULL, subjects[-1], subjects[0]
     yield "pruning", lambda: pruning.sweeping(swept.source, swept.name, size)
     yield "pruning", lambda: pruning.curves(pruned.source, pruned.name, size)
+    yield "removal", lambda: smaller.removal(smaller.QUICK if quick else smaller.FULL, rounds)
 
 
 def _said(measured: Callable[[], Iterator[Line]], targets: bool) -> Iterator[Line]:
