@@ -47,14 +47,18 @@ def saving_dots(
     )  # fmt: skip
     figure.add_vline(
         100 * claimed, line={"color": muted, "width": 1, "dash": "dot"}, annotation_text=f"claimed: {claimed - 1:.0%}",
-        annotation_position="bottom left", annotation_font={"size": 11, "color": muted},
+        annotation_position="top left", annotation_font={"size": 11, "color": muted},
     )  # fmt: skip
     figure.update_xaxes(
         title={"text": "time, share of the full model’s (measured)", "font": {"size": 12, "color": muted}}, ticksuffix="%",
         gridcolor=GRID, zeroline=False, automargin=True,
     )  # fmt: skip
     figure.update_yaxes(
-        type="category", autorange="reversed", automargin=True, showgrid=False, tickfont={"size": 12}
+        type="category",
+        range=[len(works) - 0.4, -0.6],
+        automargin=True,
+        showgrid=False,
+        tickfont={"size": 12},
     )
     figure.update_layout(
         height=height,
