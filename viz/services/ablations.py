@@ -88,14 +88,14 @@ def _baseline(request: Request, progress: Progress) -> models.Baseline:
     run = services.capture(request, part(progress, 0.0, 0.6))
     progress("Measuring the text with all heads on", 0.6)
     model = services.model_of(request)
-    cut = {"max_tokens": request.max_tokens}
+    most = request.max_tokens
     if model.geometry.role == "encoder-decoder":
         target = request.second if request.second.strip() else None
-        made = models.baseline(model, source=request.text, target=target, **cut)
+        made = models.baseline(model, source=request.text, target=target, max_tokens=most)
     elif model.geometry.role == "encoder" and request.second.strip():
-        made = models.baseline(model, (request.text, request.second), **cut)
+        made = models.baseline(model, (request.text, request.second), max_tokens=most)
     else:
-        made = models.baseline(model, request.text, **cut)
+        made = models.baseline(model, request.text, max_tokens=most)
     return dataclasses.replace(made, run=run)  # the same numbers, kept once
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -77,7 +78,7 @@ def _patterns(subject: Subject, choice: Choice, effect: Effect, head: models.Hea
     before, after = (run.pattern(*where).numpy() for run in (effect.ablation.before, effect.ablation.after))
     rows, keys = subject.run.query_tokens(choice.stack), subject.run.key_tokens(choice.stack)
     top, name = max(float(before.max()), float(after.max())), head_name(head.layer, head.head)
-    look = {"key_tokens": keys, "dark": subject.dark, "height": HEIGHT}
+    look: dict[str, Any] = {"key_tokens": keys, "dark": subject.dark, "height": HEIGHT}
     drawn: list[tuple[str, go.Figure]] = [
         (f"{name}, all heads on", small_heatmap(before, rows, top=top, **look)),
         (f"{name}, {in_words(choice.off)} off", small_heatmap(after, rows, top=top, **look)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 from torch import Tensor
 
@@ -25,7 +27,7 @@ def predictions(subject: Subject, effect: Effect) -> None:
     )
     rows = rows_of(before, after)
     most = max(max(row["before"], row["after"]) for row in rows)
-    share = {"format": "%.3f", "min_value": 0.0, "max_value": most}
+    share: dict[str, Any] = {"format": "%.3f", "min_value": 0.0, "max_value": most}
     st.dataframe(
         {name: [row[name] for row in rows] for name in ("token", "before", "after", "move")},
         key="prune-predictions",
@@ -39,7 +41,7 @@ def predictions(subject: Subject, effect: Effect) -> None:
     )  # fmt: skip
 
 
-def rows_of(before: models.Capture, after: models.Capture) -> list[dict[str, str | float]]:
+def rows_of(before: models.Capture, after: models.Capture) -> list[dict[str, Any]]:
     """The best few of either run, in the order that they have without the heads."""
     one, other = before.predictions[-1], after.predictions[-1]
     best = {run.token_id: run.token for made in (after, before) for run in made.top_next(SHOWN)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 from torch import Tensor
 
@@ -36,7 +38,7 @@ def toolbar(subject: Subject) -> None:
         preset_choice(subject)
 
 
-def _button(key: str, name: str, icon: str, told: str, enabled: bool, do) -> None:
+def _button(key: str, name: str, icon: str, told: str, enabled: bool, do: Callable[[], None]) -> None:
     st.button(
         name, key=f"prune-{key}", icon=f":material/{icon}:", help=told, disabled=not enabled, on_click=do, width="content"
     )  # fmt: skip
