@@ -41,6 +41,11 @@ EVALUATED_TOKENS = "evaluated_tokens"  # what the importance of heads is measure
 # Of the page Compare: names of contenders, contexts and batches as short texts, tokens written and repeats of each.
 COST_VIEW, CONTENDERS, CONTEXTS, BATCHES = "cost_view", "contenders", "contexts", "batches"
 NEW_TOKENS, REPEATS = "new_tokens", "repeats"
+# Of its planner: a model or PASTED_CONFIG, that config, context, users, number format, memory of a device, devices together.
+PLANNED, PASTED, PLAN_CONTEXT, USERS = "planned", "pasted", "plan_context", "users"
+PLAN_DTYPE, DEVICE_GB, TOGETHER = "plan_dtype", "device_gb", "together"
+# Of its roofline: tokens and texts at once.
+ROOF_CONTEXT, ROOF_BATCH = "roof_context", "roof_batch"
 KIND, STEP = "kind", "step"  # of the page Formation: whose training, and the optimizer step
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -51,6 +56,10 @@ LONGEST_URL_TEXT = 1_500  # characters of text that go into the address
 NEW_TOKEN_COUNTS, REPEAT_COUNTS = (8, 16, 32, 64, 128), (3, 5, 9, 15)
 CALIBRATION_LIMITS = (1024, 2048, 4096, 8192, 16384)
 EVALUATION_LIMITS = (256, 512, 1024, 2048)
+PASTED_CONFIG = "pasted config"
+PLAN_DTYPES = ("bfloat16", "float32", "float8_e4m3fn")
+ROOF_CONTEXTS, ROOF_BATCHES = (128, 256, 512, 1024, 2048, 4096, 8192, 32768), (1, 2, 4, 8, 16, 32, 64, 256)
+LARGEST = 2**53 - 1  # whole number that a browser keeps exactly
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +90,11 @@ def _count(raw: str) -> int:
     if number < 0:
         raise ValueError(raw)
     return number
+
+
+def _any_count(raw: str) -> int:
+    """Also one that the page refuses in a sentence."""
+    return max(min(int(raw), LARGEST), -LARGEST)
 
 
 def _flag(raw: str) -> bool:
@@ -126,10 +140,19 @@ KEPT: dict[str, Kept] = {
     PRUNE_VIEW: Kept("Continue"),
     COST_VIEW: Kept("Measure"),
     CONTENDERS: Kept("|".join((*map(family_name, ("mha", "mqa", "gqa")), f"{family_name('mla')}@absorbed"))),
-    CONTEXTS: Kept("128,256,512"),
-    BATCHES: Kept("1,4,16"),
+    CONTEXTS: Kept("128, 256, 512"),
+    BATCHES: Kept("1, 4, 16"),
     NEW_TOKENS: Kept(NEW_TOKEN_COUNTS[2], _one_of(*NEW_TOKEN_COUNTS)),
     REPEATS: Kept(REPEAT_COUNTS[1], _one_of(*REPEAT_COUNTS)),
+    PLANNED: Kept("Llama 3.1 8B"),
+    PASTED: Kept("", in_address=False),
+    PLAN_CONTEXT: Kept(32_768, _any_count),
+    USERS: Kept(16, _any_count),
+    PLAN_DTYPE: Kept(PLAN_DTYPES[0], _one_of(*PLAN_DTYPES)),
+    DEVICE_GB: Kept(80, _any_count),
+    TOGETHER: Kept(1, _any_count),
+    ROOF_CONTEXT: Kept(ROOF_CONTEXTS[2], _one_of(*ROOF_CONTEXTS)),
+    ROOF_BATCH: Kept(ROOF_BATCHES[0], _one_of(*ROOF_BATCHES)),
 }
 
 

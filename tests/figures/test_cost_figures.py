@@ -121,6 +121,16 @@ def test_every_axis_has_three_ticks_or_more_and_no_crowd(low: float, high: float
     assert (3 if high > low else 1) <= len(shown) <= 12
 
 
+@pytest.mark.parametrize(
+    ("contexts", "ticks"),
+    [([24], [24]), ([24, 100], [24, 100]), (range(100, 900, 100), [64, 128, 256, 512, 1024])],
+)
+def test_contexts_have_ticks_where_they_lie(contexts: list[int], ticks: list[int]):
+    points = [Taken(context, 1.0, 1.0, 1.0) for context in contexts]
+    figure: Any = medians([TimeSeries("x", styles("x")["x"], points)], ("", ""))
+    assert list(figure.layout.xaxis.tickvals) == ticks
+
+
 def test_bytes_have_units():
     assert [told_bytes(count) for count in (12, 1_500, 4_194_304, 2e9)] == [
         "12 B",

@@ -12,6 +12,7 @@ from viz import theme
 from viz.figures.perplexity_against_cache import round_numbers
 
 GRID = "rgba(128, 134, 152, 0.22)"
+FEW = 4
 _UNITS = ((1e9, " GB"), (1e6, " MB"), (1e3, " kB"), (1.0, " B"))
 
 
@@ -32,14 +33,14 @@ def lay_out(
     dark: bool = False,
     height: int = 300,
 ) -> None:
-    """x doubles from tick to tick; y has round numbers. x, y: everything that is drawn, all above zero.
+    """x has ticks where few values lie, or at doublings; y has round numbers. x, y: everything that is drawn, all above zero.
     room: left free on both sides of x, as a share of its range."""
     muted = theme.MUTED_DARK if dark else theme.MUTED
     font: dict[str, Any] = {"font": {"size": 12, "color": muted}}
-    powers = _doublings(x)
+    places = _places(x)
     ticks = round_ticks(y)
     figure.update_xaxes(
-        type="log", tickvals=powers, ticktext=[f"{power:,}" for power in powers], range=_range(x, room),
+        type="log", tickvals=places, ticktext=[f"{place:,}" for place in places], range=_range(x, room),
         title={"text": titles[0], **font}, gridcolor=GRID, automargin=True, tickangle=0,
     )  # fmt: skip
     figure.update_yaxes(
@@ -57,9 +58,10 @@ def lay_out(
     )
 
 
-def _doublings(values: Sequence[float]) -> list[int]:
-    if not values:
-        return []
+def _places(values: Sequence[float]) -> list[int]:
+    """Where few values lie, or each doubling where there are many."""
+    if len(set(values)) <= FEW:
+        return [round(value) for value in sorted(set(values))]
     powers = [2**power for power in range(max(floor(log2(min(values))), 0), ceil(log2(max(values))) + 1)]
     return powers[:: ceil(len(powers) / 8)]
 

@@ -29,20 +29,19 @@ def forecast(plan: Plan) -> Forecast:
     """Of all measurements of a plan; getting the models is not counted."""
     seconds, unknown = 0.0, []
     for entrant in plan.entrants:
-        known = _known(entrant)
-        if known is None:
+        try:
+            seconds += _entrant_s(plan, entrant)
+        except (models.HeadlightError, LookupError):  # what cannot be measured is said when it is
             unknown.append(entrant.label)
-            continue
-        seconds += sum(_cell_s(plan, entrant, known, cell) for cell in plan.cells(known.shape.context))
     return Forecast(seconds, tuple(unknown))
 
 
-def _known(entrant: Entrant) -> Anatomy | None:
-    try:
-        known = known_anatomy(entrant)
-    except models.HeadlightError:  # said when it is measured
-        return None
-    return None if known is None or known.shape.role != "decoder" else known
+def _entrant_s(plan: Plan, entrant: Entrant) -> float:
+    """Raises LookupError where nothing is known of it."""
+    known = known_anatomy(entrant)
+    if known is None:
+        raise LookupError(entrant.label)
+    return sum(_cell_s(plan, entrant, known, cell) for cell in plan.cells(known.shape.context))
 
 
 def _cell_s(plan: Plan, entrant: Entrant, known: Anatomy, cell: Cell) -> float:

@@ -44,7 +44,7 @@ def _button(plan: Plan, job: Job[Any] | None) -> None:
     counted = forecast(plan)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
-            "Run", type="primary", key="cost-go", on_click=_start, args=(plan,), width="content",
+            "Run", type="primary", key="cost-go", on_click=_restart, args=(plan,), width="content",
             icon=":material/speed:", disabled=job is not None and job.running,
             help="Measure all of this on the server’s device. It can be cancelled, and what is measured by then stays.",
         )  # fmt: skip
@@ -65,6 +65,10 @@ def _count(plan: Plan) -> str:
         f"{many} contender{'s' * (many > 1)} in turn, {long} context{'s' * (long > 1)}, {texts} batch{'es' * (texts > 1)}, "
         f"{plan.repeats} repeats"
     )
+
+
+def _restart(plan: Plan) -> None:
+    _start(plan)
 
 
 def _start(plan: Plan) -> Job[Any]:

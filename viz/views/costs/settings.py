@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
 from dataclasses import dataclass
 
 import streamlit as st
@@ -15,10 +15,9 @@ from viz.views.costs.entrants import MOST, SEPARATOR, chosen_names, entrants, la
 from viz.views.costs.shapes import shapes
 from viz.views.obtain import complain
 
-CONTEXTS = tuple(str(2**power) for power in range(7, 14))
-BATCHES = ("1", "2", "4", "8", "16", "32", "64")
 LONGEST_CONTEXT, MOST_TEXTS = 2**20, 4096
-_CONTENDERS, _CONTEXTS, _BATCHES = "cost-contenders", "cost-contexts", "cost-batches"
+MOST_COUNTS, LONGEST_LIST = 12, 200
+_CONTENDERS = "cost-contenders"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +34,12 @@ def settings() -> Plan | None:
     _picker()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="cost-settings"):
         contexts = _numbers(
-            _CONTEXTS, state.CONTEXTS, CONTEXTS, "Contexts", "context", LONGEST_CONTEXT,
-            "Tokens in the cache at the end: a prompt, and new tokens after it. Type any other number and press Enter.",
+            state.CONTEXTS, "Contexts", "context", LONGEST_CONTEXT,
+            "Tokens in the cache at the end, such as 128, 512, 2048: a prompt, and new tokens after it.",
         )  # fmt: skip
         batches = _numbers(
-            _BATCHES, state.BATCHES, BATCHES, "Batches", "batch", MOST_TEXTS,
-            "Texts at once. Contexts are measured at the smallest batch, batches at the shortest context.",
+            state.BATCHES, "Batches", "batch", MOST_TEXTS,
+            "Texts at once, such as 1, 4, 16. Contexts are measured at the smallest batch, batches at the shortest context.",
         )  # fmt: skip
         _how()
         shapes()
@@ -64,46 +63,38 @@ def _picker() -> None:
     st.session_state[_CONTENDERS] = chosen_names()
     st.multiselect(
         "Contenders", offered_names(), key=_CONTENDERS, format_func=label_of, accept_new_options=True,
-        max_selections=MOST, on_change=_keep, args=(_CONTENDERS, state.CONTENDERS, SEPARATOR),
+        max_selections=MOST, on_change=_keep,
         help="Choose any, or type a catalogue name, a Hub id or a folder and press Enter; @latent, @expanded or @absorbed "
         "after it says how latent attention keeps its cache. What you convert or prune on other pages is offered here, too.",
     )  # fmt: skip
 
 
-def _numbers(
-    widget: str, name: str, usual: Sequence[str], label: str, what: str, most: int, told: str
-) -> Numbers:
-    kept = [item.strip() for item in state.get(name).split(",") if item.strip()]
-    st.session_state[widget] = list(dict.fromkeys(kept))
-    with st.container(width=320):
-        st.multiselect(
-            label, list(dict.fromkeys([*usual, *kept])), key=widget, accept_new_options=True,
-            format_func=_grouped, on_change=_keep, args=(widget, name, ","), help=told,
-        )  # fmt: skip
-    return read_numbers(kept, what, most)
+def _numbers(name: str, label: str, what: str, most: int, told: str) -> Numbers:
+    st.text_input(label, key=name, max_chars=LONGEST_LIST, help=told, width=280)
+    return read_numbers(state.get(name) or "", what, most)
 
 
-def read_numbers(items: Sequence[str], what: str, most: int) -> Numbers:
-    """Whole numbers from 1 to `most` from what was typed."""
+def read_numbers(typed: str, what: str, most: int) -> Numbers:
+    """Whole numbers from 1 to `most`, separated by commas or spaces."""
     counts, refused = set(), []
-    for item in items:
-        digits = item.replace("_", "")
-        if digits.isascii() and digits.isdigit() and 1 <= int(digits[:20]) <= most:
-            counts.add(int(digits))
-        else:
+    for item in dict.fromkeys(re.split(r"[\s,;]+", typed.strip(" ,;"))):
+        if item.isascii() and item.isdigit() and not item.startswith("0") and int(item) <= most:
+            counts.add(int(item))
+        elif item:
             refused.append(
-                f"A {what} must be a whole number from 1 to {most:,}, but “{item[:40]}” came; take it out or type another."
+                f"A {what} must be a whole number from 1 to {most:,}, written without a comma inside, but “{item[:40]}” came; "
+                "change it there."
             )
-    return Numbers(tuple(sorted(counts)), tuple(refused))
+    if len(counts) > MOST_COUNTS:
+        refused.append(
+            f"At most {MOST_COUNTS} numbers are measured in one run, so the largest ones are left out."
+        )
+    return Numbers(tuple(sorted(counts)[:MOST_COUNTS]), tuple(refused))
 
 
-def _grouped(item: str) -> str:
-    return f"{int(item):,}" if item.isascii() and item.isdigit() and len(item) < 20 else item
-
-
-def _keep(widget: str, name: str, separator: str) -> None:
-    items = (str(item).replace(separator, " ").strip() for item in st.session_state[widget])
-    state.put(**{name: separator.join(item for item in items if item)})
+def _keep() -> None:
+    items = (str(item).replace(SEPARATOR, " ").strip() for item in st.session_state[_CONTENDERS])
+    state.put(**{state.CONTENDERS: SEPARATOR.join(item for item in items if item)})
 
 
 def _how() -> None:

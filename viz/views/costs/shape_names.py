@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any
+from typing import Any, cast
 
-from models.geometry import KIND_NAMES
+from models.geometry import KIND_NAMES, Kind
 from models.random_shape import PRESETS, RandomShape
 
 _START = "random:"
@@ -30,7 +30,7 @@ def read_shape(name: str) -> RandomShape | None:
         if size not in _SIZES or not digits.isascii() or not digits.isdigit() or len(digits) > _LONGEST:
             return None
         sizes[size] = int(digits)
-    return RandomShape(kind=kind, **sizes)
+    return RandomShape(kind=cast(Kind, kind), **sizes)
 
 
 def shape_label(shape: RandomShape) -> str:

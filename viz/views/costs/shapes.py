@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Any
 
 import streamlit as st
 
@@ -87,13 +88,9 @@ def _sizes(kind: str) -> None:
 
 def _shape() -> RandomShape:
     """As the widgets say; what this kind has no use for is left out."""
-    sizes = {field.name: st.session_state[_key(field.name)] for field in fields(RandomShape)}
-    return RandomShape(
-        **{
-            name: 0 if _ONLY.get(name, sizes["kind"]) != sizes["kind"] else size
-            for name, size in sizes.items()
-        }
-    )
+    sizes: dict[str, Any] = {field.name: st.session_state[_key(field.name)] for field in fields(RandomShape)}
+    needless = [name for name, kind in _ONLY.items() if kind != sizes["kind"]]
+    return RandomShape(**sizes | dict.fromkeys(needless, 0))
 
 
 def _offer(shape: RandomShape) -> None:

@@ -1,0 +1,54 @@
+"""The page Compare in a real Chromium: contenders are measured at a click, points appear on the lines, files can be saved."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser import Watch
+from tests.e2e.server import ROOT, serving
+
+pytestmark = pytest.mark.e2e
+
+SLOW_MS = 240_000
+OWN_404 = "the server responded with a status of 404"  # Streamlit asks below a page's own path first
+PLAN = "contexts=24&batches=1&new_tokens=8&repeats=3&contenders=family-mqa|family-mla@latent"
+expect.set_options(timeout=60_000)
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with serving(ROOT / "app.py") as address:
+        yield address
+
+
+def test_contenders_are_measured_and_saved(browser: Browser, address: str) -> None:
+    context = browser.new_context(viewport={"width": 1440, "height": 1800})
+    page, watch = context.new_page(), Watch()
+    watch.attach(page)
+    page.goto(f"{address}/compare?{PLAN}")
+    charts = page.get_by_test_id("stPlotlyChart")
+    expect(charts.first).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_role("button", name="CSV", exact=True)).to_be_visible(
+        timeout=SLOW_MS
+    )  # the first look is over
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_role("button", name="Run", exact=True)).to_be_enabled(timeout=SLOW_MS)
+    expect(charts).to_have_count(5, timeout=SLOW_MS)
+    expect(page.get_by_text("family-mla, latent").first).to_be_visible()
+    with page.expect_download(timeout=SLOW_MS) as saving:
+        page.get_by_role("button", name="JSON", exact=True).click()
+    records = json.loads(Path(saving.value.path()).read_text())
+    # DeepSeek-V2 (arXiv 2405.04434), Table 1, in float32: one key and value head of 32, and a latent of 128 + 16.
+    assert {record["contender"]: record["cache_bytes"] for record in records} == {
+        "family-mqa": 2 * 32 * 4 * 4 * 24,
+        "family-mla, latent": 144 * 4 * 4 * 24,
+    }
+    expect(page).to_have_url(re.compile("contexts=24"))
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    context.close()
+    assert watch.outside(address, address.replace("http", "ws")) == []
+    assert [told for told in watch.complaints if OWN_404 not in told] == []
