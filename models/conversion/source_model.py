@@ -56,7 +56,7 @@ def check_source(model: AttentionModel) -> None:
         )
     for layer in attention_layers(model):
         expected = (shape.heads * shape.d_head, shape.kv_heads * shape.d_head)
-        uneven = isinstance(layer, NoHeads) or getattr(layer, "kv_heads_of", None) is not None
+        uneven = layer.__class__ is NoHeads or getattr(layer, "kv_heads_of", None) is not None
         if uneven or (layer.q_proj.weight.shape[0], layer.k_proj.weight.shape[0]) != expected:
             raise UnsupportedModel(
                 f"Heads of {model.name} were removed, and only a model with as many heads in every layer can be converted: "

@@ -16,7 +16,14 @@ from models.errors import UnsupportedModel
 from models.geometry import Geometry, geometry
 
 Keeps = Literal[
-    "everything", "window", "state", "window and state", "everything and state", "nothing", "unknown"
+    "everything",
+    "window",
+    "state",
+    "window and state",
+    "everything and state",
+    "another layer's",
+    "no attention",
+    "unknown",
 ]
 _KEEPS: Mapping[str, Keeps] = MappingProxyType(
     {

@@ -109,12 +109,14 @@ def spread_out(module: PreTrainedModel) -> PreTrainedModel:
     for _, attention in attention_modules(spread, form):
         caller: Any = attention.get_submodule(form.caller)
         reads = getattr(caller, "kv_heads_of", None)
-        for piece in form.parts if reads is not None else ():
+        if reads is None:
+            continue
+        for piece in form.parts:
             if piece.unit == "kv_head":
                 matrix = attention.get_submodule(piece.path)
                 repeated = _narrowed(matrix, piece, max(reads) + 1, torch.tensor(reads))
                 attention.set_submodule(piece.path, repeated)
-        for name in form.kv_counts if reads is not None else ():
+        for name in form.kv_counts:
             setattr(caller, name, len(reads))
         caller.kv_heads_of = None
     return spread

@@ -38,9 +38,8 @@ def uneven_attention(
     slots, filled = _slots(reads)
     rows = query[:, torch.tensor(filled, device=query.device), 0].unflatten(1, (key.shape[1], -1))
     # All queries of a group as if they were positions: none hides a key from another.
-    output, _ = sdpa_attention_forward(
-        module, rows, key, value, mask, dropout, scaling, **kwargs | {"is_causal": False}
-    )
+    kwargs["is_causal"] = False
+    output, _ = sdpa_attention_forward(module, rows, key, value, mask, dropout, scaling, **kwargs)
     per_slot = output.transpose(1, 2).flatten(1, 2)
     return per_slot[:, torch.tensor(slots, device=query.device)][:, None]
 

@@ -400,7 +400,7 @@ def test_a_decoupled_rotary_key_is_a_choice_with_numbers_of_its_own(tiny_llama: 
     assert visit.complaints(app) == []
     original = services.model(str(tiny_llama), "auto")
     made = models.convert_to_mla(original, 20, rope="decoupled")
-    rotary = made.geometry.qk_rope_head_dim
+    rotary = made.geometry.qk_rope_head_dim or 0
     assert any(
         f"A latent of {20 - rotary} and a rotary key of {rotary} numbers" in note for note in visit.notes(app)
     )

@@ -16,6 +16,7 @@ from transformers import GPT2LMHeadModel
 
 import models
 from models.prune_order import ORDERS
+from models.sweep import Metric
 from tests.benchmarks.measuring import in_turn, ratio
 from tests.benchmarks.report import Line, from_ratio
 from tests.benchmarks.subjects import text_of
@@ -48,7 +49,8 @@ def sweeping(source: str, name: str, size: Size) -> Iterator[Line]:
     plain = cast(Any, GPT2LMHeadModel).from_pretrained(source, attn_implementation="sdpa").eval()
     ids = model.tokenizer(text, return_tensors="pt")["input_ids"][:, : size.tokens]
     bridge = _transformer_lens(source)
-    for metric, at_most in (("kl", 1 / 4), ("loss", 1 / 2)):
+    targets: tuple[tuple[Metric, float], ...] = (("kl", 1 / 4), ("loss", 1 / 2))
+    for metric, at_most in targets:
         jobs: dict[str, Callable[[], Tensor]] = {
             "sweep": lambda metric=metric: (
                 models.sweep(model, text, metric=metric, max_tokens=size.tokens).mean

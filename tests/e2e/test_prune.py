@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Position, expect
 
 from tests.browser import Watch
 from tests.e2e.server import ROOT, serving
@@ -29,7 +29,7 @@ def wall(page: Page) -> Locator:
     return page.get_by_role("grid", name=re.compile("^All heads, layers down"))
 
 
-def point(page: Page, layer: float, head: float) -> dict[str, float]:
+def point(page: Page, layer: float, head: float) -> Position:
     """The middle of a tile; -1 for the labels."""
     box = wall(page).bounding_box()
     assert box

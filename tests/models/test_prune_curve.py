@@ -4,12 +4,13 @@ from typing import Any, cast
 
 import pytest
 import torch
+from transformers import PreTrainedModel
 
 import models
 from models import BadSelection, BadText
 from models.head_gates import Head
 from models.prune_curve import PruneCurve
-from models.prune_order import ORDERS, default_step
+from models.prune_order import ORDERS, Order, default_step
 from tests.models.engine_models import TEXT, assert_near, engine, stock, tokenizer
 from tests.sentences import assert_sentence
 
@@ -42,7 +43,7 @@ def loss_without(name: str, heads: tuple[Head, ...], texts: list[str]) -> float:
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_each_point_is_the_loss_without_the_first_heads_of_the_order(order: str):
+def test_each_point_is_the_loss_without_the_first_heads_of_the_order(order: Order):
     curve = models.prune_curve(engine("gpt2"), TEXTS, order, points=5)
     heads = engine("gpt2").geometry.heads * engine("gpt2").geometry.layers
     assert curve.total == heads == len(set(curve.heads)) == curve.removed[-1]
@@ -126,7 +127,7 @@ def test_an_encoder_by_how_far_its_output_moves(name: str, metric: str):
 
 def without_head(name: str) -> models.AttentionModel:
     whole = engine(name)
-    return models.wrap(whole.module.base_model, whole.tokenizer, "Headless")
+    return models.wrap(cast(PreTrainedModel, whole.module.base_model), whole.tokenizer, "Headless")
 
 
 def test_an_encoder_decoder_by_the_loss_of_what_it_answers():

@@ -1,15 +1,16 @@
 """Leave-one-out importance: the measure is one whole run a head, through `ablate`, which is tested against transformers."""
 
 import sys
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
+from transformers import PreTrainedModel
 
 import models
 from models import BadSelection, BadText
 from models.resumed import ResumedRuns
-from models.sweep import METRICS
+from models.sweep import METRICS, Metric
 from tests.models.engine_models import SOURCE, TEXT, assert_near, engine, stock
 from tests.sentences import assert_sentence
 
@@ -101,7 +102,7 @@ def test_heads_that_are_off_throughout():
 
 def test_a_model_without_a_language_head_by_how_far_its_output_moves():
     whole = engine("bert")
-    model = models.wrap(whole.module.base_model, whole.tokenizer, "Headless")
+    model = models.wrap(cast(PreTrainedModel, whole.module.base_model), whole.tokenizer, "Headless")
     found = models.sweep(model, MASKED, metric="distance").mean
     given = whole.tokenizer(MASKED, return_tensors="pt")
     before = stock("bert").base_model(**given).last_hidden_state[0]
@@ -118,9 +119,10 @@ def test_a_model_without_a_language_head_by_how_far_its_output_moves():
     hook.remove()
     wanted = ((after - before).norm(dim=-1) / before.norm(dim=-1)).mean()
     assert found[1, 2].item() == pytest.approx(wanted.item(), rel=1e-3)
-    for settings in ({}, {"metric": "kl"}):
+    metrics: tuple[Metric, ...] = ("loss", "kl")
+    for metric in metrics:
         with pytest.raises(BadSelection) as caught:
-            models.sweep(model, MASKED, **settings)
+            models.sweep(model, MASKED, metric=metric)
         assert_sentence(caught.value)
 
 

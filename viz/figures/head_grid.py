@@ -95,8 +95,8 @@ def _marks(shown: NDArray[Any], measure: str, unit: str, beside: tuple[str, Any]
 
 def _lay_out(figure: go.Figure, shown: NDArray[Any], dark: bool) -> None:
     for axis, count, letter in (
-        (figure.layout.xaxis, shown.shape[1], "H"),
-        (figure.layout.yaxis, shown.shape[0], "L"),
+        (figure.layout["xaxis"], shown.shape[1], "H"),
+        (figure.layout["yaxis"], shown.shape[0], "L"),
     ):
         ticks = list(range(0, count, -(-count // MAX_TICKS)))
         axis.update(

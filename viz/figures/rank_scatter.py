@@ -69,7 +69,7 @@ def rank_scatter(
 def _lay_out(figure: go.Figure, names: tuple[str, str], heads: int, dark: bool, height: int) -> None:
     muted = theme.MUTED_DARK if dark else theme.MUTED
     room, step = 0.04 * heads, max(round(heads / 4 / 5) * 5, 1)
-    for axis, name in ((figure.layout.xaxis, names[0]), (figure.layout.yaxis, names[1])):
+    for axis, name in ((figure.layout["xaxis"], names[0]), (figure.layout["yaxis"], names[1])):
         axis.update(
             title={"text": f"place by {name}", "font": {"size": 12, "color": muted}},
             range=[heads + 0.5 + room, 0.5 - room], gridcolor=GRID, zeroline=False, automargin=True,

@@ -65,7 +65,8 @@ def small_difference(
 
 def _small(figure: go.Figure) -> None:
     """Fewer labels, no titles, narrow margins."""
-    for axis in (figure.layout.xaxis, figure.layout.yaxis):
+    axes: tuple[Any, ...] = (figure.layout["xaxis"], figure.layout["yaxis"])
+    for axis in axes:
         step = -(-len(axis.tickvals) // TICKS)
         axis.update(title=None, tickvals=axis.tickvals[::step], ticktext=axis.ticktext[::step])
     figure.update_layout(font={"size": 10}, margin={"l": 4, "r": 4, "t": 4, "b": 4})

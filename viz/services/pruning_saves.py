@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 import streamlit as st
 
@@ -81,10 +82,10 @@ def _by_formula(model: models.AttentionModel, heads: tuple[Head, ...], stack: st
     1); half of the prompt is visible on average. Bytes: all weights once, and the cache of the whole prompt.
     """
     cost, shape, tokens = models.removal_cost(model, heads, stack), model.geometry, prompt_of(model)
-    tied = model.module.get_output_embeddings() is None or (
-        model.module.get_output_embeddings().weight is model.module.get_input_embeddings().weight
-    )
-    looked_up = 0 if tied else model.module.get_input_embeddings().weight.numel()
+    inputs = cast(Any, model.module.get_input_embeddings())
+    outputs = cast(Any, model.module.get_output_embeddings())
+    tied = outputs is None or outputs.weight is inputs.weight
+    looked_up = 0 if tied else inputs.weight.numel()
     count = sum(cost.heads_before)
     one_head = (shape.d_head + shape.v_head_dim) * tokens  # 2 operations on half of the keys
     before = 2 * (cost.parameters_before - looked_up) + count * one_head

@@ -10,6 +10,7 @@ import streamlit as st
 from models.progress import Progress, part
 from viz import services, state
 from viz.services import Request
+from viz.services.job import Job
 from viz.views.convert.sizes import about
 from viz.views.convert.working import begin, forget, job_of, still_running
 from viz.views.obtain import complain, sentence
@@ -67,7 +68,7 @@ def _stopped(name: str, key: Hashable, missing: Sequence[Step], seconds: float, 
     job = job_of(name, key)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
-            "Measure the rest" if job is not None else offer, key=f"{name}-go", type="primary", on_click=_start,
+            "Measure the rest" if job is not None else offer, key=f"{name}-go", type="primary", on_click=_restart,
             args=(name, key, missing), width="content", help="It runs in the background and can be cancelled.",
         )  # fmt: skip
         cancelled = "Cancelled; what was measured stays. " if job is not None and job.cancelled else ""
@@ -79,7 +80,11 @@ def _seconds(request: Request, operations: float) -> float:
     return SLACK * operations / services.flops_per_s(str(services.model_of(request).device))
 
 
-def _start(name: str, key: Hashable, steps: Sequence[Step]):
+def _restart(name: str, key: Hashable, steps: Sequence[Step]) -> None:
+    _start(name, key, steps)
+
+
+def _start(name: str, key: Hashable, steps: Sequence[Step]) -> Job[None]:
     forget(name)
     return begin(name, key, lambda progress: _work(steps, progress))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from viz.heads_off import Head
 from viz.views.prune import history, presets
 from viz.views.prune.presets import in_words
 from viz.views.prune.subject import Subject, telling
@@ -18,7 +19,7 @@ def nothing_off(subject: Subject) -> None:
     st.markdown("**All heads are on.** Click one on the wall, or begin with:")
     strongest = telling(subject.run, subject.stack, subject.every)
     name = f"The strongest previous-token head, {in_words([strongest])}"
-    offers = [(name, (strongest,))]
+    offers: list[tuple[str, tuple[Head, ...]]] = [(name, (strongest,))]
     for role in presets.ROLES:
         heads = presets.of_role(subject.run, subject.stack, subject.every, role)
         if heads:
