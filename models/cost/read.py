@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,9 @@ def _from_json(given: Mapping[str, Any]) -> PreTrainedConfig:
     try:
         return AutoConfig.for_model(kind, **rest)
     except Exception as error:
-        said = str(error).strip().split("\n")[0][:200] or type(error).__name__
+        # transformers' own reason stands in the last line, behind the name of an exception
+        said = re.sub(r"^\w+: ", "", str(error).strip().split("\n")[-1].strip())[:200].rstrip(".")
+        said = said or type(error).__name__
         raise UnsupportedModel(
             f"This is no config that transformers reads as “{kind}” ({said}); check its numbers."
         ) from None

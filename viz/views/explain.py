@@ -157,6 +157,41 @@ step**: one new token for every text of the batch; **throughput** is new tokens 
 *latent* keeps the latents and expands the whole past at each step; *absorbed* keeps the latents and reads them as they are.
 Small models on a CPU wait for the program more than for memory, so a smaller cache shows in bytes before it shows in time.
 """,
+    "Planner": """
+A decoder keeps keys and values, or for MLA latents, of every token that it has read: the **cache**. It grows with each token of
+each user, while the weights are there once. So the cache decides how many users a device serves. All of it here is *formula*
+(DeepSeek-V2, arXiv 2405.04434, Table 1), from the model's config alone; each number stands above the formula that gives it.
+
+**As another kind**: the same layers and heads with other attention, in the sizes that papers give such models. GQA has 8
+key/value heads, MQA one, MLA a latent of 4 x d_head and a rotary key of half a d_head. No such model need exist, and one that
+did would read text otherwise: what a smaller cache costs in quality is in Measure.
+
+90% of a device's memory counts as usable. Activations, fragmentation, prefix sharing and a quantized cache are not counted.
+A saving is one **against something**: the table below says against what the famous ones are.
+""",
+    "Roofline": """
+A processor can be short of two things: arithmetic, or bytes from memory. **Arithmetic intensity** is operations for each byte
+that must be moved (*formula*: weights and cache, without activations). Left of the ridge a pass waits for memory, and the most
+it can reach is intensity x bytes a second; right of it arithmetic is the limit (Williams, Waterman & Patterson 2009). Both
+peaks were *measured* here, by a product of two large matrices and by a copy.
+
+**Prefill** reads a whole prompt at once: each weight is used for every token of it. **Decode** reads all weights and the whole
+cache for one token of each text. More texts at once share the weights, never the cache: that is why decoding moves right with
+the batch, and why it stops moving where the cache outweighs the weights. A smaller cache moves further. Absorbed latent
+attention does more arithmetic for each byte of cache, which costs nothing as long as memory is what one waits for.
+
+Hollow signs are what Measure has *measured* on this server at the same context and batch. Small models stay far below the roof:
+the program takes longer to ask for their operations than the processor to do them.
+""",
+    "Self-check": """
+Calculators of caches disagree: some count a latent twice, some count query heads where keys are shared. Here every *published*
+number that a formula gives stands beside ours, worked out when this view is opened. A number agrees where it lies within the
+rounding of what is printed; where our reading needs a remark, it is there. What others have measured and no formula gives is
+listed below it as *published* only.
+
+**Live caches**: the family's models read a few tokens, the bytes in their cache's tensors are counted (*measured*), and must be
+what the formula says to the byte, in each of MLA's three ways to keep its past.
+""",
     "Lines": """
 The same weights as lines: on the left the token that looks, on the right what it looks at; a stronger line is more attention.
 Hover over a token to see its lines alone.

@@ -2,6 +2,86 @@
 
 from __future__ import annotations
 
+import logging
+from typing import Any
+
+import streamlit as st
+
+import models
+from models.cost.planner import ServingPlan
+from viz.services import plans
+from viz.services.job import Job
+from viz.views.convert.working import begin, forget, job_of, still_running
+from viz.views.costs.planner_result import planned
+from viz.views.costs.planner_settings import Asked, planner_settings
+from viz.views.explain import explain
+from viz.views.obtain import complain
+
+_log = logging.getLogger(__name__)
+
+_JOB, _LAST = "plan", "_last_plan"
+
 
 def planner() -> None:
     """One view of the page Compare."""
+    asked = planner_settings()
+    if asked is None:
+        _earlier()
+    else:
+        _show(asked)
+    explain("Planner")
+
+
+def _show(asked: Asked) -> None:
+    job = None
+    if not plans.is_read(asked.source):
+        job = job_of(_JOB, asked.source) or begin(
+            _JOB, asked.source, lambda progress: plans.anatomy_of(asked.source, progress)
+        )
+        if still_running(_JOB, job, _earlier):
+            return
+    made = None if _broken(job) else _plan(asked)
+    if made is None:
+        _earlier()
+        return
+    st.session_state[_LAST] = asked, made
+    planned(asked, made)
+
+
+def _broken(job: Job[Any] | None) -> bool:
+    """Whether reading the config has failed, which is said; asking again tries again."""
+    if job is None or job.result is not None:
+        return False
+    if job.cancelled:
+        st.info("Cancelled. Choose the model again to go on.", icon=":material/cancel:")
+        return True
+    forget(_JOB)
+    complain(_sentence(job.error))
+    return True
+
+
+def _plan(asked: Asked) -> ServingPlan | None:
+    try:
+        return models.plan_serving(
+            plans.anatomy_of(asked.source), asked.context, asked.users, asked.device_bytes, asked.dtype
+        )
+    except Exception as error:  # any config may be pasted, and none must take the earlier result off the page
+        complain(_sentence(error))
+        return None
+
+
+def _sentence(error: Exception | None) -> str:
+    if isinstance(error, models.HeadlightError):
+        return str(error)
+    _log.error("planning failed", exc_info=error)
+    return (
+        f"This config could not be worked out ({type(error).__name__}: {str(error)[:200]}); check its numbers against the "
+        "model's own config.json."
+    )
+
+
+def _earlier() -> None:
+    """What this visitor saw last."""
+    if _LAST in st.session_state:
+        st.caption("Below is what was shown before.")
+        planned(*st.session_state[_LAST])

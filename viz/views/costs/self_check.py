@@ -1,7 +1,128 @@
-"""Published numbers, and ours beside them."""
+"""Published numbers and ours beside them, and the caches of the family counted live."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from models import published
+from models.published import Golden
+from viz import state
+from viz.figures.cost_table import Cell, Row, link, table_html
+from viz.figures.golden_table import Checked, checked_table
+from viz.services.job import Job
+from viz.services.live_caches import LiveCache, live_caches
+from viz.views.convert.working import begin, forget, job_of, still_running
+from viz.views.costs.golden_formulas import elements, golden_formula, told_golden
+from viz.views.costs.source_links import address
+from viz.views.explain import explain
+from viz.views.obtain import complain
+
+_JOB = "self-check"
 
 
 def self_check() -> None:
     """One view of the page Compare."""
+    dark = st.context.theme.type == "dark"
+    goldens = [check_golden(golden) for golden in published.GOLDENS]
+    st.markdown(f"**Live caches beside the formula** · {_verdict_of_job()}")
+    _live(dark)
+    st.markdown(f"**Published numbers beside the formula** · {verdict(goldens, 'published')}")
+    st.html(checked_table(goldens, "published", "ours (formula)", dark=dark))
+    st.markdown(
+        "**What others have measured** · *published* only",
+        help="No formula gives these numbers: they were measured on other models and other devices.",
+    )
+    st.html(_measured_by_others(dark))
+    explain("Self-check")
+
+
+def verdict(rows: Sequence[Checked], what: str) -> str:
+    """How many agree, in words."""
+    wrong = sum(not row.agrees for row in rows)
+    if wrong:
+        return f":red[:material/error: {wrong} of {len(rows)} differ]"
+    return f":material/check_circle: all {len(rows)} agree · *{what}* and *formula*"
+
+
+def check_golden(golden: Golden) -> Checked:
+    """Worked out now."""
+    off = golden.ours / golden.published - 1
+    return Checked(
+        golden.what,
+        golden.agrees,
+        told_golden(golden, golden.published),
+        told_golden(golden, golden.ours),
+        "none" if off == 0 else f"{off:+.2%}, may be {golden.tolerance:.2%}",
+        golden.unit,
+        golden.source,
+        address(golden.source, golden.what),
+        golden_formula(golden),
+        golden.note,
+    )
+
+
+def check_live(found: LiveCache) -> Checked:
+    """A cache as it was counted, and Table 1 with its numbers."""
+    kept = elements(found.shape, latents=found.mode != "expanded")
+    formula = f"{kept} x {found.tokens:,} tokens x {found.itemsize} bytes"
+    expected = "no formula" if found.formula is None else f"{found.formula:,}"
+    off = 0 if found.formula is None else found.counted - found.formula
+    return Checked(
+        found.model if found.mode == "auto" else f"{found.model}, {found.mode}",
+        found.agrees,
+        f"{found.counted:,}",
+        expected,
+        "none" if found.agrees else f"{off:+,} bytes",
+        "bytes",
+        "",
+        "",
+        f"{formula} = {expected}",
+    )
+
+
+def _job() -> Job[Any]:
+    """Begun when the view is first opened, and kept for this visitor until asked for again."""
+    where = state.get(state.DEVICE), state.get(state.DTYPE)
+    return job_of(_JOB, where) or begin(_JOB, where, lambda progress: live_caches(*where, progress))
+
+
+def _verdict_of_job() -> str:
+    result = _job().result
+    return "*counting*" if result is None else verdict([check_live(one) for one in result], "measured")
+
+
+def _live(dark: bool) -> None:
+    job = _job()
+    if still_running(_JOB, job):
+        return
+    if job.cancelled:
+        st.info("Cancelled: no cache was counted.", icon=":material/cancel:")
+    elif job.error is not None:
+        complain(f"The caches could not be counted ({type(job.error).__name__}: {str(job.error)[:200]}).")
+    elif job.result is not None:
+        rows = [check_live(one) for one in job.result]
+        st.html(checked_table(rows, "counted live", "formula", dark=dark, sources=False))
+    st.button(
+        "Count again", key="self-check-again", on_click=forget, args=(_JOB,), icon=":material/refresh:",
+        help="Run the family's models once more and count the bytes in their live caches.",
+    )  # fmt: skip
+
+
+def _measured_by_others(dark: bool) -> str:
+    titles = tuple(map(Cell, ("of what", "published", "against", "source")))
+    rows = [
+        Row(
+            (
+                Cell(figure.what, strong=True),
+                Cell(figure.published),
+                Cell(figure.against or "–", quiet=not figure.against),
+                Cell(link(figure.source, address(figure.source, figure.what), dark), html=True),
+            ),
+            figure.note,
+        )
+        for figure in published.FIGURES
+    ]
+    return table_html(titles, rows, dark=dark)

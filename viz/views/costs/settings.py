@@ -31,7 +31,7 @@ class Numbers:
 def settings() -> Plan | None:
     """The controls and the plan they make; what is wrong with it is said, and None comes back where nothing can be
     measured."""
-    _picker()
+    picker()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="cost-settings"):
         contexts = _numbers(
             state.CONTEXTS, "Contexts", "context", LONGEST_CONTEXT,
@@ -59,7 +59,8 @@ def settings() -> Plan | None:
     return plan
 
 
-def _picker() -> None:
+def picker() -> None:
+    """Which contenders: what is chosen here is chosen in every view of the page."""
     st.session_state[_CONTENDERS] = chosen_names()
     st.multiselect(
         "Contenders", offered_names(), key=_CONTENDERS, format_func=label_of, accept_new_options=True,
