@@ -58,13 +58,23 @@ def _larger_batches() -> BoundedStore[int]:
     return BoundedStore(2**16, lambda _: 64)
 
 
-def is_run(removal: Removal, batch: int) -> bool:
-    return (removal, batch) in _races()
+def is_run(removal: Removal, batch: int, take: int = 0) -> bool:
+    return (removal, batch, take) in _races()
 
 
-def race(removal: Removal, batch: int, progress: Progress = models.no_progress) -> Race:
-    """The three timed in turn; the smaller model is made where it is not there. Raises HeadlightError."""
-    return _races().get((removal, batch), lambda: _run(removal, batch, progress))
+def race(removal: Removal, batch: int, take: int = 0, progress: Progress = models.no_progress) -> Race:
+    """The three timed in turn; the smaller model is made where it is not there. Raises HeadlightError.
+
+    take: 0 for the first time that it is timed, 1 for the second, and so on.
+    """
+    return _races().get((removal, batch, take), lambda: _run(removal, batch, progress))
+
+
+def latest(removal: Removal, batch: int, take: int) -> Race | None:
+    """The last one of the takes up to this that is there."""
+    there = (number for number in range(take, -1, -1) if is_run(removal, batch, number))
+    number = next(there, None)
+    return None if number is None else race(removal, batch, number)
 
 
 def _run(removal: Removal, batch: int, progress: Progress) -> Race:

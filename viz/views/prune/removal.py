@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 import models
-from viz.services import Request, removal_race, removals
+from viz.services import removal_race, removals
 from viz.services.removals import Removal, removal_of
 from viz.views.explain import explain
 from viz.views.family.grid import pair
@@ -18,6 +20,7 @@ from viz.views.prune.removal_use import use
 from viz.views.prune.subject import Subject
 
 NAME = "prune-removal"
+_TAKE = "_prune_removal_take"
 
 
 def removal(subject: Subject) -> None:
@@ -59,28 +62,39 @@ def _made(subject: Subject, wanted: Removal) -> None:
             "A removed head writes nothing, as one replaced by zeros does. Above something else stands for the heads, so the "
             "numbers there are not those of the smaller model."
         )
-    request, larger = subject.request, removal_race.larger_batch(wanted)
-    heads = len(subject.off)
+    request, batches = subject.request, (1, removal_race.larger_batch(wanted))
+    heads, take = len(subject.off), st.session_state.get(_TAKE, {}).get(wanted, 0)
     done = measuring(
-        NAME, (wanted, request), _steps(wanted, request, len(subject.run.tokens), larger),
-        lambda: results(wanted, request, (1, larger), dark=subject.dark), request,
-        offer=f"Remove {heads} head{'s' * (heads != 1)} for real", unasked=False,
+        NAME, (wanted, request, take), _steps(subject, wanted, batches, take),
+        lambda: results(wanted, request, batches, take, dark=subject.dark), request,
+        offer="Measure again" if take else f"Remove {heads} head{'s' * (heads != 1)} for real", unasked=take > 0,
     )  # fmt: skip
+    if done:
+        st.button(
+            "Measure again", key="removal-again", on_click=_again, args=(wanted,), icon=":material/replay:",
+            help="What was measured stays in view until it is done. Worth it where the machine was busy.",
+        )  # fmt: skip
     if done or removals.is_compared(wanted, request):
         use(wanted)
 
 
-def _steps(wanted: Removal, request: Request, tokens: int, larger: int) -> list[Step]:
+def _again(wanted: Removal) -> None:
+    takes = st.session_state.get(_TAKE, {})
+    st.session_state[_TAKE] = {wanted: takes.get(wanted, 0) + 1}
+
+
+def _steps(subject: Subject, wanted: Removal, batches: Sequence[int], take: int) -> list[Step]:
     def run(batch: int) -> Step:
         return Step(
-            lambda: removal_race.is_run(wanted, batch),
-            lambda progress: removal_race.race(wanted, batch, progress),
+            lambda: removal_race.is_run(wanted, batch, take),
+            lambda progress: removal_race.race(wanted, batch, take, progress),
             removal_race.operations(wanted, batch),
         )
 
+    request, tokens = subject.request, len(subject.run.tokens)
     compare = Step(
         lambda: removals.is_compared(wanted, request),
         lambda progress: removals.sameness(wanted, request, progress),
         2 * removals.reading(wanted, tokens).before,
     )
-    return [compare, run(1), run(larger)]
+    return [compare, *map(run, batches)]

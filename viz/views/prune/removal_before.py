@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 import models
 from viz.heads_off import Head
@@ -14,26 +13,30 @@ from viz.views.prune import history
 from viz.views.prune.presets import in_words
 from viz.views.prune.subject import Subject
 
+WIDTH = 210  # CSS pixels: two in a row beside what it can save
+# Narrow pairs of columns lay rows inside of them out one below the other; these stay side by side.
+_STYLE = "<style>.st-key-removal-numbers[class] { display: flex !important; flex-wrap: wrap; }</style>"
+
 
 def before(wanted: Removal) -> None:
     """Heads, key/value heads, parameters and cache, then and now, and what belongs beside them."""
     cost = removals.cost(wanted)
-    with st.container(key="removal-numbers"):
-        places = iter([*st.columns(2, gap="small"), *st.columns(2, gap="small")])
-    _metric(next(places), "Heads", sum(cost.heads_before), sum(cost.heads_after))
-    _metric(next(places), "Key/value heads", sum(cost.kv_heads_before), sum(cost.kv_heads_after))
-    _metric(next(places), "Parameters", cost.parameters_before, cost.parameters_after)
-    if cost.cache_bytes_before:
-        _metric(next(places), "Cache, bytes a token", cost.cache_bytes_before, cost.cache_bytes_after)
+    st.html(_STYLE)
+    with st.container(horizontal=True, gap="small", key="removal-numbers"):
+        _metric("Heads", sum(cost.heads_before), sum(cost.heads_after))
+        _metric("Key/value heads", sum(cost.kv_heads_before), sum(cost.kv_heads_after))
+        _metric("Parameters", cost.parameters_before, cost.parameters_after)
+        if cost.cache_bytes_before:
+            _metric("Cache, bytes a token", cost.cache_bytes_before, cost.cache_bytes_after)
     st.caption("*Formula*: what will be left, counted from shapes before anything is removed.")
     for note in cost.notes:
         st.markdown(f"- {plain(note)}")
 
 
-def _metric(place: DeltaGenerator, name: str, was: int, left: int) -> None:
-    place.metric(
+def _metric(name: str, was: int, left: int) -> None:
+    st.metric(
         name, compact(left), f"{_change(was, left)} from {compact(was)}", delta_color="off", delta_arrow="off",
-        help=f"{was:,} now, {left:,} once the heads are removed.",
+        help=f"{was:,} now, {left:,} once the heads are removed.", width=WIDTH,
     )  # fmt: skip
 
 

@@ -16,19 +16,23 @@ from viz.services.removals import Removal
 from viz.views.family.grid import pair
 from viz.views.prune.removal_verdict import PUBLISHED, verdict
 
+CALM = 0.3  # of the median, between the quartiles; a quiet machine stays far below
 SAME = 1e-5  # of the outputs' scale: more is no rounding in float32
 
 
-def results(wanted: Removal, request: Request, batches: Sequence[int], *, dark: bool) -> None:
+def results(wanted: Removal, request: Request, batches: Sequence[int], take: int, *, dark: bool) -> None:
     """Everything that is known by now."""
     if removals.is_compared(wanted, request):
         _same(removals.sameness(wanted, request), str(wanted.original.dtype).removeprefix("torch."))
-    races = [removal_race.race(wanted, batch) for batch in batches if removal_race.is_run(wanted, batch)]
+    found = (removal_race.latest(wanted, batch, take) for batch in batches)
+    races = [race for race in found if race is not None]
     if not races:
         return
     rows = [row for race in races for row in speed_rows(wanted, race)]
-    st.markdown(f"**{verdict(rows)}**")
-    left, right = pair("removal-results", 0.5, 0.5)
+    headline, rest = verdict(rows)
+    st.markdown(f"**{headline}** {rest}")
+    _disturbed(races)
+    left, right = pair("removal-results", 0.57, 0.43)
     with left:
         _table(races)
     with right:
@@ -38,6 +42,19 @@ def results(wanted: Removal, request: Request, batches: Sequence[int], *, dark: 
             alt="How many times as fast the smaller model is, beside the model with all heads",
         )  # fmt: skip
     st.caption(PUBLISHED)
+
+
+def _disturbed(races: Sequence[Race]) -> None:
+    """Say so where repeats differ so much that other work must have been going on."""
+    spread = max(
+        times.spread for race in races for one in race.timed for times in (one.read_s, one.write_ms) if times
+    )
+    if spread > CALM:
+        st.warning(
+            f"The machine was busy: the middle half of the repeats differs by up to {100 * spread:.3g}% of their median, so "
+            "small differences mean nothing here.",
+            icon=":material/warning:",
+        )
 
 
 def _same(found: Sameness, dtype: str) -> None:
@@ -110,21 +127,23 @@ def _table(races: Sequence[Race]) -> None:
 
 
 _COLUMNS = {
-    "model": st.column_config.TextColumn("model", width="small"),
-    "batch": st.column_config.NumberColumn("batch", help="Texts at once.", width="small"),
-    "parameters": st.column_config.NumberColumn("parameters, M", format="%.3g", width="small"),
-    "cache": st.column_config.NumberColumn(
-        "cache, B a token",
-        format="%,.4~g",
-        help="Counted in the live cache, all layers of one text.",
-        width="small",
+    "model": st.column_config.TextColumn("model", width=85),
+    "batch": st.column_config.NumberColumn("batch", help="Texts at once.", width=55),
+    "parameters": st.column_config.NumberColumn(
+        "weights, M", format="%.3g", width=85, help="Millions of parameters, counted in the model that ran."
     ),
     "read": st.column_config.NumberColumn(
-        "read, ms", format="%.3g", width="small", help="The whole prompt of all texts."
+        "read, ms", format="%.3g", width=75, help="The whole prompt of all texts."
     ),
-    "read spread": st.column_config.NumberColumn("±", format="%.2g%%", width="small"),
+    "read spread": st.column_config.NumberColumn("±", format="%.2g%%", width=60),
+    "cache": st.column_config.NumberColumn(
+        "cache, B",
+        format="localized",
+        width=80,
+        help="Of one token, counted in the live cache of all layers.",
+    ),
     "write": st.column_config.NumberColumn(
-        "a step, ms", format="%.3g", width="small", help="One new token for each text."
+        "step, ms", format="%.3g", width=75, help="Writing one new token for each text."
     ),
-    "write spread": st.column_config.NumberColumn("± ", format="%.2g%%", width="small"),
+    "write spread": st.column_config.NumberColumn("± ", format="%.2g%%", width=60),
 }

@@ -13,21 +13,23 @@ PUBLISHED = (
 )
 
 
-def verdict(rows: Sequence[SpeedRow]) -> str:
-    """Faster or slower is what was so in every repeat; all else is within what repeats differ by anyway."""
+def verdict(rows: Sequence[SpeedRow]) -> tuple[str, str]:
+    """A headline and what else is to be said.
+
+    Faster or slower is what was so in every repeat; all else is within what repeats differ by anyway.
+    """
     faster = [row for row in rows if row.removed.faster]
     slower = [row for row in rows if row.removed.slower]
     same = [row for row in rows if row not in (*faster, *slower)]
-    said = []
+    headline = "Nothing got faster."
     if faster:
-        said.append(f"Faster than with all heads, in every repeat: {_listed(faster)}.")
-    else:
-        said.append("Nothing got faster.")
+        headline = f"Faster than with all heads, in every repeat: {_listed(faster)}."
+    said = []
     if slower:
         said.append(f"Slower in every repeat: {_listed(slower)}.")
     if same:
         said.append(f"No difference beyond that between repeats: {_listed(same)}.")
-    return " ".join(said)
+    return headline, " ".join(said)
 
 
 def _listed(rows: Sequence[SpeedRow]) -> str:
