@@ -44,8 +44,8 @@ NEW_TOKENS, REPEATS = "new_tokens", "repeats"
 # Of its planner: a model or PASTED_CONFIG, that config, context, users, number format, memory of a device, devices together.
 PLANNED, PASTED, PLAN_CONTEXT, USERS = "planned", "pasted", "plan_context", "users"
 PLAN_DTYPE, DEVICE_GB, TOGETHER = "plan_dtype", "device_gb", "together"
-# Of its roofline: tokens and texts at once.
-ROOF_CONTEXT, ROOF_BATCH = "roof_context", "roof_batch"
+# Of its roofline: tokens, texts at once, and well-known models beside the contenders.
+ROOF_CONTEXT, ROOF_BATCH, ROOF_KNOWN = "roof_context", "roof_batch", "roof_known"
 KIND, STEP = "kind", "step"  # of the page Formation: whose training, and the optimizer step
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -153,6 +153,7 @@ KEPT: dict[str, Kept] = {
     TOGETHER: Kept(1, _any_count),
     ROOF_CONTEXT: Kept(ROOF_CONTEXTS[2], _one_of(*ROOF_CONTEXTS)),
     ROOF_BATCH: Kept(ROOF_BATCHES[0], _one_of(*ROOF_BATCHES)),
+    ROOF_KNOWN: Kept("Llama 3.1 8B|DeepSeek-V2"),
 }
 
 
