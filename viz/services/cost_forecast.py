@@ -9,11 +9,11 @@ from models.cost import Anatomy, cost
 from models.placement import choose_device
 from viz import services
 from viz.services.contenders import Entrant, known_anatomy, number_format
-from viz.services.forecast import SLACK
 from viz.services.measurements import Cell, Plan
 
 # Of one layer in one step, whatever its size: the time to ask for its few dozen operations one by one.
 LAYER_S = {"cpu": 1.2e-3, "cuda": 0.4e-3}
+SLACK = 1.3  # a forward pass does not reach a bare matrix product's speed
 BYTES_PER_S = 8e9  # a cautious guess of what memory gives; a step reads all weights
 
 
