@@ -21,6 +21,7 @@ class Cell:
     html: bool = False
     colour: str = ""
     right: bool = False
+    whole: bool = False  # never broken into lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,10 @@ def _row(row: Row, columns: int, muted: str) -> str:
 
 def _cell(cell: Cell, tag: str, muted: str, style: str) -> str:
     look = f"padding:6px 10px;border:none;vertical-align:top;text-align:{'right' if cell.right else 'left'};{style}"
+    if cell.right or cell.whole:
+        look += ";white-space:nowrap"
     if cell.right:
-        look += ";white-space:nowrap;font-variant-numeric:tabular-nums"
+        look += ";font-variant-numeric:tabular-nums"
     if cell.strong:
         look += ";font-weight:600"
     if cell.colour or cell.quiet:

@@ -39,16 +39,21 @@ def checked_table(
 
 
 def _cells(row: Checked, dark: bool, sources: bool) -> list[Cell]:
-    verdict = Cell("✓ agrees") if row.agrees else Cell("✗ differs", strong=True, colour=theme.alarm(dark))
+    verdict = (
+        Cell("✓ agrees", whole=True)
+        if row.agrees
+        else Cell("✗ differs", strong=True, whole=True, colour=theme.alarm(dark))
+    )
     cells = [
         verdict,
         Cell(row.what, strong=True),
         Cell(row.theirs, right=True),
         Cell(row.ours, right=True, strong=not row.agrees),
-        Cell(row.unit, quiet=True),
+        Cell(row.unit, quiet=True, whole=True),
         Cell(row.off, quiet=row.agrees, colour="" if row.agrees else theme.alarm(dark)),
     ]
     if sources:
-        note = f"<br>{escape(row.note)}" if row.note else ""
+        muted = theme.MUTED_DARK if dark else theme.MUTED
+        note = f'<br><span style="color:{muted}">{escape(row.note)}</span>' if row.note else ""
         cells.append(Cell(link(row.source, row.address, dark) + note, html=True))
     return cells

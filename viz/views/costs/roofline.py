@@ -2,6 +2,194 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+import torch
+
+import models
+from models.placement import choose_device, choose_dtype
+from models.progress import Progress, part
+from viz import state
+from viz.figures.cost_layout import told_bytes
+from viz.figures.cost_styles import contender_styles, legend_html
+from viz.figures.roofline import Placed, RoofRow, told_speed
+from viz.figures.roofline import roofline as roofline_figure
+from viz.plain import plain
+from viz.services import plans
+from viz.services.device_peaks import known_peaks, measure_peaks
+from viz.services.job import Job
+from viz.services.known_configs import KNOWN_CONFIGS
+from viz.services.roofline_points import Pass, Seat, seat_of_entrant, seat_of_known
+from viz.views.convert.working import begin, forget, job_of, still_running
+from viz.views.costs.entrants import SEPARATOR, entrants
+from viz.views.costs.settings import picker
+from viz.views.explain import explain
+from viz.views.obtain import complain
+
+_JOB, _KNOWN = "roofline", "roofline-known"
+
 
 def roofline() -> None:
     """One view of the page Compare."""
+    _controls()
+    place = state.get(state.DEVICE), state.get(state.DTYPE)
+    try:
+        _measured(place)
+    except models.HeadlightError as error:  # a device or number format that is not here
+        complain(str(error))
+    explain("Roofline")
+
+
+def _controls() -> None:
+    picker()
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="roof-settings"):
+        st.session_state[_KNOWN] = _known()
+        with st.container(width=420):
+            st.multiselect(
+                "Well-known models, by formula", list(KNOWN_CONFIGS), key=_KNOWN, on_change=_keep_known,
+                help="From their published sizes; they need not fit this machine.",
+            )  # fmt: skip
+        with st.container(width=210):
+            st.select_slider(
+                "Context, tokens", state.ROOF_CONTEXTS, key=state.ROOF_CONTEXT,
+                help="Of each text: the prompt that prefill reads, and the past that a step of decoding looks at.",
+            )  # fmt: skip
+        with st.container(width=210):
+            st.select_slider(
+                "Texts at once", state.ROOF_BATCHES, key=state.ROOF_BATCH, help="The batch of both signs."
+            )
+
+
+def _known() -> list[str]:
+    return [name for name in state.get(state.ROOF_KNOWN).split(SEPARATOR) if name in KNOWN_CONFIGS]
+
+
+def _keep_known() -> None:
+    state.put(**{state.ROOF_KNOWN: SEPARATOR.join(st.session_state[_KNOWN])})
+
+
+def _measured(place: tuple[str, str]) -> None:
+    """The picture, once the device is measured and all configs are read."""
+    peaks, known = known_peaks(*place), _known()
+    job = job_of(_JOB, (place, *known))
+    if job is None and (peaks is None or not all(map(plans.is_read, known))):
+        job = begin(_JOB, (place, *known), _work(place, known))
+    if job is not None and still_running(_JOB, job):
+        return
+    peaks = known_peaks(*place)
+    if job is not None and not _well(job):
+        return
+    if peaks is not None:
+        _drawn(peaks, known, place)
+        _source(peaks, place)
+
+
+def _work(place: tuple[str, str], known: list[str]) -> Callable[[Progress], None]:
+    """Measures what has not been measured and reads what has not been read."""
+
+    def work(progress: Progress) -> None:
+        if known_peaks(*place) is None:
+            measure_peaks(*place, part(progress, 0.0, 0.6))
+        for index, name in enumerate(known):
+            plans.anatomy_of(name, part(progress, 0.6 + 0.4 * index / len(known), 1.0))
+
+    return work
+
+
+def _well(job: Job[Any]) -> bool:
+    """Whether the job has done its work; if not, why, and a button."""
+    if not job.cancelled and job.error is None:
+        return True
+    if job.cancelled:
+        st.info("Cancelled: the device was not measured.", icon=":material/cancel:")
+    elif isinstance(job.error, models.HeadlightError):
+        complain(str(job.error))
+    else:
+        complain(
+            f"The device could not be measured ({type(job.error).__name__}: {str(job.error)[:200]}); try it again."
+        )
+    st.button("Measure the device", key="roof-go", on_click=forget, args=(_JOB,), icon=":material/speed:")
+    return False
+
+
+def _start_again(place: tuple[str, str]) -> None:
+    begin(_JOB, (place, *_known()), lambda progress: measure_peaks(*place, progress))
+
+
+def _drawn(peaks: models.Peaks, known: list[str], place: tuple[str, str]) -> None:
+    dark = st.context.theme.type == "dark"
+    seats = _seats(known, choose_dtype(place[1], choose_device(place[0])))
+    styles = contender_styles({seat.label: seat.kind for seat in seats})
+    rows = [_row(seat, styles) for seat in seats]
+    st.html(legend_html(styles, dark=dark))
+    st.plotly_chart(
+        roofline_figure(peaks, rows, dark=dark), key="roofline", theme=None,
+        config={"displaylogo": False, "displayModeBar": False},
+        alt="Attainable speed against arithmetic intensity: the device's roof, and where prefill and decode of each model sit",
+    )  # fmt: skip
+    reached = any(one.reached is not None for row in rows for one in (row.prefill, row.decode))
+    asked = state.get(state.ROOF_CONTEXT)
+    short = sorted({seat.context for seat in seats if seat.context < asked})
+    if short:
+        counts = " or ".join(f"{count:,}" for count in short)
+        st.caption(f":material/content_cut: Some read less than {asked:,} tokens: those stand at {counts}.")
+    st.caption(
+        "Filled: what the roof allows (*formula* on *measured* peaks); hollow: what was reached (*measured*). Dotted: "
+        "decoding from 1 to 256 texts at once."
+        + ("" if reached else " Measure this context and batch in the view Measure, and hollow signs appear.")
+    )
+
+
+def _seats(known: list[str], dtype: torch.dtype) -> list[Seat]:
+    """Of everything that is chosen; what cannot be placed is said."""
+    where = state.get(state.ROOF_CONTEXT), state.get(state.ROOF_BATCH), state.ROOF_BATCHES
+    asked: list[tuple[str, Callable[[], Seat | None]]] = [
+        (entrant.label, lambda entrant=entrant: seat_of_entrant(entrant, *where)) for entrant in entrants()
+    ]
+    asked += [(name, lambda name=name: seat_of_known(name, *where, dtype)) for name in known]
+    seats = []
+    for label, make in asked:
+        try:
+            seat = make()
+        except models.HeadlightError as error:
+            complain(f"{label}: {error}")
+            continue
+        if seat is None:
+            st.caption(
+                f":material/info: {plain(label)}: its operations are not known before it is measured once."
+            )
+        else:
+            seats.append(seat)
+    return seats
+
+
+def _row(seat: Seat, styles: dict[str, Any]) -> RoofRow:
+    def placed(what: str, one: Pass) -> Placed:
+        return Placed(what, one.work, one.batch, one.reached)
+
+    steps = [placed("decode", one) for one in seat.steps]
+    return RoofRow(
+        seat.label,
+        styles[seat.label],
+        seat.context,
+        placed("prefill", seat.prompt),
+        placed("decode", seat.step),
+        steps,
+    )
+
+
+def _source(peaks: models.Peaks, place: tuple[str, str]) -> None:
+    """How the roof was found."""
+    threads = "" if peaks.threads is None else f", {peaks.threads} thread{'s' if peaks.threads > 1 else ''}"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.button(
+            "Measure again", key="roof-again", on_click=_start_again, args=(place,), icon=":material/refresh:",
+            help="A product of two matrices and a copy, a second or two.",
+        )  # fmt: skip
+        st.caption(
+            f"Roof *measured* here on {plain(peaks.device)} in {peaks.dtype}{threads}: {told_speed(peaks.flops_per_s)} by a "
+            f"product of matrices, {told_bytes(peaks.bytes_per_s)}/s by a copy, read and written.",
+            width="content",
+        )

@@ -55,7 +55,7 @@ def check_golden(golden: Golden) -> Checked:
         golden.agrees,
         told_golden(golden, golden.published),
         told_golden(golden, golden.ours),
-        "none" if off == 0 else f"{off:+.2%}, may be {golden.tolerance:.2%}",
+        "none" if off == 0 else f"{100 * off:+.2g}%, {100 * golden.tolerance:.2g}% allowed",
         golden.unit,
         golden.source,
         address(golden.source, golden.what),
