@@ -9,15 +9,15 @@ from models.errors import BadSelection, BadText
 from models.inputs import check_text
 from models.model import AttentionModel
 
-# Prose written for Headlight, a story and an essay of some 2,000 tokens; no shipped model was trained on it, and none of it
-# is in the calibration text.
-HELD_OUT = Path(__file__).parent / "conversion" / "held_out.txt"
+# Prose written for Headlight: stories, essays, a letter, some 3,500 tokens. No shipped model was trained on it, and none of
+# it is in the calibration text.
+EVALUATION = Path(__file__).parent / "evaluation.txt"
 TEXT_TOKENS = 256
 
 
 def evaluation_text() -> str:
     """The prose that comes with Headlight for measuring."""
-    return HELD_OUT.read_text("utf-8")
+    return EVALUATION.read_text("utf-8")
 
 
 def cut_into_texts(

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from models.conversion.healing_progress import PROGRESS, HealingProgress, earlier_losses, following, parsed
-from models.conversion.measure import HELD_OUT
 from models.errors import BadText, BrokenWeights, HeadlightError
+from models.evaluation_text import EVALUATION
 from models.inputs import check_text
 
 CORPUS = "corpus.txt"
@@ -113,7 +113,7 @@ def start_healing(
     corpus: Sequence[Path] | str,
     out: Path,
     *,
-    valid: Sequence[Path] = (HELD_OUT,),
+    valid: Sequence[Path] = (EVALUATION,),
     tokens: int = 200_000,
     rate: float = 3e-4,
     seed: int = 0,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,12 +17,11 @@ from models.conversion.calibration import CHARACTERS_PER_TOKEN, CONTEXT, excerpt
 from models.conversion.convert import LatentSpectra, convert_to_mla
 from models.conversion.ranks import ranks_for_share
 from models.errors import BadSelection, BadText
+from models.evaluation_text import evaluation_text
 from models.model import AttentionModel
 from models.progress import Progress, no_progress, part
 from models.token_loss import demand_decoder
 
-# Prose written for Headlight, a story and an essay of some 2,000 tokens; none of it is in the calibration text.
-HELD_OUT = Path(__file__).parent / "held_out.txt"
 MOST_TOKENS = 4096
 LIVE_TOKENS = 16  # that a cache is filled with to be weighed; fewer than any window that a model sees through
 
@@ -71,7 +69,7 @@ def measure_perplexity(
     decoder with a language head.
     """
     demand_decoder(model)
-    windows = _windows(model, HELD_OUT.read_text("utf-8") if text is None else text, max_tokens)
+    windows = _windows(model, evaluation_text() if text is None else text, max_tokens)
     total, count = 0.0, 0
     for number, window in enumerate(windows):
         progress(f"Measuring the perplexity of {model.name}", number / len(windows))

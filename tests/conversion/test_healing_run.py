@@ -17,8 +17,9 @@ from models.conversion import healing_run
 from models.conversion.convert import convert_to_mla, save_converted
 from models.conversion.healing_folder import alone_in
 from models.conversion.healing_run import HealingRun, start_healing
-from models.conversion.measure import HELD_OUT, measure_perplexity
+from models.conversion.measure import measure_perplexity
 from models.errors import BadSelection, BadText, HeadlightError
+from models.evaluation_text import evaluation_text
 from tests import tiny_models
 from tests.conversion.test_heal import text
 from tests.models.test_conversion import module, source, spectra
@@ -54,7 +55,7 @@ def test_watched_stopped_and_taken_up_again(tmp_path: Path):
     assert 2 <= told.step < told.steps == 60
     assert 0.1 < told.fraction < 1
     assert (tmp_path / "out" / f"checkpoint-{told.step}").is_dir()
-    held = HELD_OUT.read_text("utf-8")
+    held = evaluation_text()
     original = measure_perplexity(models.load(str(teacher), "cpu", "float32"), held, max_tokens=16_384)
     assert told.original == pytest.approx(original.perplexity, rel=1e-4)
 

@@ -13,9 +13,10 @@ import torch
 import models
 from models.conversion import measure
 from models.conversion.calibration import TEXT as CALIBRATION
-from models.conversion.measure import HELD_OUT, measure_perplexity, original_point, rank_curve
+from models.conversion.measure import measure_perplexity, original_point, rank_curve
 from models.conversion.ranks import full_rank, ranks_for_share
 from models.errors import BadSelection, BadText
+from models.evaluation_text import evaluation_text
 from models.family import CONTEXT
 from models.training.validation import validation_loss
 from tests.models.engine_models import engine
@@ -62,11 +63,11 @@ def test_a_longer_text_is_read_by_windows():
 
 
 def test_the_prose_that_comes_along():
-    held, known = HELD_OUT.read_text("utf-8"), CALIBRATION.read_text("utf-8")
+    held, known = evaluation_text(), CALIBRATION.read_text("utf-8")
     assert not {line for line in held.splitlines() if line} & set(known.splitlines())
     family = models.load("family-gqa", device="cpu")
     count = len(family.tokenizer(held)["input_ids"])
-    assert 2000 < count < 4 * CONTEXT + 1024
+    assert 3000 < count < measure.MOST_TOKENS, "all of it is read"
     seen = measure_perplexity(family, max_tokens=CONTEXT)
     assert (seen.tokens, seen.source) == (CONTEXT - 1, "prose that comes with Headlight")
     assert 5 < seen.perplexity < 200, "a trained model on English"
