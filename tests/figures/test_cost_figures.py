@@ -123,7 +123,12 @@ def test_every_axis_has_three_ticks_or_more_and_no_crowd(low: float, high: float
 
 @pytest.mark.parametrize(
     ("contexts", "ticks"),
-    [([24], [24]), ([24, 100], [24, 100]), (range(100, 900, 100), [64, 128, 256, 512, 1024])],
+    [
+        ([24], [24]),
+        ([24, 100], [24, 100]),
+        ([480, 512], [256, 512]),
+        (range(100, 900, 100), [64, 128, 256, 512, 1024]),
+    ],
 )
 def test_contexts_have_ticks_where_they_lie(contexts: list[int], ticks: list[int]):
     points = [Taken(context, 1.0, 1.0, 1.0) for context in contexts]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import ceil, floor, log2, log10
 from typing import Any
 
@@ -12,7 +13,7 @@ from viz import theme
 from viz.figures.perplexity_against_cache import round_numbers
 
 GRID = "rgba(128, 134, 152, 0.22)"
-FEW = 4
+FEW, CLOSE = 4, 1.4
 _UNITS = ((1e9, " GB"), (1e6, " MB"), (1e3, " kB"), (1.0, " B"))
 
 
@@ -59,9 +60,10 @@ def lay_out(
 
 
 def _places(values: Sequence[float]) -> list[int]:
-    """Where few values lie, or each doubling where there are many."""
-    if len(set(values)) <= FEW:
-        return [round(value) for value in sorted(set(values))]
+    """Where few values lie, or each doubling where there are many or two would run into each other."""
+    own = sorted(set(values))
+    if len(own) <= FEW and all(after >= CLOSE * before for before, after in pairwise(own)):
+        return [round(value) for value in own]
     powers = [2**power for power in range(max(floor(log2(min(values))), 0), ceil(log2(max(values))) + 1)]
     return powers[:: ceil(len(powers) / 8)]
 
