@@ -56,9 +56,9 @@ def attainable(work: Work, peaks: Peaks) -> float:
 
 
 def roofline(peaks: Peaks, rows: Sequence[RoofRow], *, dark: bool = False) -> go.Figure:
-    """Plotly figure, logarithmic: the roof of a device with every pass on it, hollow signs for what was reached; below
+    """Plotly figure, logarithmic: the roof of a device with every pass on it, crosses for what was reached; below
     it a row a model, its decoding at growing batches and its prompt, on the same axis of intensity."""
-    height = _ROOF + _ROW * len(rows) + 60
+    height = _ROOF + _ROW * len(rows) + 76
     share = _ROW * len(rows) / height
     figure = make_subplots(
         2, 1, shared_xaxes=True, vertical_spacing=0.03, row_heights=[1 - share, share] if rows else [0.9, 0.1]
@@ -68,9 +68,9 @@ def roofline(peaks: Peaks, rows: Sequence[RoofRow], *, dark: bool = False) -> go
     figure.add_trace(_roof(peaks, low, high, dark), 1, 1)
     for row in rows:
         for placed in (row.decode, row.prefill):
-            figure.add_trace(_sign(row, placed, peaks, dark), 1, 1)
             if placed.reached is not None:
                 figure.add_trace(_reached(row, placed, peaks, dark), 1, 1)
+            figure.add_trace(_sign(row, placed, peaks, dark), 1, 1)
         figure.add_trace(_steps(row, peaks, dark), 2, 1)
         for placed in (row.decode, row.prefill):
             figure.add_trace(_in_row(row, placed, peaks, dark), 2, 1)
@@ -95,11 +95,18 @@ def _sign(row: RoofRow, placed: Placed, peaks: Peaks, dark: bool) -> go.Scatter:
 
 
 def _reached(row: RoofRow, placed: Placed, peaks: Peaks, dark: bool) -> go.Scatter:
-    """Hollow, whatever the sign."""
+    """A cross, and a thin line from it up to what the roof allows."""
     colour = row.style.colour(dark)
-    symbol = row.style.symbol.split("-open")[0].split("-dot")[0] + "-open"
-    marker = {"color": colour, "symbol": symbol, "size": 12, "line": {"width": 2, "color": colour}}
-    return _marks(row, [placed], [placed.reached], marker, peaks)
+    marker = {
+        "color": colour,
+        "symbol": ["x-thin", "line-ew"],
+        "size": 11,
+        "line": {"width": 2.5, "color": colour},
+    }
+    ends = [placed.reached, attainable(placed.work, peaks)]
+    trace = _marks(row, [placed, placed], ends, marker, peaks)
+    trace.update(mode="lines+markers", name="reached", line={"color": colour, "width": 1, "dash": "dot"})
+    return trace
 
 
 def _steps(row: RoofRow, peaks: Peaks, dark: bool) -> go.Scatter:
@@ -190,7 +197,7 @@ def _lay_out(
     _words(figure, peaks, ends, dark)
     figure.update_layout(
         height=height,
-        margin={"l": 8, "r": 12, "t": 10, "b": 8},
+        margin={"l": 8, "r": 12, "t": 10, "b": 46},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor=theme.background(dark),
         font={"size": 12, "color": theme.TEXT_DARK if dark else theme.TEXT},

@@ -180,7 +180,7 @@ cache for one token of each text. More texts at once share the weights, never th
 the batch, and why it stops moving where the cache outweighs the weights. A smaller cache moves further. Absorbed latent
 attention does more arithmetic for each byte of cache, which costs nothing as long as memory is what one waits for.
 
-Hollow signs are what Measure has *measured* on this server at the same context and batch. Small models stay far below the roof:
+Crosses are what Measure has *measured* on this server at the same context and batch. Small models stay far below the roof:
 the program takes longer to ask for their operations than the processor to do them.
 """,
     "Self-check": """

@@ -136,9 +136,9 @@ def _drawn(peaks: models.Peaks, known: list[str], place: tuple[str, str]) -> Non
         counts = " or ".join(f"{count:,}" for count in short)
         st.caption(f":material/content_cut: Some read less than {asked:,} tokens: those stand at {counts}.")
     st.caption(
-        "Filled: what the roof allows (*formula* on *measured* peaks); hollow: what was reached (*measured*). Dotted: "
+        "On the roof: what it allows (*formula* on *measured* peaks); crosses: what was reached (*measured*). Dotted: "
         "decoding from 1 to 256 texts at once."
-        + ("" if reached else " Measure this context and batch in the view Measure, and hollow signs appear.")
+        + ("" if reached else " Measure this context and batch in the view Measure, and crosses appear.")
     )
 
 
