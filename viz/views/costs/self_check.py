@@ -21,13 +21,13 @@ from viz.views.explain import explain
 from viz.views.obtain import complain
 
 _JOB = "self-check"
+_LIVE = "**Live caches beside the formula**"
 
 
 def self_check() -> None:
     """One view of the page Compare."""
     dark = st.context.theme.type == "dark"
     goldens = [check_golden(golden) for golden in published.GOLDENS]
-    st.markdown(f"**Live caches beside the formula** · {_verdict_of_job()}")
     _live(dark)
     st.markdown(f"**Published numbers beside the formula** · {verdict(goldens, 'published')}")
     st.html(checked_table(goldens, "published", "ours (formula)", dark=dark))
@@ -89,21 +89,19 @@ def _job() -> Job[Any]:
     return job_of(_JOB, where) or begin(_JOB, where, lambda progress: live_caches(*where, progress))
 
 
-def _verdict_of_job() -> str:
-    result = _job().result
-    return "*counting*" if result is None else verdict([check_live(one) for one in result], "measured")
-
-
 def _live(dark: bool) -> None:
-    job = _job()
+    job, title = _job(), st.empty()
+    title.markdown(f"{_LIVE} · counting")
     if still_running(_JOB, job):
         return
+    title.markdown(_LIVE)
     if job.cancelled:
         st.info("Cancelled: no cache was counted.", icon=":material/cancel:")
     elif job.error is not None:
         complain(f"The caches could not be counted ({type(job.error).__name__}: {str(job.error)[:200]}).")
     elif job.result is not None:
         rows = [check_live(one) for one in job.result]
+        title.markdown(f"{_LIVE} · {verdict(rows, 'measured')}")
         st.html(checked_table(rows, "counted live", "formula", dark=dark, sources=False))
     st.button(
         "Count again", key="self-check-again", on_click=forget, args=(_JOB,), icon=":material/refresh:",
