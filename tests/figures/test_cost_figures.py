@@ -137,9 +137,11 @@ def test_contexts_have_ticks_where_they_lie(contexts: list[int], ticks: list[int
 
 
 def test_bytes_have_units():
-    assert [told_bytes(count) for count in (12, 1_500, 4_194_304, 2e9)] == [
+    assert [told_bytes(count) for count in (12, 1_500, 4_194_304, 2e9, 999.7e9, 2.53e12)] == [
         "12 B",
         "1.5 kB",
         "4.19 MB",
         "2 GB",
+        "1 TB",
+        "2.53 TB",
     ]

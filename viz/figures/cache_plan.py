@@ -40,7 +40,7 @@ def memory_of_all(
         figure.add_trace(_weights(bars, weight_bytes, dark))
     figure.add_trace(_caches(bars, weight_bytes, dark))
     most = max([weight_bytes + bar.cache_bytes for bar in bars] + [room_bytes])
-    _lay_out(figure, bars, most * 1.24, "memory of all users (formula)", dark)
+    _lay_out(figure, bars, most * 1.42, "memory of all users (formula)", dark)
     ticks, names = _byte_ticks(most)
     figure.update_xaxes(tickvals=ticks, ticktext=names)
     figure.add_vline(

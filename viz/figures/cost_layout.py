@@ -14,12 +14,12 @@ from viz.figures.perplexity_against_cache import round_numbers
 
 GRID = "rgba(128, 134, 152, 0.22)"
 FEW, CLOSE = 4, 1.4
-_UNITS = ((1e9, " GB"), (1e6, " MB"), (1e3, " kB"), (1.0, " B"))
+_UNITS = ((1e15, " PB"), (1e12, " TB"), (1e9, " GB"), (1e6, " MB"), (1e3, " kB"), (1.0, " B"))
 
 
 def told_bytes(count: float) -> str:
     """Three digits with a decimal unit."""
-    scale, unit = next((row for row in _UNITS if count >= row[0]), _UNITS[-1])
+    scale, unit = next((row for row in _UNITS if count >= 0.9995 * row[0]), _UNITS[-1])
     return f"{count / scale:.3g}{unit}"
 
 

@@ -32,7 +32,11 @@ def checked_table(
     """HTML. theirs, ours: titles of the two columns of numbers."""
     titles = [Cell(""), Cell("of what"), Cell(theirs, right=True), Cell(ours, right=True), Cell("unit")]
     return table_html(
-        [*titles, Cell("difference"), *([Cell("source")] if sources else [])],
+        [
+            *titles,
+            Cell("difference", "Ours less theirs, of what their rounding allows"),
+            *([Cell("source")] if sources else []),
+        ],
         [Row(_cells(row, dark, sources), row.formula) for row in rows],
         dark=dark,
     )

@@ -18,7 +18,7 @@ from viz.figures.cost_layout import GRID, told_bytes
 from viz.figures.kinds import KindStyle
 from viz.figures.token_text import shortened
 
-_ROW, _ROOF = 34, 300  # pixels
+_ROW, _ROOF = 38, 300  # pixels
 _UNITS = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 
 
@@ -64,7 +64,7 @@ def roofline(peaks: Peaks, rows: Sequence[RoofRow], *, dark: bool = False) -> go
         2, 1, shared_xaxes=True, vertical_spacing=0.03, row_heights=[1 - share, share] if rows else [0.9, 0.1]
     )
     x = [placed.work.intensity for row in rows for placed in (row.prefill, *row.steps)]
-    low, high = min([*x, peaks.ridge / 4]) / 2, max([*x, peaks.ridge * 4]) * 2.5
+    low, high = min([*x, peaks.ridge / 4]) / 2.5, max([*x, peaks.ridge * 4]) * 2.5
     figure.add_trace(_roof(peaks, low, high, dark), 1, 1)
     for row in rows:
         for placed in (row.decode, row.prefill):
@@ -121,7 +121,7 @@ def _in_row(row: RoofRow, placed: Placed, peaks: Peaks, dark: bool) -> go.Scatte
     trace = _marks(row, [placed], [_name(row)], marker, peaks)
     trace.update(
         mode="markers+text", text=[placed.what], textfont={"size": 11},
-        textposition="middle left" if placed.what == "decode" else "middle right",
+        textposition="top center" if placed.what == "decode" else "middle right",
     )  # fmt: skip
     return trace
 
@@ -212,8 +212,8 @@ def _words(figure: go.Figure, peaks: Peaks, ends: tuple[float, float], dark: boo
     figure.add_vline(x=peaks.ridge, layer="below", line={"color": accent, "width": 1.5, "dash": "dash"})
     top = log10(peaks.flops_per_s * 1.5)
     told = (
-        (log10(peaks.ridge), f"<b>{told_speed(peaks.flops_per_s)}</b>: arithmetic is the limit →", "left", 8),
-        (log10(peaks.ridge), f"← memory is the limit: <b>{told_bytes(peaks.bytes_per_s)}/s</b>", "right", -8),
+        (log10(peaks.ridge), f"arithmetic, <b>{told_speed(peaks.flops_per_s)}</b> →", "left", 8),
+        (log10(peaks.ridge), f"← memory, <b>{told_bytes(peaks.bytes_per_s)}/s</b>", "right", -8),
     )
     for x, text, side, shift in told:
         figure.add_annotation(

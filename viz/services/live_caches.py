@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import models
 from models.family import KINDS, family_name
-from models.geometry import Geometry
+from models.geometry import Geometry, Kind
 from models.progress import Progress, part
 from viz import services
 from viz.services.contenders import MODES
@@ -33,11 +33,8 @@ class LiveCache:
 
 def live_caches(device: str, dtype: str, progress: Progress = models.no_progress) -> tuple[LiveCache, ...]:
     """Of the four, latent attention in each of its three ways; a second or two. Waits its turn as any measurement."""
-    wanted = [
-        (kind, mode)
-        for kind in ("mha", "gqa", "mqa", "mla")
-        if kind in KINDS
-        for mode in (MODES if kind == "mla" else ("auto",))
+    wanted: list[tuple[Kind, str]] = [
+        (kind, mode) for kind in KINDS for mode in (MODES if kind == "mla" else ("auto",))
     ]
     return tuple(
         _one(

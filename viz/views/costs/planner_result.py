@@ -24,7 +24,9 @@ def planned(asked: Asked, plan: ServingPlan) -> None:
     st.markdown(_headline(asked, plan))
     rows = servings(plan)
     bars = [
-        Planned(label, one.kind, own, asked.users * one.cache_per_user, one.users_per_device, one.devices)
+        Planned(
+            label, one.kind, own, asked.users * one.cache_per_user, one.users_per_device, _devices(asked, one)
+        )
         for label, own, one in rows
     ]
     left, right = pair("plan", 0.6, 0.4)
@@ -99,8 +101,8 @@ def _table(asked: Asked, rows: list[tuple[str, bool, Serving]], dark: bool) -> s
         Cell("of a user", right=True),
         Cell(f"of {asked.users:,} user{'s' * (asked.users != 1)}", right=True),
         Cell("with weights", right=True),
-        Cell(f"users on {asked.device}", right=True),
-        Cell("devices for all", right=True),
+        Cell("users that fit", f"On {asked.device}", right=True),
+        Cell("devices for all", f"Of {asked.memory_gb:,} GB", right=True),
     )
     return table_html(titles, [_row(asked, *row) for row in rows], dark=dark)
 
@@ -108,14 +110,18 @@ def _table(asked: Asked, rows: list[tuple[str, bool, Serving]], dark: bool) -> s
 def _row(asked: Asked, label: str, own: bool, one: Serving) -> Row:
     texts = [line.text for line in one.cost.lines if line.unit.startswith("bytes") and "ache" in line.what]
     caches, token = asked.users * one.cache_per_user, one.cost.bytes_per_token or 0
-    devices = -(-one.total_bytes // int(SHARE * asked.memory_gb * 10**9))
     numbers = (token, one.cache_per_user, caches, one.total_bytes)
     return Row(
         (
             Cell(label, strong=own),
             *(Cell(told_bytes(count), f"{count:,} bytes", strong=own, right=True) for count in numbers),
             Cell(f"{one.users_per_device:,}", strong=own, right=True),
-            Cell(f"{devices:,}", strong=own, right=True),
+            Cell(f"{_devices(asked, one):,}", strong=own, right=True),
         ),
         " · ".join(text.replace(" x 1 texts", "") for text in texts),
     )
+
+
+def _devices(asked: Asked, one: Serving) -> int:
+    """Single ones that hold weights and all caches together."""
+    return -(-one.total_bytes // int(SHARE * asked.memory_gb * 10**9))

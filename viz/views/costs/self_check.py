@@ -55,13 +55,19 @@ def check_golden(golden: Golden) -> Checked:
         golden.agrees,
         told_golden(golden, golden.published),
         told_golden(golden, golden.ours),
-        "none" if off == 0 else f"{100 * off:+.2g}%, {100 * golden.tolerance:.2g}% allowed",
+        _told_off(off, golden.tolerance),
         golden.unit,
         golden.source,
         address(golden.source, golden.what),
         golden_formula(golden),
         golden.note,
     )
+
+
+def _told_off(off: float, allowed: float) -> str:
+    if off == 0:
+        return "none"
+    return f"{off:+.2%} of {allowed:.2%}" if abs(off) >= 0.0001 else f"under 0.01% of {allowed:.2%}"
 
 
 def check_live(found: LiveCache) -> Checked:

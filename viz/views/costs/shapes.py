@@ -89,8 +89,8 @@ def _sizes(kind: str) -> None:
 def _shape() -> RandomShape:
     """As the widgets say; what this kind has no use for is left out."""
     sizes: dict[str, Any] = {field.name: st.session_state[_key(field.name)] for field in fields(RandomShape)}
-    needless = [name for name, kind in _ONLY.items() if kind != sizes["kind"]]
-    return RandomShape(**sizes | dict.fromkeys(needless, 0))
+    needless: dict[str, Any] = {name: 0 for name, kind in _ONLY.items() if kind != sizes["kind"]}
+    return RandomShape(**sizes | needless)
 
 
 def _offer(shape: RandomShape) -> None:
