@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from viz import state
+from viz.views.columns import column_style
 from viz.views.costs.chooser import chosen_view
-from viz.views.family.grid import grid_style
 from viz.views.sidebar import device_sidebar
 
 
@@ -17,7 +17,7 @@ def page() -> None:
         st.caption(
             "What each kind of attention costs on this machine, beside what theory says.", width="content"
         )
-    grid_style()
+    column_style()
     costs()
 
 

@@ -8,6 +8,7 @@ import models
 from models.conversion.source_model import check_source
 from viz import services, state
 from viz.services import Request
+from viz.views.columns import column_style
 from viz.views.convert.chooser import chosen_view
 from viz.views.convert.curve import curve
 from viz.views.convert.heads import heads
@@ -16,7 +17,6 @@ from viz.views.convert.refused import refused
 from viz.views.convert.rows import row_style
 from viz.views.convert.settings import settings
 from viz.views.explain import explain
-from viz.views.family.grid import grid_style
 from viz.views.obtain import obtain
 from viz.views.sidebar import sidebar
 
@@ -44,7 +44,7 @@ def page() -> None:
 @st.fragment
 def converting(request: Request) -> None:
     """All that follows a choice: redrawn by itself, without the rest of the page."""
-    grid_style()
+    column_style()
     row_style()
     setting = settings(request, services.model_of(request))
     made = obtain_conversion(setting.conversion, request, setting.seconds)

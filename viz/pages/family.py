@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from viz import state
+from viz.views.columns import column_style, pair
 from viz.views.explain import explain
 from viz.views.family.candidates import candidates
 from viz.views.family.cards import cards
-from viz.views.family.grid import grid_style, pair
 from viz.views.family.head import heatmaps, scores, selections, tokens
 from viz.views.family.losses import losses
 from viz.views.family.members import STACK, Member, obtain_family
@@ -27,7 +27,7 @@ def page() -> None:
             "Four small models, trained alike, that differ in their attention alone. Click a head to see it in all four.",
             width="content",
         )
-    grid_style()
+    column_style()
     members = obtain_family(request)
     if members:
         notices(members)

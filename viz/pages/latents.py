@@ -8,8 +8,8 @@ import models
 from viz import state
 from viz.plain import plain
 from viz.services import Request
+from viz.views.columns import column_style, pair
 from viz.views.explain import explain
-from viz.views.family.grid import grid_style, pair
 from viz.views.latents.chooser import chosen_view
 from viz.views.latents.dimension import dimension
 from viz.views.latents.latent_map import latent_map, order_choice
@@ -31,7 +31,7 @@ def page() -> None:
     found = obtain_subject(request)
     if found is None:
         return
-    grid_style()
+    column_style()
     request, run, other = found
     if other is not None:
         _beside(request, other)

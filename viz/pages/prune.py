@@ -7,8 +7,8 @@ import streamlit as st
 import models
 from viz import state
 from viz.services import Request
+from viz.views.columns import column_style
 from viz.views.explain import explain
-from viz.views.family.grid import grid_style
 from viz.views.obtain import obtain
 from viz.views.prune import least_important
 from viz.views.prune.chooser import chosen_view
@@ -27,7 +27,7 @@ def page() -> None:
         found = obtain(request)
     if found is None:
         return
-    grid_style()
+    column_style()
     summary(*found)
     prune(*found)
 

@@ -14,6 +14,13 @@ SIDE = 1024  # of the matrices whose product is timed
 SLACK = 2.5
 
 
+def about(seconds: float) -> str:
+    """An estimate of time in words."""
+    if seconds < 1:
+        return "less than a second"
+    return f"about {seconds:.0f} s" if seconds < 100 else f"about {seconds / 60:.0f} minutes"
+
+
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """tokens: of the text after any cut. seconds: estimated. nbytes: of queries, keys and values kept (formula)."""
@@ -25,9 +32,8 @@ class Forecast:
 
     @property
     def sentence(self) -> str:
-        time_needed = f"about {self.seconds:.0f} s" if self.seconds >= 1 else "less than a second"
         return (
-            f"Running {self.tokens:,} tokens and drawing {self.heads:,} heads: {time_needed}, keeps about "
+            f"Running {self.tokens:,} tokens and drawing {self.heads:,} heads: {about(self.seconds)}, keeps about "
             f"{max(self.nbytes / 1e6, 0.1):.3g} MB"
         )
 

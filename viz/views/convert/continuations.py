@@ -12,7 +12,7 @@ from viz.plain import plain
 from viz.services import conversions
 from viz.views import obtain
 from viz.views.convert.made import Made
-from viz.views.convert.working import begin, forget, job_of, still_running
+from viz.views.working import begin, forget, job_of, still_running
 
 NAME = "continuations"
 COUNTS = (20, 40, 80, 160)

@@ -14,12 +14,12 @@ from viz.services import Request
 from viz.services.conversion_measures import Measured, is_measured, measured
 from viz.services.conversions import Conversion
 from viz.views import obtain
+from viz.views.columns import pair
 from viz.views.convert.made import Made
 from viz.views.convert.published import published
 from viz.views.convert.rows import row
 from viz.views.convert.sizes import bytes_of_rank, number_format, original_bytes, per_layer
-from viz.views.convert.working import begin, forget, job_of, still_running
-from viz.views.family.grid import pair
+from viz.views.working import begin, forget, job_of, still_running
 
 NAME = "measure"
 SHARES = (1.0, 0.83, 0.67, 0.5, 0.33, 0.25)  # of the full rank

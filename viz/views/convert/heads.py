@@ -13,9 +13,9 @@ from viz import state
 from viz.components.head_wall import BY_LAYER, head_wall
 from viz.figures.small_heatmap import small_difference, small_heatmap
 from viz.services import conversions
+from viz.views.columns import pair
 from viz.views.convert.made import Made
 from viz.views.convert.rows import row
-from viz.views.family.grid import pair
 from viz.views.selected_head import Selection, controls, head_name
 
 CHANGE = "change"

@@ -13,11 +13,12 @@ from viz import services, state
 from viz.figures.healing_loss import healing_loss
 from viz.plain import plain
 from viz.services import conversions
+from viz.services.forecast import about
 from viz.views import obtain
+from viz.views.columns import pair
 from viz.views.convert.made import Made
 from viz.views.convert.rows import row
-from viz.views.convert.sizes import about, healing_seconds
-from viz.views.family.grid import pair
+from viz.views.convert.sizes import healing_seconds
 from viz.views.open_in_explore import take_folder
 
 TOKENS = (20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000)

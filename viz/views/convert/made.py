@@ -14,7 +14,7 @@ from viz.services.conversions import Conversion
 from viz.services.job import Job
 from viz.views import obtain
 from viz.views.convert.sizes import AUTOMATIC_S
-from viz.views.convert.working import begin, job_of, still_running
+from viz.views.working import begin, job_of, still_running
 
 NAME = "convert"
 _LAST = "_last_conversion"

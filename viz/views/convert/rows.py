@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 # One selector more than the pair's own rule, which would otherwise reach these columns as well.
 _STYLE = """<style>
-[class*="st-key-family-pair"] [class*="st-key-convert-row"] [data-testid="stHorizontalBlock"] {
+[class*="st-key-stacked-columns"] [class*="st-key-convert-row"] [data-testid="stHorizontalBlock"] {
   display: grid; grid-template-columns: none; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr);
 }
 [class*="st-key-convert-row"] [data-testid="stColumn"] { width: auto; min-width: 0; }

@@ -13,10 +13,10 @@ from models.conversion.ranks import SMALLEST, Rope, full_rank
 from viz import services, state
 from viz.services import Request, conversions
 from viz.services.conversions import Conversion, Fitting
+from viz.services.forecast import about
 from viz.views.convert.made import convert_button
 from viz.views.convert.sizes import (
     SMALLEST_SHARE,
-    about,
     bytes_of_rank,
     fitting_seconds,
     largest_share,

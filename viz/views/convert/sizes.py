@@ -50,13 +50,6 @@ def fitting_seconds(model: models.AttentionModel, tokens: int, flops_per_s: floa
     return SLACK * 2 * tokens * (weights + 2 * shape.layers * shape.d_model**2) / flops_per_s
 
 
-def about(seconds: float) -> str:
-    """An estimate of time in words."""
-    if seconds < 1:
-        return "less than a second"
-    return f"about {seconds:.0f} s" if seconds < 100 else f"about {seconds / 60:.0f} minutes"
-
-
 def healing_seconds(model: models.AttentionModel, tokens: int, flops_per_s: float) -> float:
     """Formula: 2 operations a weight and token forward in each of the two models, and 2 backward for what passes through
     the frozen weights."""

@@ -7,8 +7,8 @@ import streamlit as st
 import models
 from viz.services import conversions
 from viz.services.conversions import Conversion
+from viz.views.columns import pair
 from viz.views.convert.made import Made
-from viz.views.family.grid import pair
 from viz.views.open_in_explore import go_there, take
 
 

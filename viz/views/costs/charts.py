@@ -16,8 +16,7 @@ from viz.figures.kinds import KindStyle
 from viz.plain import plain
 from viz.services.contenders import Entrant, Line, card_of, formula_line, known_anatomy
 from viz.services.measurements import Plan, Point
-from viz.views.costs.thirds import thirds
-from viz.views.family.grid import pair
+from viz.views.columns import pair, thirds
 
 LINE_CONTEXTS = tuple(
     2**power for power in range(7, 14)

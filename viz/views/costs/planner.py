@@ -11,11 +11,11 @@ import models
 from models.cost.planner import ServingPlan
 from viz.services import plans
 from viz.services.job import Job
-from viz.views.convert.working import begin, forget, job_of, still_running
 from viz.views.costs.planner_result import planned
 from viz.views.costs.planner_settings import Asked, planner_settings
 from viz.views.explain import explain
 from viz.views.obtain import complain
+from viz.views.working import begin, forget, job_of, still_running
 
 _log = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from viz.figures.cache_plan import Planned, memory_of_all, users_that_fit
 from viz.figures.cost_layout import told_bytes
 from viz.figures.cost_table import Cell, Row, table_html
 from viz.plain import plain
+from viz.views.columns import pair
 from viz.views.costs.planner_published import published_beside
 from viz.views.costs.planner_settings import Asked
-from viz.views.family.grid import pair
 
 ORDER = ("mha", "gqa", "mqa", "mla")
 _NO_BAR = {"displaylogo": False, "displayModeBar": False}

@@ -22,11 +22,11 @@ from viz.services.device_peaks import known_peaks, measure_peaks
 from viz.services.job import Job
 from viz.services.known_configs import KNOWN_CONFIGS
 from viz.services.roofline_points import Pass, Seat, seat_of_entrant, seat_of_known
-from viz.views.convert.working import begin, forget, job_of, still_running
 from viz.views.costs.entrants import SEPARATOR, entrants
 from viz.views.costs.settings import picker
 from viz.views.explain import explain
 from viz.views.obtain import complain
+from viz.views.working import begin, forget, job_of, still_running
 
 _JOB, _KNOWN = "roofline", "roofline-known"
 

@@ -14,11 +14,11 @@ from viz.plain import plain
 from viz.services import measurements
 from viz.services.contenders import Entrant
 from viz.services.cost_forecast import forecast
+from viz.services.forecast import about
 from viz.services.job import Job
 from viz.services.measurements import Plan, Told
-from viz.views.convert.sizes import about
-from viz.views.convert.working import begin, job_of, still_running
 from viz.views.obtain import complain
+from viz.views.working import begin, job_of, still_running
 
 _log = logging.getLogger(__name__)
 

@@ -14,11 +14,11 @@ from viz.figures.cost_table import Cell, Row, link, table_html
 from viz.figures.golden_table import Checked, checked_table
 from viz.services.job import Job
 from viz.services.live_caches import LiveCache, live_caches
-from viz.views.convert.working import begin, forget, job_of, still_running
 from viz.views.costs.golden_formulas import elements, golden_formula, told_golden
 from viz.views.costs.source_links import address
 from viz.views.explain import explain
 from viz.views.obtain import complain
+from viz.views.working import begin, forget, job_of, still_running
 
 _JOB = "self-check"
 _LIVE = "**Live caches beside the formula**"

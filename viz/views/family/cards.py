@@ -14,7 +14,7 @@ from models.catalog import WEIGHTS
 from models.geometry import KIND_NAMES, Kind
 from viz.figures.loss_against_cache import loss_against_cache
 from viz.plain import plain
-from viz.views.family.grid import pair
+from viz.views.columns import pair
 
 SEEDS = "seeds"  # folder beside a card with a folder and a card for every further seed
 

@@ -12,7 +12,7 @@ from viz.components.token_strip import DIRECTIONS, TokenPick, token_strip
 from viz.figures.small_heatmap import small_heatmap
 from viz.figures.token_text import label
 from viz.plain import plain
-from viz.views.family.grid import grid
+from viz.views.columns import four
 from viz.views.family.members import STACK, Member
 from viz.views.selected_head import SCORE_NAMES, UNITS, Drawn, Selection, controls, head_name
 
@@ -60,7 +60,7 @@ def heatmaps(members: Sequence[Member], chosen: Sequence[Selection]) -> None:
     for notice in dict.fromkeys(one.notice for one in drawn if one.notice):
         st.warning(plain(notice))
     top = _top(drawn)
-    for (member, column), one, weights in zip(grid(members, "heatmaps"), chosen, drawn, strict=True):
+    for (member, column), one, weights in zip(four(members, "heatmaps"), chosen, drawn, strict=True):
         with column:
             _heatmap(member, one, weights, top)
     st.caption(f"One colour scale for all: the strongest colour is a {drawn[0].measure} of {top:.3g}.")

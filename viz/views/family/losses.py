@@ -13,7 +13,7 @@ from viz import state
 from viz.figures.token_losses import token_losses
 from viz.figures.token_text import label
 from viz.plain import plain
-from viz.views.family.grid import grid, pair
+from viz.views.columns import four, pair
 from viz.views.family.head import picked_token
 from viz.views.family.members import Member
 
@@ -32,7 +32,7 @@ def losses(members: Sequence[Member], dark: bool) -> None:
     if len(text) < 2:
         st.info("One token alone has no loss: nothing stands before it. Type a longer text.")
         return
-    for member, column in grid(members, "means"):
+    for member, column in four(members, "means"):
         mean = float(np.nanmean(member.loss.numpy()))
         column.markdown(
             f"**{member.name}** {mean:.2f} nats · perplexity {_short(float(np.exp(mean)))}",

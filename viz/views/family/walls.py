@@ -10,7 +10,7 @@ from models.cache_size import cache_bytes_per_token
 from models.geometry import KIND_NAMES, Geometry
 from viz import services, state
 from viz.components.head_wall import head_wall
-from viz.views.family.grid import grid
+from viz.views.columns import four
 from viz.views.family.members import STACK, Member
 
 WALL_HEIGHT = 420
@@ -23,7 +23,7 @@ _CACHE_HELP = (
 
 def walls(members: Sequence[Member], selected: tuple[int, int]) -> None:
     """The wall of each member under its name."""
-    for member, column in grid(members, "walls"):
+    for member, column in four(members, "walls"):
         with column:
             st.markdown(f"**{member.name}** {KIND_NAMES[member.kind]}")
             st.caption(cache_line(member.model.geometry), help=_CACHE_HELP)

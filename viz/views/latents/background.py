@@ -10,8 +10,8 @@ import streamlit as st
 import models
 from models.progress import Progress
 from viz.services import Request
-from viz.views.convert.working import begin, forget, job_of, still_running
 from viz.views.obtain import complain, sentence
+from viz.views.working import begin, forget, job_of, still_running
 
 
 def is_begun(name: str, key: Hashable) -> bool:

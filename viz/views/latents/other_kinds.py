@@ -22,8 +22,8 @@ from viz.figures.kinds import KIND_STYLES
 from viz.figures.token_text import shortened
 from viz.plain import plain
 from viz.services import Request
+from viz.views.columns import pair
 from viz.views.explain import explain
-from viz.views.family.grid import pair
 from viz.views.latents.background import is_done
 from viz.views.latents.spectrum import spectra_of
 from viz.views.latents.subject import Subject

@@ -12,8 +12,8 @@ from viz import state
 from viz.figures.overlap_matrix import overlap_matrix, principal_angles
 from viz.plain import plain
 from viz.services import latent_readings
+from viz.views.columns import pair
 from viz.views.explain import explain
-from viz.views.family.grid import pair
 from viz.views.latents.background import is_done
 from viz.views.latents.subject import Subject
 from viz.views.selected_head import head_name

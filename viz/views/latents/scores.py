@@ -12,8 +12,8 @@ from viz.components.head_wall import BY_LAYER, head_wall
 from viz.figures.score_parts import score_heatmaps
 from viz.plain import plain
 from viz.services.score_shares import is_known, score_shares
+from viz.views.columns import column_style, pair
 from viz.views.explain import explain
-from viz.views.family.grid import grid_style, pair
 from viz.views.latents.subject import Subject
 from viz.views.selected_head import head_name
 
@@ -46,7 +46,7 @@ def scores(subject: Subject) -> None:
     except models.BadSelection as error:
         st.info(plain(error), icon=":material/info:")
         return
-    grid_style()
+    column_style()
     st.markdown(f"#### {_title(subject, shares)}", help=_NUMBERS_HELP)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         way = st.segmented_control(

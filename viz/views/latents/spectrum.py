@@ -9,8 +9,8 @@ from models.latent_reading import Spectrum
 from viz import state
 from viz.figures.cache_spectra import effective_ranks, singular_values
 from viz.services import Request, latent_readings
+from viz.views.columns import pair
 from viz.views.explain import explain
-from viz.views.family.grid import pair
 from viz.views.latents.background import is_done
 from viz.views.latents.subject import Subject
 

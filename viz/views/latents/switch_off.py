@@ -10,8 +10,8 @@ import models
 from viz import latent_cuts, state
 from viz.latent_cuts import Kind, Part, Parts
 from viz.plain import plain
+from viz.views.columns import column_style
 from viz.views.explain import explain
-from viz.views.family.grid import grid_style
 from viz.views.latents.subject import Subject
 from viz.views.latents.switch_off_effects import effects
 from viz.views.latents.switch_off_worth import worth
@@ -37,7 +37,7 @@ _DIRECTIONS_HELP = (
 
 def switch_off(subject: Subject) -> None:
     """What to switch off, what is off, and its effects; with nothing off, what each layer's latent is worth."""
-    grid_style()
+    column_style()
     parts = latent_cuts.read(state.get(state.CUT))
     _controls(subject, parts)
     if parts:

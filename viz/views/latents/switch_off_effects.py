@@ -16,7 +16,7 @@ from viz.latent_cuts import Parts
 from viz.plain import plain
 from viz.services import cut_effects
 from viz.services.cut_effects import CutEffect
-from viz.views.family.grid import pair
+from viz.views.columns import pair
 from viz.views.latents.background import is_done
 from viz.views.latents.subject import Subject
 from viz.views.selected_head import head_name
@@ -83,7 +83,7 @@ def _losses(subject: Subject, effect: CutEffect) -> None:
 def _means(before: np.ndarray, after: np.ndarray, effect: CutEffect) -> None:
     one, other = float(np.nanmean(before)), float(np.nanmean(after))
     moved = float(effect.change.nanmean())
-    with st.container(key="family-grid-latent-cut"):
+    with st.container(key="four-columns-latent-cut"):
         columns = st.columns(4, gap="small")
     told = [
         ("As it is", f"{one:.3g} nats · perplexity {_short(np.exp(one))}", f"{one:.6g} nats per token"),

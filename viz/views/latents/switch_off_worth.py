@@ -12,7 +12,7 @@ from viz.figures.loss_change import few_directions, layer_worth
 from viz.latent_cuts import Part
 from viz.services import Request, cut_effects
 from viz.services.cut_effects import LayerWorth
-from viz.views.family.grid import pair
+from viz.views.columns import pair
 from viz.views.latents.background import is_begun, is_done
 from viz.views.latents.subject import Subject
 

@@ -11,9 +11,9 @@ from viz.figures.chance_dots import chance_dots
 from viz.services import ablations
 from viz.services.ablations import Choice, Effect
 from viz.views import obtain
-from viz.views.convert.working import begin, forget, job_of, still_running
 from viz.views.prune.presets import in_words
 from viz.views.prune.subject import Subject
+from viz.views.working import begin, forget, job_of, still_running
 
 NAME = "prune-chance"
 

@@ -14,7 +14,7 @@ from viz.plain import plain
 from viz.services import Request, ablations
 from viz.services.ablations import Choice
 from viz.views import obtain
-from viz.views.family.grid import pair
+from viz.views.columns import pair
 from viz.views.prune.presets import in_words
 from viz.views.prune.subject import Subject
 from viz.views.writing import Writing

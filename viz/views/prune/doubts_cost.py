@@ -12,7 +12,7 @@ from viz.plain import plain
 from viz.services import pruning_saves as service
 from viz.services.importance import Evaluation
 from viz.services.pruning_saves import Saving
-from viz.views.family.grid import pair
+from viz.views.columns import pair
 from viz.views.prune.doubts_card import answer, claim
 from viz.views.prune.importance import curve_step, sweep_step
 from viz.views.prune.measuring import Step, measuring

@@ -13,7 +13,7 @@ from viz.services import doubts as service
 from viz.services import importance
 from viz.services.doubts import FewHeads
 from viz.services.importance import Evaluation
-from viz.views.family.grid import pair
+from viz.views.columns import pair
 from viz.views.prune.doubts_card import LIMIT, WITHIN, allowed, answer, claim, worse
 from viz.views.prune.importance import sweep_step
 from viz.views.prune.measuring import Step, measuring

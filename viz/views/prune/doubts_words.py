@@ -14,7 +14,7 @@ from viz.plain import plain
 from viz.services import doubts as service
 from viz.services import importance
 from viz.services.importance import Evaluation, Where
-from viz.views.family.grid import pair
+from viz.views.columns import pair
 from viz.views.prune import history
 from viz.views.prune.doubts_card import answer, claim
 from viz.views.prune.importance_chance import chance_steps, compared, in_words

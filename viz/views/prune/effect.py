@@ -12,8 +12,7 @@ from viz.services import Request, ablations
 from viz.services.ablations import Choice, Effect
 from viz.services.job import Job
 from viz.views import obtain
-from viz.views.convert.working import begin, forget, job_of, still_running
-from viz.views.family.grid import pair
+from viz.views.columns import pair
 from viz.views.prune import least_important
 from viz.views.prune.chance import chance
 from viz.views.prune.method import method_choice
@@ -26,6 +25,7 @@ from viz.views.prune.said import said
 from viz.views.prune.subject import Subject
 from viz.views.prune.tokens import tokens
 from viz.views.prune.wall import toolbar, wall
+from viz.views.working import begin, forget, job_of, still_running
 
 NAME = "prune-effect"
 AT_ONCE_S = 0.5  # a small model has answered by then, and no progress need be shown

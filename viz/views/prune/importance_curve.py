@@ -13,7 +13,7 @@ from models.pruned_quality import Quantity
 from viz.figures.prune_curves import STYLES, prune_curves
 from viz.services import importance as service
 from viz.services.importance import Evaluation
-from viz.views.family.grid import pair
+from viz.views.columns import pair
 from viz.views.prune.subject import Subject
 
 MORE = 0.05

@@ -17,7 +17,7 @@ from viz.heads_off import Head
 from viz.plain import plain
 from viz.services import importance as service
 from viz.services.importance import Evaluation
-from viz.views.family.grid import pair
+from viz.views.columns import pair
 from viz.views.prune import history, presets
 from viz.views.prune.subject import Subject
 from viz.views.selected_head import head_name

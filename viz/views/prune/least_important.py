@@ -6,10 +6,10 @@ import streamlit as st
 
 from viz.services import ablations
 from viz.views import obtain
-from viz.views.convert.working import begin as begin_job
-from viz.views.convert.working import forget, job_of, still_running
 from viz.views.prune import history, presets
 from viz.views.prune.subject import Subject
+from viz.views.working import begin as begin_job
+from viz.views.working import forget, job_of, still_running
 
 NAME = "prune-least"
 AT_ONCE_S = 0.4  # a small model has answered by then

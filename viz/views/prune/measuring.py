@@ -10,10 +10,10 @@ import streamlit as st
 from models.progress import Progress, part
 from viz import services, state
 from viz.services import Request
+from viz.services.forecast import about
 from viz.services.job import Job
-from viz.views.convert.sizes import about
-from viz.views.convert.working import begin, forget, job_of, still_running
 from viz.views.obtain import complain, sentence
+from viz.views.working import begin, forget, job_of, still_running
 
 SMALL = 1e12  # operations that a page may do unasked: some seconds to half a minute on two cores
 SLACK = 2.0  # short texts in small batches do not reach the speed of one large product

@@ -9,8 +9,8 @@ import streamlit as st
 import models
 from viz.services import removal_race, removals
 from viz.services.removals import Removal, removal_of
+from viz.views.columns import pair
 from viz.views.explain import explain
-from viz.views.family.grid import pair
 from viz.views.obtain import complain
 from viz.views.prune.measuring import Step, measuring
 from viz.views.prune.presets import in_words

@@ -13,7 +13,7 @@ from viz.figures.removal_speed import SpeedRow, removal_speed
 from viz.services import Request, removal_race, removals
 from viz.services.removal_race import Race
 from viz.services.removals import Removal
-from viz.views.family.grid import pair
+from viz.views.columns import pair
 from viz.views.prune.removal_verdict import PUBLISHED, verdict
 
 CALM = 0.3  # of the median, between the quartiles; a quiet machine stays far below

@@ -9,7 +9,7 @@ import streamlit as st
 from viz.plain import plain
 from viz.services import removals
 from viz.services.removals import LARGEST_ZIP, Removal
-from viz.views.family.grid import pair
+from viz.views.columns import pair
 from viz.views.open_in_explore import go_there, take
 from viz.views.prune import history
 
