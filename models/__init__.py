@@ -37,7 +37,7 @@ from models.errors import (
     UnsupportedModel,
 )
 from models.evaluation_text import cut_into_texts, evaluation_text
-from models.generation import stream
+from models.generation import WritingStep, stream
 from models.geometry import Geometry, geometry
 from models.gradient_importance import GradientImportance, gradient_importance
 from models.head_gates import HeadsOff
@@ -108,6 +108,7 @@ __all__ = [
     "UnknownModel",
     "UnsupportedModel",
     "Work",
+    "WritingStep",
     "ablate",
     "anatomy",
     "as_kind",

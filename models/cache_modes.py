@@ -18,6 +18,7 @@ from transformers.cache_utils import (
     DynamicIndexedLayer,
     DynamicLayer,
     DynamicSlidingWindowLayer,
+    EncoderDecoderCache,
 )
 
 from models.absorbed import (
@@ -181,7 +182,13 @@ class CacheBytes:
 
 
 def cache_bytes(cache: Cache) -> CacheBytes:
-    """What a live cache holds; the formula for `used` is `models.cache_size.cache_bytes_by_formula`."""
+    """What a live cache holds; the formula for `used` is `models.cache_size.cache_bytes_by_formula`.
+
+    Of an encoder-decoder both caches together: of what the decoder has written, and of what it reads from the encoder.
+    """
+    if isinstance(cache, EncoderDecoderCache):
+        own, cross = cache_bytes(cache.self_attention_cache), cache_bytes(cache.cross_attention_cache)
+        return CacheBytes(own.used + cross.used, own.spare + cross.spare, own.other + cross.other)
     held, rooms, other = 0, 0, 0
     for layer in cache.layers:
         named = vars(layer)

@@ -41,8 +41,8 @@ def chance_ablations(
 ) -> ChanceLoss:
     """Switch off random heads instead of `heads`, `draws` times, on the text of `baseline`.
 
-    Each draw takes as many heads of each layer as `heads` has there: others than those, or where the layer has too few
-    others any of it, so that of a layer that is wholly off no draw differs. method, reference: as in `ablate`. An exception
+    Each draw takes as many heads of each layer as `heads` has there: others than those, or where the layer has no more
+    others than that any of it, so that of a layer that is wholly off no draw differs. method, reference: as in `ablate`. An exception
     from `progress` ends the work. Raises BadSelection for heads that do not exist and where no heads are off.
     """
     off = distinct(heads if isinstance(heads, HeadsOff) else HeadsOff(tuple(heads), stack))
@@ -71,7 +71,7 @@ def _draw(model: AttentionModel, off: HeadsOff, generator: torch.Generator) -> t
         own = {head for place, head in off.heads if place == layer}
         heads = model.plan.sites[model.plan.calls_of(stack, layer)[0]].heads
         others = [head for head in range(heads) if head not in own]
-        pool = others if len(others) >= len(own) else list(range(heads))
+        pool = others if len(others) > len(own) else list(range(heads))  # else there were one draw at most
         order = torch.randperm(len(pool), generator=generator)[: len(own)].tolist()
         chosen += sorted((layer, pool[place]) for place in order)
     return tuple(chosen)

@@ -6,18 +6,37 @@ An own loop, because transformers' generate draws from the process-wide random s
 from __future__ import annotations
 
 import inspect
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from transformers import Cache
 
-from models.cache_modes import new_cache
+from models.cache_modes import CacheBytes, cache_bytes, new_cache
 from models.errors import BadSelection
 from models.head_gates import Gate, Off, gates
 from models.inputs import Encoded, decoder_start, encode
 from models.model import AttentionModel
 from models.tap import Tap, tapped
+
+
+@dataclass(frozen=True, slots=True)
+class WritingStep:
+    """A forward pass of a model that writes: over the whole text at first, then over the token before.
+
+    seconds: until the next token was chosen, everything on the device done. tokens: in the cache behind it; of an
+    encoder-decoder, the decoder's. cache: what it takes, None where a model hands out none.
+    """
+
+    seconds: float
+    tokens: int
+    cache: CacheBytes | None
+
+
+def _unheard(_: WritingStep) -> None:
+    pass
 
 
 def stream(
@@ -28,13 +47,15 @@ def stream(
     seed: int = 0,
     cache: str | None = None,
     heads_off: Off = (),
+    heard: Callable[[WritingStep], None] = _unheard,
 ) -> Generator[str]:
     """Yield the continuation of a text as pieces of text; for an encoder-decoder, its answer to the text.
 
     temperature: 0 takes the likeliest token each time, above it draws from softmax(logits / temperature) with `seed`.
     Pieces are held back until they are whole characters. cache: how a model with latent attention keeps its past, if not
     as it was loaded: "expanded", "latent", "absorbed" or "auto"; see `new_cache`. heads_off: (layer, head), or a HeadsOff
-    that replaces by zeros or means, at every step. Raises BadText, BadSelection.
+    that replaces by zeros or means, at every step. heard: is told of each step, before its token. Raises BadText,
+    BadSelection.
     """
     if "decoder" not in model.plan.stacks:
         raise BadSelection(f"{model.name} looks both ways and cannot continue a text; choose a decoder.")
@@ -46,7 +67,7 @@ def stream(
     # Decoded behind the text, since a tokenizer may drop the space that begins what it decodes.
     ids = [] if model.geometry.role == "encoder-decoder" else list(given.ids["text"])
     shown = len(_decode(model, ids))
-    for token in token_ids(model, given, new_tokens, temperature, seed, cache, heads_off):
+    for token in token_ids(model, given, new_tokens, temperature, seed, cache, heads_off, heard):
         ids.append(token)
         whole = _decode(model, ids).rstrip("\ufffd")  # what a character's first bytes decode to
         if len(whole) > shown:
@@ -71,8 +92,9 @@ def token_ids(
     seed: int = 0,
     cache: str | None = None,
     heads_off: Off = (),
+    heard: Callable[[WritingStep], None] = _unheard,
 ) -> Generator[int]:
-    """Token ids that follow, up to the model's end token, its context or `new_tokens`; cache, heads_off: as in `stream`."""
+    """Token ids that follow, up to the model's end token, its context or `new_tokens`; the rest as in `stream`."""
     if not model.module.can_generate():
         raise BadSelection(
             f"The weights of {model.name} have no language head, so it cannot write; choose another model, or give the "
@@ -86,16 +108,23 @@ def token_ids(
         else _decoder_steps(model, given, new_cache(model, cache), gated)
     )
     ends, never = _end_tokens(model), _forbidden_tokens(model)
-    logits = next(step)
+    begun = time.perf_counter()
+    logits, held = next(step)
     used = 1 if model.geometry.role == "encoder-decoder" else len(given.ids["text"])
     limit = new_tokens if model.geometry.context is None else min(new_tokens, model.geometry.context - used)
     for count in range(1, limit + 1):
         token = _choose(logits.index_fill(0, never, -torch.inf), temperature, generator)
+        heard(WritingStep(time.perf_counter() - begun, used + count - 1, _bytes_of(held)))
         if token in ends:
             return
         yield token
+        begun = time.perf_counter()
         if count < limit:
-            logits = step.send(token)
+            logits, held = step.send(token)
+
+
+def _bytes_of(held: object) -> CacheBytes | None:
+    return cache_bytes(held) if isinstance(held, Cache) else None
 
 
 def _step_gates(model: AttentionModel, off: Off) -> dict[int, Gate]:
@@ -117,13 +146,13 @@ def _decoder_forward(model: AttentionModel, gated: dict[int, Gate], **inputs) ->
 
 
 def _decoder_steps(model: AttentionModel, given: Encoded, empty: Cache | None, gated: dict[int, Gate]):
-    """Coroutine: takes a token id, gives the next logits [vocab]. empty: the cache to fill, None for the model's own."""
+    """Coroutine: takes a token id, gives the next logits [vocab] and the cache. empty: to be filled, None for the model's."""
     ids = given.inputs["input_ids"]
     counts = "position_ids" in inspect.signature(model.module.forward).parameters
     filled = {} if empty is None else {"past_key_values": empty}
     logits, cache = _decoder_forward(model, gated, input_ids=ids, **filled)
     while True:
-        new = torch.tensor([[(yield logits)]], device=model.device)
+        new = torch.tensor([[(yield logits, cache)]], device=model.device)
         ids = torch.cat([ids, new], dim=1)
         if cache is None:  # the first GPT and RecurrentGemma hand out none: they read the whole text again
             logits, cache = _decoder_forward(model, gated, input_ids=ids)
@@ -148,7 +177,7 @@ def _seq2seq_steps(model: AttentionModel, given: Encoded, gated: dict[int, Gate]
             decoder_input_ids=ids,
             past_key_values=cache,
         )
-        token = yield logits
+        token = yield logits, cache
 
 
 def _choose(logits: Tensor, temperature: float, generator: torch.Generator) -> int:

@@ -16,9 +16,9 @@ def as_kind(
     """The same layers and heads with that kind of attention; the shape itself where it is of that kind and no size is given.
 
     "mha": keys and values for every head, as wide as a value (DeepSeek's own comparison: 128, not the 192 of a key with its
-    rotary part). "gqa": kv_heads, 8 unless told or the largest number below that divides the heads. "mqa": one. "mla": a
-    latent of kv_lora_rank, 4 x d_head unless told, and a rotary key of d_head / 2 (DeepSeek-V2, arXiv 2405.04434, Table 1).
-    Raises BadSelection for sizes that do not fit the heads.
+    rotary part). "gqa": kv_heads; unless told 8, or the largest number below that which divides the heads into groups of
+    two or more. "mqa": one. "mla": a latent of kv_lora_rank, 4 x d_head unless told, and a rotary key of d_head / 2
+    (DeepSeek-V2, arXiv 2405.04434, Table 1). Raises BadSelection for sizes that do not fit the heads.
     """
     if kind not in KIND_NAMES:
         raise BadSelection(f"There is no kind of attention “{kind}”; choose {', '.join(KIND_NAMES)}.")
@@ -59,7 +59,7 @@ def _kv_heads(heads: int, kind: Kind, told: int | None) -> int:
     if kind != "gqa":
         return heads if kind == "mha" else 1
     if told is None:
-        return max(count for count in range(1, min(GROUPS, heads) + 1) if heads % count == 0)
+        return max(count for count in range(1, min(GROUPS, max(heads // 2, 1)) + 1) if heads % count == 0)
     if told < 1 or heads % told:
         raise BadSelection(
             f"The {heads} heads cannot share {told} key/value heads equally; choose a number that divides {heads}."

@@ -68,7 +68,7 @@ def plan_serving(
     weights = worked.weight_bytes or 0
     made = [_serving(worked, model.shape.kind, True, users, device_bytes, weights)]
     for kind in KIND_NAMES:
-        other = cost(_whole(model, kind), context, 1, dtype)
+        other = cost(every_layer_as(kind, model), context, 1, dtype)
         own = kind == model.shape.kind
         made.append(_serving(other, kind, own, users, device_bytes, weights))
     notes = (
@@ -79,7 +79,8 @@ def plan_serving(
     )
 
 
-def _whole(model: Anatomy, kind: Kind) -> Anatomy:
+def every_layer_as(kind: Kind, model: Anatomy) -> Anatomy:
+    """The model with that kind of attention wherever it attends, over the whole context: what the kinds differ in."""
     attending = sum(group.count for group in model.layers if group.attends)
     shape = as_kind(replace(model.shape, sliding_window=None, layers=attending), kind)
     return of_geometry(shape, model.name)

@@ -15,8 +15,8 @@ from models.progress import Progress
 from tests.app import visit
 from tests.sentences import assert_sentence
 from viz import services
+from viz.figures.parted_text import first_difference
 from viz.services import conversions
-from viz.views.convert.continuations import first_difference
 from viz.views.convert.use import code
 
 GQA = family_name("gqa")
@@ -35,7 +35,7 @@ def open_convert(**address: object) -> visit.AppTest:
 
 
 def jobs(app: visit.AppTest) -> list[Any]:
-    names = [f"_job-{name}" for name in ("convert", "measure", "continuations")]
+    names = [f"_job-{name}" for name in ("convert", "measure")]
     return [app.session_state[name][1] for name in names if name in app.session_state]
 
 
@@ -45,6 +45,9 @@ def settle(app: visit.AppTest) -> visit.AppTest:
         done = jobs(app)
         for job in done:
             job.wait(PATIENCE_S)
+        if "_convert_written" in app.session_state:
+            for lane in app.session_state["_convert_written"][1].strip.lanes:
+                lane.writing.wait(PATIENCE_S)
         visit.rerun(app)
         if all(any(job is known for known in done) for job in jobs(app)):
             return app
@@ -339,10 +342,14 @@ def test_both_write_on_as_the_engine_does(load_once: Loader):
     written = ["".join(models.stream(model, TEXT, 40)) for model in (original, quarter)]
     assert written[0] != written[1]
     app = open_convert(model=GQA, text=TEXT, way="rank", rank=32)
-    both = conversions.continuations(shown(app), services.Request(GQA, "auto", TEXT), 40)
+    lanes = app.session_state["_convert_written"][1].strip.lanes
+    both = [lane.writing.pieces for lane in lanes]
     assert ["".join(pieces) for pieces in both] == written
     parting = first_difference(*both)
     assert any(f"share {parting} tokens" in text.value or parting == 0 for text in app.markdown)
+    for lane, numbers in zip(lanes, (2 * 2 * 32, 32), strict=True):  # that a layer keeps of a token
+        last = lane.writing.steps[-1]
+        assert last.cache.used == 4 * numbers * last.tokens * original.dtype.itemsize
 
 
 @pytest.mark.parametrize(

@@ -121,10 +121,22 @@ def test_candidates_and_a_continuation_that_is_taken_over(run: models.Capture):
     assert list(app.dataframe[0].value["token"]) == [candidate.token for candidate in run.top_next(12)]
     visit.rerun(app, **{"continue-count": 4})
     visit.click(app, "continue-go")
-    app.session_state["_written"][1].wait(visit.TIMEOUT_S)
+    (lane,) = app.session_state["_written"][1].lanes
+    lane.writing.wait(visit.TIMEOUT_S)
     visit.rerun(app)
     written = "".join(models.stream(services.model(visit.REAL, "auto"), TEXT, 4))
     assert app.code[0].value == written.removeprefix("\n")  # Streamlit's code block drops one
+    shown = {metric.label: metric for metric in app.metric}
+    held = len(run.tokens) + 3  # the last token is not read any more
+    assert shown[f"Cache of {held} tokens"].delta == "as the formula says"
+    assert float(shown["Tokens per second"].value) > 0
+    picture = visit.figure(app, "continue-cache")
+    size = 4 * 30 * 2 * 3 * 64  # bytes a token: 30 layers of 3 key/value heads, float32
+    assert visit.decoded(picture["data"][-1]["y"]).tolist() if "bdata" in picture["data"][-1]["y"] else picture["data"][-1]["y"] == [
+        size * (held - 3 + step) for step in range(4)
+    ]
+    visit.rerun(app, **{"continue-kinds": ["MHA"]})
+    assert len(visit.figure(app, "continue-cache")["data"]) == 2
     visit.click(app, "continue-take")
     assert app.text_area(key="text").value == TEXT + written
     assert len(visit.axes(app)[0]) > len(run.tokens)

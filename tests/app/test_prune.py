@@ -304,14 +304,15 @@ def test_both_write_on_and_the_parting_is_marked(load_once: Loader):
     app = open_prune(off=heads_off.write(OFF))
     visit.rerun(app, **{"prune-count": 12})
     visit.click(app, "prune-write")
-    duet = app.session_state["_prune_written"]
-    for pen in duet.pens:
-        pen.writing.wait(visit.TIMEOUT_S)
+    _, duet = app.session_state["_prune_written"]
+    writings = [lane.writing for lane in duet.strip.lanes]
+    for writing in writings:
+        writing.wait(visit.TIMEOUT_S)
     visit.rerun(app)
     model = load_once(NAME)
     whole = list(models.stream(model, TEXT, 12))
     without = list(models.stream(model, TEXT, 12, heads_off=OFF))
-    assert [pen.pieces for pen in duet.pens] == [whole, without]
+    assert [list(writing.pieces) for writing in writings] == [whole, without]
     assert whole != without
     parting = next(
         place for place, (one, other) in enumerate(zip(whole, without, strict=False)) if one != other

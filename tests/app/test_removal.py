@@ -143,6 +143,7 @@ def test_removed_compared_measured_and_taken_along(load_once: Callable[[str], mo
     }  # fmt: skip
 
     visit.click(app, "removal-explore")
+    assert "### Explore" in texts(app)
     folder = Path(app.session_state["model"])
     assert app.session_state["off"] == ""  # the smaller model counts its heads anew
     again = models.load(str(folder), device="cpu")

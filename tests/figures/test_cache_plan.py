@@ -23,8 +23,9 @@ def test_weights_and_caches_stand_end_to_end_and_a_line_where_a_device_is_full(d
     assert figure.layout.barmode == "stack"
     assert list(weights.x) == [16 * 10**9] * 2
     assert list(caches.x) == [275 * 10**9, 69 * 10**9]
-    assert "291 GB" in caches.text[0]
-    assert "5 devices" in caches.text[0]
+    total = next(note for note in figure.layout.annotations if note.y == "MHA")
+    assert total.text == "<b>291 GB</b> · 5 devices"
+    assert total.x == 291e9
     assert figure.layout.shapes[0].x0 == 72e9
     assert figure.layout.xaxis.range[1] > 291e9
     assert 3 <= len(figure.layout.xaxis.tickvals) <= 6

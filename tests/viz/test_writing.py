@@ -6,13 +6,13 @@ from collections.abc import Iterator
 import pytest
 
 from models.errors import BadText
-from viz.views.writing import Writing
+from viz.views.writing import Heard, Writing
 
 PATIENCE_S = 20
 
 
 def test_all_pieces_are_gathered():
-    writing = Writing(lambda: iter(["a", " b", "\n"]))
+    writing = Writing(lambda heard: iter(["a", " b", "\n"]))
     writing.wait(PATIENCE_S)
     assert (writing.text, writing.running, writing.error) == ("a b\n", False, None)
 
@@ -20,7 +20,7 @@ def test_all_pieces_are_gathered():
 def test_stopping_keeps_what_is_written_and_takes_no_more():
     asked, go_on, closed = threading.Event(), threading.Event(), threading.Event()
 
-    def pieces() -> Iterator[str]:
+    def pieces(heard: Heard) -> Iterator[str]:
         try:
             yield "kept"
             asked.set()
@@ -43,7 +43,7 @@ def test_stopping_keeps_what_is_written_and_takes_no_more():
 
 @pytest.mark.parametrize("error", [BadText("The text is empty."), RuntimeError("out of memory")])
 def test_what_breaks_it_off_is_kept(error: Exception):
-    def pieces() -> Iterator[str]:
+    def pieces(heard: Heard) -> Iterator[str]:
         yield "some"
         raise error
 

@@ -41,6 +41,7 @@ def memory_of_all(
     figure.add_trace(_caches(bars, weight_bytes, dark))
     most = max([weight_bytes + bar.cache_bytes for bar in bars] + [room_bytes])
     _lay_out(figure, bars, most * 1.42, "memory of all users (formula)", dark)
+    _totals(figure, bars, weight_bytes, dark)
     ticks, names = _byte_ticks(most)
     figure.update_xaxes(tickvals=ticks, ticktext=names)
     figure.add_vline(
@@ -85,22 +86,31 @@ def _weights(bars: Sequence[Planned], weight_bytes: int, dark: bool) -> go.Bar:
 
 
 def _caches(bars: Sequence[Planned], weight_bytes: int, dark: bool) -> go.Bar:
-    totals = [weight_bytes + bar.cache_bytes for bar in bars]
-    devices = [f"{bar.devices:,} device{'s' * (bar.devices != 1)}" for bar in bars]
     return go.Bar(
         x=[bar.cache_bytes for bar in bars],
         y=_names(bars),
         orientation="h",
         name="caches",
         marker=_marker(bars, dark),
-        text=[f" <b>{told_bytes(total)}</b> · {count}" for total, count in zip(totals, devices, strict=True)],
-        textposition="outside",
-        textangle=0,
-        cliponaxis=False,
-        customdata=totals,
+        customdata=[weight_bytes + bar.cache_bytes for bar in bars],
         hovertemplate="%{y}: caches of all users <b>%{x:,}</b> bytes, with weights %{customdata:,} bytes (formula)"
         "<extra></extra>",
     )
+
+
+def _totals(figure: go.Figure, bars: Sequence[Planned], weight_bytes: int, dark: bool) -> None:
+    """Behind each bar, on a ground of its own: the line of a full device may pass below."""
+    for bar, name in zip(bars, _names(bars), strict=True):
+        total = weight_bytes + bar.cache_bytes
+        figure.add_annotation(
+            x=total,
+            y=name,
+            text=f"<b>{told_bytes(total)}</b> · {bar.devices:,} device{'s' * (bar.devices != 1)}",
+            xanchor="left",
+            xshift=4,
+            showarrow=False,
+            bgcolor=theme.background(dark),
+        )
 
 
 def _marker(bars: Sequence[Planned], dark: bool) -> dict:

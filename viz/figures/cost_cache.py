@@ -61,7 +61,7 @@ def cache_against_context(
     y = [held for one in series for _, held in one.line] + [
         p.cache_bytes for one in series for p in one.counted
     ]
-    titles = ("context, tokens", "cache of one text (line: formula, sign: measured)")
+    titles = ("context, tokens", "cache of one text")
     lay_out(figure, x, y, titles, in_bytes=True, dark=dark, height=height)
     return figure
 

@@ -54,6 +54,14 @@ def link(text: str, address: str, dark: bool = False) -> str:
     )
 
 
+def noted(markup: str, note: str, dark: bool = False) -> str:
+    """With a remark below it."""
+    if not note:
+        return markup
+    muted = theme.MUTED_DARK if dark else theme.MUTED
+    return f'{markup}<br><span style="color:{muted}">{escape(note)}</span>'
+
+
 def _row(row: Row, columns: int, muted: str) -> str:
     line = f"border-top:1px solid {GRID}"
     cells = "".join(_cell(cell, "td", muted, line) for cell in row.cells)
@@ -68,7 +76,7 @@ def _row(row: Row, columns: int, muted: str) -> str:
 
 def _cell(cell: Cell, tag: str, muted: str, style: str) -> str:
     look = f"padding:6px 10px;border:none;vertical-align:top;text-align:{'right' if cell.right else 'left'};{style}"
-    if cell.right or cell.whole:
+    if tag == "td" and (cell.right or cell.whole):
         look += ";white-space:nowrap"
     if cell.right:
         look += ";font-variant-numeric:tabular-nums"

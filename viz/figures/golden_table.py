@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 from viz import theme
-from viz.figures.cost_table import Cell, Row, link, table_html
+from viz.figures.cost_table import Cell, Row, link, noted, table_html
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ def checked_table(
     return table_html(
         [
             *titles,
-            Cell("difference", "Ours less theirs, of what their rounding allows"),
+            Cell("difference", "Ours less theirs, and what the rounding of theirs explains"),
             *([Cell("source")] if sources else []),
         ],
         [Row(_cells(row, dark, sources), row.formula) for row in rows],
@@ -57,7 +56,5 @@ def _cells(row: Checked, dark: bool, sources: bool) -> list[Cell]:
         Cell(row.off, quiet=row.agrees, colour="" if row.agrees else theme.alarm(dark)),
     ]
     if sources:
-        muted = theme.MUTED_DARK if dark else theme.MUTED
-        note = f'<br><span style="color:{muted}">{escape(row.note)}</span>' if row.note else ""
-        cells.append(Cell(link(row.source, row.address, dark) + note, html=True))
+        cells.append(Cell(noted(link(row.source, row.address, dark), row.note, dark), html=True))
     return cells

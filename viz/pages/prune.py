@@ -10,6 +10,7 @@ from viz.services import Request
 from viz.views.columns import column_style
 from viz.views.explain import explain
 from viz.views.obtain import obtain
+from viz.views.open_in_explore import go_there
 from viz.views.prune import least_important
 from viz.views.prune.chooser import chosen_view
 from viz.views.prune.effect import effect
@@ -35,6 +36,7 @@ def page() -> None:
 @st.fragment
 def prune(request: Request, run: models.Capture) -> None:
     """All that follows a click: redrawn by itself, without the rest of the page."""
+    go_there()  # first: where a smaller model was taken, nothing more is to be worked out of this one
     subject = subject_of(request, run, dark=st.context.theme.type == "dark")
     if least_important.take_up(subject):
         subject = subject_of(request, run, subject.dark)

@@ -17,22 +17,13 @@ from models.placement import choose_device, choose_dtype
 from models.progress import Progress
 from models.random_shape import RandomShape, config_of
 from viz import services
-from viz.heads_off import Head
-from viz.services import conversions
+from viz.services import conversions, removals
 from viz.services.bounded_store import BoundedStore
 from viz.services.conversions import Conversion
+from viz.services.removals import Removal
 
 Line = tuple[tuple[int, int], ...]
 MODES: tuple[CacheMode, ...] = ("absorbed", "latent", "expanded")
-
-
-@dataclass(frozen=True, slots=True)
-class Removed:
-    """A model less some heads of one stack, removed for good. stack: "" for the one that heads are removed from by itself."""
-
-    model: str
-    heads: tuple[Head, ...]
-    stack: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +35,7 @@ class Entrant:
     """
 
     label: str
-    source: str | Conversion | Removed | RandomShape
+    source: str | Conversion | Removal | RandomShape
     device: str
     dtype: str
     cache: str = "auto"
@@ -60,8 +51,8 @@ def load(entrant: Entrant, progress: Progress = models.no_progress) -> models.At
     source = entrant.source
     if isinstance(source, Conversion):
         return conversions.converted(source, progress)
-    if isinstance(source, Removed):
-        return services.model_store().get(_key(entrant), lambda: _without_heads(source, entrant, progress))
+    if isinstance(source, Removal):
+        return removals.removed(source, progress)
     if isinstance(source, RandomShape):
         place = entrant.device, entrant.dtype
         return services.model_store().get(
@@ -70,15 +61,10 @@ def load(entrant: Entrant, progress: Progress = models.no_progress) -> models.At
     return services.model(source, entrant.device, entrant.dtype, progress)
 
 
-def _without_heads(source: Removed, entrant: Entrant, progress: Progress) -> models.AttentionModel:
-    whole = services.model(source.model, entrant.device, entrant.dtype, progress)
-    return models.remove_heads(whole, source.heads, source.stack or None)
-
-
 def _key(entrant: Entrant) -> Hashable:
     """Of the store of models."""
     source = entrant.source
-    return source if isinstance(source, Conversion) else (source, entrant.device, entrant.dtype)
+    return source if isinstance(source, (Conversion, Removal)) else (source, entrant.device, entrant.dtype)
 
 
 def contender(entrant: Entrant, progress: Progress = models.no_progress) -> Contender:

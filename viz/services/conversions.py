@@ -16,17 +16,13 @@ import models
 from models.conversion.decoupled_model import check_decoupled
 from models.conversion.ranks import Rope, budget_elements, check_ranks
 from models.conversion.source_model import attention_layers, check_source
-from models.generation import token_ids
-from models.inputs import encode
 from models.progress import Progress, part
-from models.tokens import display_tokens
 from viz import services
 from viz.figures.atlas import Atlas, make_atlas
 from viz.services import TILE, Request, saved_models
 from viz.services.bounded_store import BoundedStore
 
 SPECTRA_BYTES = 2**29
-Written = tuple[tuple[str, ...], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +66,6 @@ def _pattern_changes() -> BoundedStore[torch.Tensor]:
 @st.cache_resource(show_spinner=False)
 def _change_atlases() -> BoundedStore[Atlas]:
     return BoundedStore(2**24, lambda atlas: len(atlas.png))
-
-
-@st.cache_resource(show_spinner=False)
-def _continuations() -> BoundedStore[Written]:
-    return BoundedStore(2**22, lambda both: 100 * sum(map(len, both)))
 
 
 def spectra(fitting: Fitting, progress: Progress = models.no_progress) -> models.LatentSpectra:
@@ -161,34 +152,6 @@ def change_atlas(conversion: Conversion, request: Request) -> Atlas:
         (conversion, request),
         lambda: make_atlas((after.tiles(TILE) - before.tiles(TILE)).abs().numpy(), shared=True),
     )
-
-
-def has_continuations(conversion: Conversion, request: Request, count: int) -> bool:
-    return (conversion, request, count) in _continuations()
-
-
-def continuations(
-    conversion: Conversion, request: Request, count: int, progress: Progress = models.no_progress
-) -> Written:
-    """What the original and the converted model write after a request's text, token by token, each taking the likeliest."""
-    return _continuations().get(
-        (conversion, request, count),
-        lambda: (
-            _write(services.model_of(request), request, count, part(progress, 0.0, 0.5)),
-            _write(converted(conversion), request, count, part(progress, 0.5, 1.0)),
-        ),
-    )
-
-
-def _write(
-    writer: models.AttentionModel, request: Request, count: int, progress: Progress
-) -> tuple[str, ...]:
-    given = encode(writer, request.text, request.max_tokens)
-    ids: list[int] = []
-    for token in token_ids(writer, given, count):
-        ids.append(token)
-        progress(f"{writer.name} writes token {len(ids)} of {count}", len(ids) / count)
-    return display_tokens(writer.tokenizer, ids)
 
 
 def folder_of(conversion: Conversion) -> Path:

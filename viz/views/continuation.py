@@ -8,6 +8,7 @@ import models
 from viz import services, state
 from viz.plain import plain
 from viz.services import Request
+from viz.views.live_strip import Lane, LiveStrip, growth, kinds_shown, live_strip, pace
 from viz.views.selected_head import Selection
 from viz.views.writing import Writing
 
@@ -28,7 +29,7 @@ def continuation(request: Request, chosen: Selection) -> None:
                 "An encoder reads both ways and cannot continue a text; choose a decoder or an encoder-decoder."
             )
         else:
-            _continue(request)
+            _continue(request, chosen.dark)
 
 
 def _candidates(run: models.Capture) -> None:
@@ -52,7 +53,7 @@ def _candidates(run: models.Capture) -> None:
         )
 
 
-def _continue(request: Request) -> None:
+def _continue(request: Request, dark: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         count = st.number_input(
             "New tokens", 1, 512, 40, key="continue-count", help="How far to go on at most."
@@ -77,39 +78,52 @@ def _continue(request: Request) -> None:
             args=(request, int(count), float(temperature), int(seed)),
         )
         st.button("Stop", key="continue-stop", help="Stop writing; what is written stays.", on_click=_stop)
-    asked, writing = st.session_state.get(_WRITTEN, (None, None))
-    if writing is None or asked != request:
+    asked, strip = st.session_state.get(_WRITTEN, (None, None))
+    if strip is None or asked != request:
         return
-    if writing.running:
-        writing.wait(FIRST_LOOK_S)
-        _growing(writing)
-    else:
-        _written(request, writing)
+    above = st.container()  # what is asked below it is known before it is drawn
+    kinds = kinds_shown(strip, "continue-kinds")
+    with above:
+        writing = strip.lanes[0].writing
+        if writing.running:
+            writing.wait(FIRST_LOOK_S)
+            _growing(strip, kinds, dark)
+        else:
+            _written(request, strip, kinds, dark)
 
 
 def _start(request: Request, count: int, temperature: float, seed: int) -> None:
     _stop()
 
     model = services.model_of(request)
-    writing = Writing(lambda: models.stream(model, request.text, count, temperature, seed))
-    st.session_state[_WRITTEN] = (request, writing)
+    writing = Writing(lambda heard: models.stream(model, request.text, count, temperature, seed, heard=heard))
+    strip = live_strip((Lane(model.name, model, writing),), request.text, count)
+    st.session_state[_WRITTEN] = (request, strip)
 
 
 def _stop() -> None:
-    _, writing = st.session_state.get(_WRITTEN, (None, None))
-    if writing is not None:
-        writing.stop()
+    _, strip = st.session_state.get(_WRITTEN, (None, None))
+    if strip is not None:
+        strip.lanes[0].writing.stop()
 
 
 @st.fragment(run_every=LOOK_EVERY_S)
-def _growing(writing: Writing) -> None:
+def _growing(strip: LiveStrip, kinds: list[str], dark: bool) -> None:
     """Looks again and again, until the writing is done."""
+    writing = strip.lanes[0].writing
     st.code(writing.text, language=None, wrap_lines=True)
+    _cost(strip, kinds, dark)
     if not writing.running:
         st.rerun()
 
 
-def _written(request: Request, writing: Writing) -> None:
+def _cost(strip: LiveStrip, kinds: list[str], dark: bool) -> None:
+    pace(strip, 0)
+    growth(strip, kinds, "continue-cache", dark)
+
+
+def _written(request: Request, strip: LiveStrip, kinds: list[str], dark: bool) -> None:
+    writing = strip.lanes[0].writing
     if writing.error is not None:
         st.error(plain(writing.error))
     if not writing.text:
@@ -124,6 +138,7 @@ def _written(request: Request, writing: Writing) -> None:
         help="Put the continuation behind the text and run it.",
     ):
         st.rerun()
+    _cost(strip, kinds, dark)
 
 
 def _take(request: Request, written: str) -> None:

@@ -31,12 +31,12 @@ def take(write: Callable[[], Path]) -> bool:
 
 
 def take_folder(folder: str) -> None:
-    """Choose the model in a folder; the page Explore opens at the end of this run. For callbacks."""
+    """Choose the model in a folder; `go_there` then opens the page Explore. For callbacks."""
     state.put(**{state.MODEL: folder, state.DTYPE: state.get(state.DTYPE)})
     st.session_state[_TAKEN] = True
 
 
 def go_there() -> None:
-    """At the end of a view: opens the page Explore, if a model was taken."""
+    """Opens the page Explore, if a model was taken."""
     if st.session_state.pop(_TAKEN, False):
         st.switch_page(EXPLORE)

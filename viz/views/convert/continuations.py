@@ -2,65 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
 
 import streamlit as st
 
-from viz.figures.parted_text import first_difference, parted_text
-from viz.figures.token_text import label
-from viz.plain import plain
-from viz.services import conversions
-from viz.views import obtain
+import models
+from viz.services import Request
 from viz.views.convert.made import Made
-from viz.views.working import begin, forget, job_of, still_running
+from viz.views.duet import Duet, side_by_side
+from viz.views.live_strip import Lane, live_strip
+from viz.views.writing import Heard, Writing
 
-NAME = "continuations"
 COUNTS = (20, 40, 80, 160)
+_WRITTEN = "_convert_written"
 
 
 def continuations(made: Made) -> None:
     """Side by side, the first differing token marked."""
-    count = st.segmented_control(
-        "New tokens",
-        COUNTS,
-        default=COUNTS[1],
-        required=True,
-        key="convert-count",
-        help="How far both go on at most.",
-    )
-    key = (made.conversion, made.request, count)
-    if not conversions.has_continuations(*key):
-        job = job_of(NAME, key) or begin(
-            NAME, key, lambda progress: conversions.continuations(*key, progress)
-        )
-        if still_running(NAME, job):
-            return
-        if job.cancelled or job.error is not None:
-            if job.error is not None:
-                obtain.complain(obtain.sentence(job.error, made.request))
-            st.button("Write on", key="convert-write", on_click=forget, args=(NAME,))
-            return
-    before, after = conversions.continuations(*key)
-    parting = first_difference(before, after)
-    _say(before, after, parting)
-    for column, name, pieces in zip(
-        st.columns(2, gap="medium"), (made.original.name, made.converted.name), (before, after), strict=True
-    ):
-        column.markdown(f"**{plain(name)}**")
-        column.html(parted_text(made.request.text, pieces, parting, made.dark))
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        count = st.segmented_control(
+            "New tokens", COUNTS, default=COUNTS[1], required=True, key="convert-count", help="How far both go on at most."
+        )  # fmt: skip
+        st.button("Stop", key="convert-stop", help="Stop writing; what is written stays.", on_click=_stop)
+        st.button("Write again", key="convert-write", help="From the beginning.", on_click=_forget)
+    asked = (made.conversion, made.request, count)
+    if _written()[0] != asked:
+        _stop()
+        st.session_state[_WRITTEN] = (asked, _begun(made, count))
+    side_by_side(_written()[1], "convert", made.dark)
 
 
-def _say(before: Sequence[str], after: Sequence[str], parting: int | None) -> None:
-    if parting is None:
-        st.markdown(f"Both write the same {len(before)} tokens.")
-        return
-    one, other = (
-        f"**{plain(label(pieces[parting], 24))}**" if parting < len(pieces) else "the end of the text"
-        for pieces in (before, after)
+def _begun(made: Made, count: int) -> Duet:
+    lanes = tuple(
+        Lane(model.name, model, Writing(_writer(model, made.request, count)))
+        for model in (made.original, made.converted)
     )
-    shared = (
-        "They part at the first token"
-        if parting == 0
-        else f"They share {parting} tokens and part at the next"
-    )
-    st.markdown(f"{shared}: {one} against {other}. *Measured*, greedy.")
+    return Duet(made.request, live_strip(lanes, made.request.text, count))
+
+
+def _writer(model: models.AttentionModel, request: Request, count: int) -> Callable[[Heard], Iterator[str]]:
+    return lambda heard: models.stream(model, request.text, count, heard=heard)
+
+
+def _written() -> tuple[object, Duet]:
+    return st.session_state.get(_WRITTEN, (None, None))
+
+
+def _forget() -> None:
+    _stop()
+    st.session_state.pop(_WRITTEN, None)
+
+
+def _stop() -> None:
+    duet = _written()[1]
+    if duet is not None:
+        duet.stop()

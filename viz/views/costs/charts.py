@@ -199,7 +199,8 @@ def _throughput(point: Point) -> Taken:
 
 def _told(point: Point, what: str) -> str:
     many = f", {point.cell.batch} texts at once" if point.cell.batch > 1 else ""
-    return f"{what} (measured, median of {point.repeats}; {point.cell.context:,} tokens{many})"
+    times = f"median of {point.repeats}" if point.repeats > 1 else "once"
+    return f"{what} (measured, {times}; {point.cell.context:,} tokens{many})"
 
 
 def _quality(plan: Plan, points: Sequence[Point], styles: dict[str, KindStyle], dark: bool) -> None:

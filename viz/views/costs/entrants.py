@@ -10,8 +10,9 @@ import models
 from models.catalog import CATALOG
 from models.family import family_name
 from viz import heads_off, state
-from viz.services.contenders import MODES, Entrant, Removed, on_this_machine
+from viz.services.contenders import MODES, Entrant, on_this_machine
 from viz.services.conversions import Conversion
+from viz.services.removals import Removal
 from viz.views.costs.shape_names import read_shape, shape_label
 
 SEPARATOR, MODE_SIGN = "|", "@"
@@ -94,6 +95,6 @@ def _own() -> Mapping[str, Entrant]:
     if off:
         model = (state.get(state.MODEL) or models.DEFAULT).strip()
         label = f"{model} less {len(off)} head{'s' if len(off) > 1 else ''}"
-        removed = Removed(model, off, state.get(state.STACK))
-        found[PRUNED] = Entrant(label, removed, state.get(state.DEVICE), state.get(state.DTYPE))
+        place = state.get(state.DEVICE), state.get(state.DTYPE)
+        found[PRUNED] = Entrant(label, Removal(model, *place, "decoder", off), *place)
     return found

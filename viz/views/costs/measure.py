@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from viz.services import measurements
-from viz.services.measurements import Plan
+from viz.services.contenders import most_tokens
+from viz.services.measurements import Plan, Point
 from viz.views.costs.charts import charts
 from viz.views.costs.published import published
 from viz.views.costs.running import running
@@ -25,7 +28,19 @@ def measure() -> None:
 def _shown(plan: Plan, going_on: bool) -> None:
     """Everything that is known of a plan. going_on: more of it is being measured, so the numbers still change."""
     points = measurements.points(plan)
-    charts(plan, points, going_on=going_on, dark=st.context.theme.type == "dark")
+    if points and not going_on:
+        st.caption(_so_far(plan, points))
+    dark = st.context.theme.type == "dark"
+    charts(plan, points, going_on=going_on, dark=dark)
     if not going_on:
         table(points)
-        published(points)
+        published(points, dark=dark)
+
+
+def _so_far(plan: Plan, points: Sequence[Point]) -> str:
+    """How much of the plan the numbers below are, and what Run would add; "" where nothing is missing."""
+    wanted = sum(len(plan.cells(most_tokens(entrant))) for entrant in plan.entrants)
+    once = sum(point.repeats == 1 for point in points)
+    if once == len(points):
+        return f"A first look at {len(points)} of {wanted} cells, measured once: Run measures all, {plan.repeats} times each."
+    return "" if len(points) == wanted else f"{len(points)} of {wanted} cells are measured: Run measures all."

@@ -15,6 +15,7 @@ from viz.views.obtain import complain
 
 MOST_GB, MOST_TOGETHER = 1_000_000, 100_000
 LONGEST_CONFIG = 200_000  # characters
+_WIDTH = 145  # CSS pixels of a number: narrower ones lose their steps
 _PASTE = "Paste a config.json …"
 _DTYPE_NAMES = {"bfloat16": "16 bits (bf16)", "float32": "32 bits (fp32)", "float8_e4m3fn": "8 bits (fp8)"}
 
@@ -49,20 +50,15 @@ def planner_settings() -> Asked | None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="plan-settings"):
         with st.container(width=250):
             _model()
-        for key, label, told, width in (
-            (state.PLAN_CONTEXT, "Context, tokens", "Tokens that each user has in the cache.", 130),
-            (state.USERS, "Users at once", "Each has a cache of their own.", 120),
-            (
-                state.DEVICE_GB,
-                "Memory, GB",
-                "Of one device: 24 (RTX 4090), 80 (A100, H100), 141 (H200).",
-                130,
-            ),
-            (state.TOGETHER, "Devices together", "That share one copy of the weights and all caches.", 140),
+        for key, label, told in (
+            (state.PLAN_CONTEXT, "Context, tokens", "Tokens that each user has in the cache."),
+            (state.USERS, "Users at once", "Each has a cache of their own."),
+            (state.DEVICE_GB, "Memory, GB", "Of one device: 24 (RTX 4090), 80 (A100, H100), 141 (H200)."),
+            (state.TOGETHER, "Devices together", "That share one copy of the weights and all caches."),
         ):
-            with st.container(width=width):
+            with st.container(width=_WIDTH):
                 st.number_input(label, step=1, key=key, help=told)
-        with st.container(width=140):
+        with st.container(width=_WIDTH):
             st.selectbox(
                 "Numbers", state.PLAN_DTYPES, key=state.PLAN_DTYPE, format_func=_DTYPE_NAMES.__getitem__,
                 help="How weights and caches are stored.",

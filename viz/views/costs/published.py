@@ -7,45 +7,48 @@ from collections.abc import Sequence
 import streamlit as st
 
 from models.family import family_name
+from models.published import FIGURES, Figure
+from viz.figures.cost_table import Cell, Row, link, noted, table_html
 from viz.services.measurements import Point
+from viz.views.costs.source_links import address
 
 _MHA, _MLA = family_name("mha"), family_name("mla")
-# (what, number, against what, source)
-ROWS = (
-    (
-        "DeepSeek-V2’s cache", "**93.3%** less", "DeepSeek 67B, another shape with GQA; not the same shape with MHA",
-        "arXiv 2405.04434",
-    ),
-    ("DeepSeek-V2’s maximum throughput", "**5.76 x**", "DeepSeek 67B as well", "arXiv 2405.04434"),
-    (
-        "DeepSeek-V2-Lite, latent decode at 2k / 16k / 32k", "**1.01 / 1.71 / 2.19 x**",
-        "its own expanded decode, one laptop GPU", "panbanda/higgs, issue 254",
-    ),
-    (
-        "MHA / GQA / MLA, the last with a latent of 192", "**72 / 63 / 67** tokens/s, **1.54 / 0.63 / 0.68** GB",
-        "each other: untrained, 12 layers of 24 heads, 768 wide, 32,768 new tokens", "rasbt/LLMs-from-scratch, ch04",
-    ),
-)  # fmt: skip
 
 
-def published(points: Sequence[Point]) -> None:
-    """A table, and below it the same two ratios as measured here."""
+def published(points: Sequence[Point], *, dark: bool) -> None:
+    """A table, and below it the same two ratios as measured here, where they were."""
     st.markdown(
-        "**What others report** · *published*",
-        help="Other models on other devices. A smaller cache is not always quicker: what it saves shows at long contexts and "
-        "large batches, where memory is what one waits for.",
+        "**What others have measured** · *published* only",
+        help="Other models on other devices; no formula gives these numbers. A smaller cache is not always quicker: what it "
+        "saves shows at long contexts and large batches, where memory is what one waits for.",
     )
-    lines = [f"| {what} | {number} | {against} | {source} |" for what, number, against, source in ROWS]
-    st.markdown("\n".join(["| what | number | against | source |", "| --- | --- | --- | --- |", *lines]))
+    titles = tuple(map(Cell, ("of what", "published", "against", "source")))
+    st.html(table_html(titles, [_row(figure, dark) for figure in FIGURES], dark=dark))
     ours = beside(points)
     if ours:
         st.caption(ours)
 
 
+def _row(figure: Figure, dark: bool) -> Row:
+    return Row(
+        (
+            Cell(figure.what, strong=True),
+            Cell(figure.published),
+            Cell(figure.against or "–", quiet=not figure.against),
+            Cell(
+                noted(link(figure.source, address(figure.source, figure.what), dark), figure.note, dark),
+                html=True,
+            ),
+        )
+    )
+
+
 def beside(points: Sequence[Point]) -> str:
-    """Our MLA against our MHA of equal width, at the longest context and smallest batch that both were measured at."""
-    at = {(point.entrant.source, point.measured.cache, point.cell): point.measured for point in points}
-    for cell in sorted({point.cell for point in points}, key=lambda cell: (-cell.context, cell.batch)):
+    """Our MLA against our MHA of equal width, at the longest context and smallest batch at which both were measured more than
+    once."""
+    repeated = [point for point in points if point.repeats > 1]
+    at = {(point.entrant.source, point.measured.cache, point.cell): point.measured for point in repeated}
+    for cell in sorted({point.cell for point in repeated}, key=lambda cell: (-cell.context, cell.batch)):
         mha, mla = at.get((_MHA, "auto", cell)), at.get((_MLA, "absorbed", cell))
         if mha is not None and mla is not None:
             less = 1 - mla.cache_bytes / mha.cache_bytes

@@ -10,11 +10,11 @@ import streamlit as st
 from models import published
 from models.published import Golden
 from viz import state
-from viz.figures.cost_table import Cell, Row, link, table_html
 from viz.figures.golden_table import Checked, checked_table
 from viz.services.job import Job
 from viz.services.live_caches import LiveCache, live_caches
 from viz.views.costs.golden_formulas import elements, golden_formula, told_golden
+from viz.views.costs.published import published as others
 from viz.views.costs.source_links import address
 from viz.views.explain import explain
 from viz.views.obtain import complain
@@ -31,11 +31,7 @@ def self_check() -> None:
     _live(dark)
     st.markdown(f"**Published numbers beside the formula** · {verdict(goldens, 'published')}")
     st.html(checked_table(goldens, "published", "ours (formula)", dark=dark))
-    st.markdown(
-        "**What others have measured** · *published* only",
-        help="No formula gives these numbers: they were measured on other models and other devices.",
-    )
-    st.html(_measured_by_others(dark))
+    others((), dark=dark)
     explain("Self-check")
 
 
@@ -65,9 +61,11 @@ def check_golden(golden: Golden) -> Checked:
 
 
 def _told_off(off: float, allowed: float) -> str:
+    """Ours less theirs, and how much of that the rounding of what is printed explains."""
     if off == 0:
         return "none"
-    return f"{off:+.2%} of {allowed:.2%}" if abs(off) >= 0.0001 else f"under 0.01% of {allowed:.2%}"
+    told = f"{off:+.2%}".replace("-", "−") if abs(off) >= 0.0001 else "under 0.01%"
+    return f"{told}, {'within' if abs(off) <= allowed else 'beyond'} {allowed:.2%}"
 
 
 def check_live(found: LiveCache) -> Checked:
@@ -113,20 +111,3 @@ def _live(dark: bool) -> None:
         "Count again", key="self-check-again", on_click=forget, args=(_JOB,), icon=":material/refresh:",
         help="Run the family's models once more and count the bytes in their live caches.",
     )  # fmt: skip
-
-
-def _measured_by_others(dark: bool) -> str:
-    titles = tuple(map(Cell, ("of what", "published", "against", "source")))
-    rows = [
-        Row(
-            (
-                Cell(figure.what, strong=True),
-                Cell(figure.published),
-                Cell(figure.against or "–", quiet=not figure.against),
-                Cell(link(figure.source, address(figure.source, figure.what), dark), html=True),
-            ),
-            figure.note,
-        )
-        for figure in published.FIGURES
-    ]
-    return table_html(titles, rows, dark=dark)

@@ -18,6 +18,7 @@ from viz.views.obtain import complain
 LONGEST_CONTEXT, MOST_TEXTS = 2**20, 4096
 MOST_COUNTS, LONGEST_LIST = 12, 200
 _CONTENDERS = "cost-contenders"
+_COUNT = re.compile("[1-9][0-9]{0,15}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def read_numbers(typed: str, what: str, most: int) -> Numbers:
     """Whole numbers from 1 to `most`, separated by commas or spaces."""
     counts, refused = set(), []
     for item in dict.fromkeys(re.split(r"[\s,;]+", typed.strip(" ,;"))):
-        if item.isascii() and item.isdigit() and not item.startswith("0") and int(item) <= most:
+        if _COUNT.fullmatch(item) and int(item) <= most:
             counts.add(int(item))
         elif item:
             refused.append(

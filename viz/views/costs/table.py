@@ -10,16 +10,18 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from models.measure import Repeats
 from viz.plain import plain
 from viz.services.contenders import card_of
 from viz.services.measurements import Point
 
 _DIGITS = st.column_config.NumberColumn
+_SPREAD = "From the lower to the upper quartile, of the median; – where it was measured once."
 _COLUMNS = {
     "prefill s": _DIGITS(format="%.3g", help="To read the whole prompt; median of the repeats (measured)."),
-    "± prefill %": _DIGITS(format="%.3g", help="From the lower to the upper quartile, of the median."),
+    "± prefill %": _DIGITS(format="%.3g", help=_SPREAD),
     "ms a step": _DIGITS(format="%.3g", help="One new token of each text; median of the repeats (measured)."),
-    "± step %": _DIGITS(format="%.3g", help="From the lower to the upper quartile, of the median."),
+    "± step %": _DIGITS(format="%.3g", help=_SPREAD),
     "tokens/s": _DIGITS(format="%.0f", help="New tokens of all texts (measured)."),
     "cache": _DIGITS(format="localized", help="Bytes counted in the live cache's tensors, all texts (measured)."),
     "by formula": _DIGITS(format="localized", help="Bytes that the cache should hold (formula)."),
@@ -42,6 +44,7 @@ def table(points: Sequence[Point]) -> None:
         hide_index=True,
         height=min(36 + 35 * len(points), 36 + 35 * 10),
         column_config=_COLUMNS,
+        placeholder="–",
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.download_button(
@@ -63,9 +66,9 @@ def _row(point: Point) -> dict[str, Any]:
         "context": point.cell.context,
         "batch": point.cell.batch,
         "prefill s": measured.prefill_s.median,
-        "± prefill %": 100 * measured.prefill_s.spread,
+        "± prefill %": _spread(measured.prefill_s),
         "ms a step": measured.decode_ms_per_token.median,
-        "± step %": 100 * measured.decode_ms_per_token.spread,
+        "± step %": _spread(measured.decode_ms_per_token),
         "tokens/s": measured.tokens_per_s,
         "cache": measured.cache_bytes,
         "by formula": measured.formula_bytes,
@@ -73,6 +76,11 @@ def _row(point: Point) -> dict[str, Any]:
         "weights": measured.weights_bytes,
         "loss": None if card is None else card.validation_loss,
     }
+
+
+def _spread(repeats: Repeats) -> float | None:
+    """In percent; None of a single repeat, which has none to tell."""
+    return 100 * repeats.spread if len(repeats) > 1 else None
 
 
 def _where(points: Sequence[Point]) -> str:

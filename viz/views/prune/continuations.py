@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import streamlit as st
 
 import models
-from viz.figures.parted_text import first_difference, parted_text
-from viz.figures.token_text import label
 from viz.plain import plain
 from viz.services import Request, ablations
 from viz.services.ablations import Choice
-from viz.views import obtain
-from viz.views.columns import pair
+from viz.views.duet import Duet, side_by_side
+from viz.views.live_strip import Lane, live_strip
 from viz.views.prune.presets import in_words
 from viz.views.prune.subject import Subject
-from viz.views.writing import Writing
+from viz.views.writing import Heard, Writing
 
-LOOK_EVERY_S = 0.3
-FIRST_LOOK_S = 0.2  # short texts are done by then
 _WRITTEN = "_prune_written"
 
 
@@ -35,47 +31,6 @@ class Asked:
     seed: int
 
 
-class Pen:
-    """One continuation in the background, token by token."""
-
-    def __init__(self, write: Callable[[], Iterator[str]]) -> None:
-        self.pieces: list[str] = []
-        self._write = write
-        self.writing = Writing(self._kept)
-
-    def _kept(self) -> Iterator[str]:
-        for piece in self._write():
-            self.pieces.append(piece)
-            yield piece
-
-
-@dataclass(slots=True)
-class Duet:
-    """The continuation with all heads, and the one without. stopped: by the visitor, before their end."""
-
-    asked: Asked
-    pens: tuple[Pen, Pen]
-    stopped: bool = False
-
-    @property
-    def running(self) -> bool:
-        return any(pen.writing.running for pen in self.pens)
-
-    def stop(self) -> None:
-        self.stopped = self.stopped or self.running
-        for pen in self.pens:
-            pen.writing.stop()
-
-    @property
-    def parting(self) -> int | None:
-        """The first token that the two do not share, as far as both are written."""
-        one, other = (pen.pieces for pen in self.pens)
-        if self.running or self.stopped:
-            both = min(len(one), len(other))
-            return first_difference(one[:both], other[:both])
-        return first_difference(one, other)
-
-
 def continuations(subject: Subject) -> None:
     """How far and how to write, and what was written."""
     if subject.model.geometry.role == "encoder":
@@ -84,16 +39,12 @@ def continuations(subject: Subject) -> None:
         )
         return
     _controls(subject)
-    duet = st.session_state.get(_WRITTEN)
-    if duet is None or duet.asked.request != subject.request:
+    asked, duet = st.session_state.get(_WRITTEN, (None, None))
+    if duet is None or asked.request != subject.request:
         return
-    if duet.asked.choice != _writable(subject.choice):
-        st.caption(f"Written before, with {plain(in_words(duet.asked.choice.off))} off.")
-    if duet.running:
-        duet.pens[1].writing.wait(FIRST_LOOK_S)
-        _growing(duet, subject)
-    else:
-        _drawn(duet, subject)
+    if asked.choice != _writable(subject.choice):
+        st.caption(f"Written before, with {plain(in_words(asked.choice.off))} off.")
+    side_by_side(duet, "prune", subject.dark)
 
 
 def _controls(subject: Subject) -> None:
@@ -131,57 +82,24 @@ def _start(subject: Subject, asked: Asked) -> None:
     _stop()
     model, request = subject.model, asked.request
     told = (asked.count, asked.temperature, asked.seed)
-    whole = Pen(lambda: models.stream(model, request.text, *told))
 
-    def write() -> Iterator[str]:
+    def whole(heard: Heard) -> Iterator[str]:
+        return models.stream(model, request.text, *told, heard=heard)
+
+    def without(heard: Heard) -> Iterator[str]:
         off = ablations.heads_off(request, asked.choice)
-        return models.stream(model, request.text, *told, heads_off=off)
+        return models.stream(model, request.text, *told, heads_off=off, heard=heard)
 
-    st.session_state[_WRITTEN] = Duet(asked, (whole, Pen(write)))
+    lanes = (
+        Lane("All heads", model, Writing(whole)),
+        Lane(f"{in_words(asked.choice.off)} off", model, Writing(without)),
+    )
+    how = "greedy" if not asked.temperature else f"temperature {asked.temperature:g}, one seed"
+    duet = Duet(request, live_strip(lanes, request.text, asked.count), how)
+    st.session_state[_WRITTEN] = (asked, duet)
 
 
 def _stop() -> None:
-    duet = st.session_state.get(_WRITTEN)
+    _, duet = st.session_state.get(_WRITTEN, (None, None))
     if duet is not None:
         duet.stop()
-
-
-@st.fragment(run_every=LOOK_EVERY_S)
-def _growing(duet: Duet, subject: Subject) -> None:
-    """Looks again and again, until both are done."""
-    _drawn(duet, subject)
-    if not duet.running:
-        st.rerun()
-
-
-def _drawn(duet: Duet, subject: Subject) -> None:
-    parting = duet.parting
-    st.markdown(_said(duet, parting))
-    names = ("All heads", f"{in_words(duet.asked.choice.off)} off")
-    before = subject.request.text if subject.model.geometry.role == "decoder" else ""
-    for column, name, pen in zip(pair("prune-written", 0.5, 0.5), names, duet.pens, strict=True):
-        with column:
-            st.markdown(f"**{name}**")
-            st.html(parted_text(before, list(pen.pieces), parting, subject.dark))
-            if pen.writing.error is not None:
-                obtain.complain(obtain.sentence(pen.writing.error, duet.asked.request))
-
-
-def _said(duet: Duet, parting: int | None) -> str:
-    how = "greedy" if not duet.asked.temperature else f"temperature {duet.asked.temperature:g}, one seed"
-    how += "; stopped before the end" if duet.stopped else ""
-    if parting is None:
-        count = min(len(pen.pieces) for pen in duet.pens)
-        if duet.running:
-            return f"Writing; {count} tokens shared so far."
-        if duet.stopped:
-            return f"Stopped; the {count} tokens that both have written are the same."
-        return f"Both write the same {count} tokens. *Measured*, {how}."
-    one, other = (
-        f"**{plain(label(pen.pieces[parting], 24))}**" if parting < len(pen.pieces) else "the end of the text"
-        for pen in duet.pens
-    )
-    shared = (
-        f"They share {parting} tokens and part at the next" if parting else "They part at the first token"
-    )
-    return f"{shared}: {one} against {other}. *Measured*, {how}."

@@ -10,7 +10,7 @@ from viz.plain import plain
 from viz.services import removals
 from viz.services.removals import LARGEST_ZIP, Removal
 from viz.views.columns import pair
-from viz.views.open_in_explore import go_there, take
+from viz.views.open_in_explore import take
 from viz.views.prune import history
 
 
@@ -38,7 +38,6 @@ def use(wanted: Removal) -> None:
     with right:
         st.markdown("**In a notebook**")
         st.code(code(wanted), language="python", wrap_lines=True)
-    go_there()
 
 
 def _zip(wanted: Removal, place: Path, nbytes: int, size: str) -> None:
