@@ -42,8 +42,8 @@ def chance_ablations(
     """Switch off random heads instead of `heads`, `draws` times, on the text of `baseline`.
 
     Each draw takes as many heads of each layer as `heads` has there: others than those, or where the layer has no more
-    others than that any of it, so that of a layer that is wholly off no draw differs. method, reference: as in `ablate`. An exception
-    from `progress` ends the work. Raises BadSelection for heads that do not exist and where no heads are off.
+    others than that any of it, so that of a layer that is wholly off no draw differs. method, reference: as in `ablate`. An
+    exception from `progress` ends the work. Raises BadSelection for heads that do not exist and where no heads are off.
     """
     off = distinct(heads if isinstance(heads, HeadsOff) else HeadsOff(tuple(heads), stack))
     if draws < 1:

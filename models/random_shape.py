@@ -24,6 +24,7 @@ from models.quiet import quiet
 CONTEXT = 131_072  # no table is as long as this, so it costs nothing
 SHARE = 0.6  # of the free memory that weights may take: caches and activations come on top
 MOST = 2**20
+MOST_LAYERS = 256  # each is built before anything is counted, and the largest models have half as many
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +188,9 @@ def _demand_sizes(shape: RandomShape) -> None:
     for name, size in (
         needed | {"feed_forward": shape.feed_forward or 1, "q_lora_rank": shape.q_lora_rank or 1}
     ).items():
-        if not 1 <= size <= MOST:
-            raise BadSelection(f"{name[0].upper() + name[1:]} must be from 1 to {MOST:,}, but {size:,} came.")
+        most = MOST_LAYERS if name == "layers" else MOST
+        if not 1 <= size <= most:
+            raise BadSelection(f"{name[0].upper() + name[1:]} must be from 1 to {most:,}, but {size:,} came.")
     if shape.kind == "gqa" and shape.heads % shape.kv_heads:
         raise BadSelection(
             f"The {shape.heads} heads cannot share {shape.kv_heads} key/value heads equally; choose a number that divides "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from models.errors import UnknownModel, UnsupportedModel
 from models.geometry import Geometry, geometry
 from models.model import AttentionModel
 
+LONGEST_NAME = 200  # characters of one that an error repeats
 Source = Anatomy | Geometry | AttentionModel | PreTrainedConfig | Mapping[str, Any] | str
 
 
@@ -85,7 +87,7 @@ def _notes(layers: tuple[Layers, ...]) -> tuple[str, ...]:
 def _parsed(text: str) -> Mapping[str, Any]:
     try:
         found = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number may also have more digits than Python reads
         where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
         raise UnsupportedModel(
             f"This is no JSON{where}; paste the whole of a config.json, braces and all."
@@ -117,16 +119,18 @@ def _from_json(given: Mapping[str, Any]) -> PreTrainedConfig:
 
 def _config_text(name: str) -> str:
     """The config.json behind a name."""
-    path = Path(name).expanduser()
     if name in CATALOG:
         source = entry(name).source
         if isinstance(source, Shipped):
             return (source.folder / "config.json").read_text("utf-8")
         return hub.config_file(source.hub_id).read_text("utf-8")
-    if (path / "config.json").is_file():
-        return (path / "config.json").read_text("utf-8")
+    with suppress(OSError, RuntimeError, ValueError):  # too long, of an unknown user, no path, no UTF-8
+        path = Path(name).expanduser() / "config.json"
+        if path.is_file():
+            return path.read_text("utf-8")
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise UnknownModel(
-            f"There is no config.json in {name}; give a Hub id (organisation/name), a folder, or paste the config itself."
+            f"There is no config.json in {name[:LONGEST_NAME]}; give a Hub id (organisation/name), a folder, or paste the "
+            "config itself."
         )
     return hub.config_file(name).read_text("utf-8")

@@ -12,7 +12,7 @@ from tests.e2e.server import ROOT, serving
 
 pytestmark = pytest.mark.e2e
 
-SLOW_MS = 240_000
+SLOW_MS = 480_000
 OWN_404 = "the server responded with a status of 404"  # Streamlit asks below a page's own path first
 CONFIG = {
     "model_type": "llama",

@@ -8,13 +8,12 @@ from typing import Any
 import streamlit as st
 
 import models
-from models.cost import anatomy
 from models.geometry import KIND_NAMES
-from models.random_shape import PRESETS, RandomShape, config_of
+from models.random_shape import PRESETS, RandomShape
 from viz.plain import plain
-from viz.services.contenders import MODES
+from viz.services.contenders import MODES, Entrant, known_anatomy
 from viz.views.costs.entrants import add
-from viz.views.costs.shape_names import shape_name
+from viz.views.costs.shape_names import shape_label, shape_name
 
 OWN = "sizes of my own"
 _PRESET, _KEPT = "shape-preset", "shape-kept"
@@ -95,11 +94,11 @@ def _shape() -> RandomShape:
 
 def _offer(shape: RandomShape) -> None:
     try:
-        known = anatomy(config_of(shape))
+        known = known_anatomy(Entrant(shape_label(shape), shape, "cpu", "auto"))
     except models.HeadlightError as error:
         st.error(plain(error), icon=":material/error:")
         return
-    if known.weights is not None:
+    if known is not None and known.weights is not None:
         st.caption(f"{known.weights.total / 1e6:,.3g} million weights (*formula*).")
     modes: list[str] = []
     if shape.kind == "mla":
