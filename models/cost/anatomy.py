@@ -155,6 +155,10 @@ def layers_of(config: PreTrainedConfig, shape: Geometry) -> tuple[Layers, ...]:
 
 def _group(one: Geometry, kind: str, own: Any, window: int | None) -> Layers:
     """One layer by itself; see `Layers`."""
+    if window is not None and window < 1:
+        raise UnsupportedModel(
+            f"The config has a sliding window of {window:,} tokens, and a token sees itself at least; change sliding_window."
+        )
     index = getattr(own, "index_head_dim", None) or 0 if kind in _INDEXED else 0
     if window is not None and one.kind != "mla":
         others = {ours: getattr(own, theirs, None) for ours, theirs in _IN_WINDOWS.items()}

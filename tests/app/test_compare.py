@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+import models
+from models.measuring.turn import TURNS
 from tests.app import visit
 from tests.sentences import assert_sentence
 from viz import heads_off, services
@@ -179,6 +181,40 @@ def test_a_batch_over_the_memory_is_refused_before_anything_runs(monkeypatch: py
     assert "family-mha" in sentence
     assert "or fewer" in sentence or "fewer texts" in sentence
     assert not measurements.points(plan("family-mha", contexts=(512,), batches=(64,)))
+
+
+def test_names_that_cannot_be_paths_are_told_once_they_are_asked_for():
+    names = [
+        "x" * 5_000,
+        "~nobody-of-that-name/x",
+        "a\0b",
+        "random:mha,layers=4096,d_model=64,heads=4,d_head=16",
+    ]
+    app = measured(open_compare(contenders="|".join(names), **SMALL))
+    said = visit.complaints(app)
+    assert len(said) == len(names)
+    for sentence in said:
+        assert sentence.endswith(".")
+        assert len(sentence) < 600
+    assert any("from 1 to 256, but 4,096 came" in sentence for sentence in said)
+
+
+def test_a_second_visitor_waits_visibly_and_a_first_one_s_run_outlives_its_page():
+    with TURNS.mine(models.no_progress):
+        app = visit.click(over(open_compare(contenders="family-mqa", **SMALL)), "cost-go")
+        ends = time.monotonic() + LONGEST_S
+        while not any("Another measurement is running" in bar.proto.text for bar in app.get("progress")):
+            assert time.monotonic() < ends
+            time.sleep(0.5)
+            visit.rerun(app)
+    # The visitor has left by now: what was asked for is measured all the same, and the next one finds it.
+    ends = time.monotonic() + LONGEST_S
+    asked = Plan(
+        (Entrant("family-mqa", "family-mqa", "auto", "auto"),), (24,), (1, 2), new_tokens=8, repeats=3
+    )
+    while len(measurements.points(asked)) < 2:
+        assert time.monotonic() < ends
+        time.sleep(0.5)
 
 
 def plan(*names: str, contexts: tuple[int, ...] = (24,), batches: tuple[int, ...] = (1,)) -> Plan:

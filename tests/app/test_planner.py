@@ -125,6 +125,8 @@ def test_weights_that_do_not_fit_leave_no_user_until_more_devices_work_together(
         ({"model_type": "no-such-[x](http://a.invalid)"}, "no-such"),
         ({"model_type": 3}, "names no model_type"),
         ({"model_type": "bert"}, "keeps no cache"),
+        ({"model_type": "mistral", "sliding_window": -5}, "window of -5 tokens"),
+        ({"model_type": "\ud800"}, "is no config"),  # half a character
     ],
 )
 def test_a_config_that_cannot_be_planned_is_told_and_nothing_is_lost(changed: dict, told: str):
@@ -143,7 +145,18 @@ def test_a_config_that_cannot_be_planned_is_told_and_nothing_is_lost(changed: di
     assert total_bytes(app) != before
 
 
-@pytest.mark.parametrize("broken", ["{", '{"model_type": "llama",}', "[1, 2]", "llama", "[" * 100_000])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "{",
+        '{"model_type": "llama",}',
+        "[1, 2]",
+        "llama",
+        "<!DOCTYPE html><html></html>",
+        "[" * 100_000,
+        '{"model_type": "llama", "num_hidden_layers": ' + "9" * 5_000 + "}",  # more digits than Python reads
+    ],
+)
 def test_what_is_no_json_is_told(broken: str):
     app = over(visit.rerun(open_planner(), planned="pasted config", pasted=broken))
     (sentence,) = visit.complaints(app)

@@ -163,7 +163,7 @@ each user, while the weights are there once. So the cache decides how many users
 (DeepSeek-V2, arXiv 2405.04434, Table 1), from the model's config alone; each number stands above the formula that gives it.
 
 **As another kind**: the same layers and heads with other attention, in the sizes that papers give such models. GQA has 8
-key/value heads, MQA one, MLA a latent of 4 x d_head and a rotary key of half a d_head. No such model need exist, and one that
+key/value heads (fewer where heads are few), MQA one, MLA a latent of 4 x d_head and a rotary key of half a d_head. No such model need exist, and one that
 did would read text otherwise: what a smaller cache costs in quality is in Measure.
 
 90% of a device's memory counts as usable. Activations, fragmentation, prefix sharing and a quantized cache are not counted.
@@ -247,6 +247,11 @@ where it costs more than they do. And one head may stand in for another: that no
     "Continue": """
 On the left what the model holds likeliest to come next, with its probability after the softmax over the whole vocabulary. On
 the right it goes on writing; then look at the heads over the longer text, for instance to see where a copied name came from.
+
+**Tokens per second** is *measured* while it writes, the median of the last 16 tokens. The **cache** is what must be kept of
+every token read: the thick line is *counted* in its tensors step by step. The thin lines are *formula*: what the same layers
+and heads would keep as another kind of attention, in the sizes that papers give such models (MHA: keys and values for each
+head; GQA-4: for four groups of heads; MQA: for all heads one; MLA-128: a latent of 128 and a rotary key).
 """,
     "Download": """
 PNG and SVG are the picture of the selected head; CSV its weights with all digits; HTML a page of it that works without a
