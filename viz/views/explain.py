@@ -163,8 +163,8 @@ each user, while the weights are there once. So the cache decides how many users
 (DeepSeek-V2, arXiv 2405.04434, Table 1), from the model's config alone; each number stands above the formula that gives it.
 
 **As another kind**: the same layers and heads with other attention, in the sizes that papers give such models. GQA has 8
-key/value heads (fewer where heads are few), MQA one, MLA a latent of 4 x d_head and a rotary key of half a d_head. No such model need exist, and one that
-did would read text otherwise: what a smaller cache costs in quality is in Measure.
+key/value heads (fewer where heads are few), MQA one, MLA a latent of 4 x d_head and a rotary key of half a d_head. No such
+model need exist, and one that did would read text otherwise: what a smaller cache costs in quality is in Measure.
 
 90% of a device's memory counts as usable. Activations, fragmentation, prefix sharing and a quantized cache are not counted.
 A saving is one **against something**: the table below says against what the famous ones are.
