@@ -200,8 +200,9 @@ def test_names_that_cannot_be_paths_are_told_once_they_are_asked_for():
 
 
 def test_a_second_visitor_waits_visibly_and_a_first_one_s_run_outlives_its_page():
+    app = over(open_compare(contenders="family-mqa", **SMALL))
     with TURNS.mine(models.no_progress):
-        app = visit.click(over(open_compare(contenders="family-mqa", **SMALL)), "cost-go")
+        visit.click(app, "cost-go")
         ends = time.monotonic() + LONGEST_S
         while not any("Another measurement is running" in bar.proto.text for bar in app.get("progress")):
             assert time.monotonic() < ends

@@ -71,6 +71,16 @@ def test_it_opens_on_a_plan_of_a_model_that_many_serve():
         "MQA": weights + 16 * 32_768 * token,
         "MLA": weights + 16 * 32_768 * (512 + 64) * 32 * 2,
     }
+    told = [note["text"] for note in visit.figure(app, "plan-memory")["layout"]["annotations"]]
+    # Of the MHA's 291 GB 72 can be used on each device: four do not hold them.
+    assert told[:4] == [
+        "<b>291 GB</b> · 5 devices",
+        "<b>84.8 GB</b> · 2 devices",
+        "<b>24.7 GB</b> · 1 device",
+        "<b>35.4 GB</b> · 1 device",
+    ]
+    own = [token * 8, 32_768 * token * 8, 16 * 32_768 * token * 8, weights + 16 * 32_768 * token * 8]
+    assert all(f'title="{count:,} bytes"' in page(app) for count in own)
     room = 0.9 * 80e9 - weights
     assert f"**{int(room // (32_768 * token * 8)):,}** fit on one device of 80 GB" in said(app)
     assert "2 x 8 kv_heads x 128 d_head x 32 layers x 2 bytes = 131,072 bytes per token" in page(app)

@@ -20,8 +20,10 @@ from tests.sentences import assert_sentence
 from viz import services
 from viz.figures.removal_speed import SpeedRow
 from viz.services import Request, removal_race, removals
+from viz.services.removal_race import Race, Timed
 from viz.services.removals import Removal
 from viz.views.prune.removal_before import compact
+from viz.views.prune.removal_results import speed_rows
 from viz.views.prune.removal_use import code
 from viz.views.prune.removal_verdict import verdict
 
@@ -259,6 +261,19 @@ def test_a_difference_beyond_rounding_is_a_red_warning(tiny_llama: Path, monkeyp
 def test_another_replacement_than_zeros_is_said(tiny_llama: Path):
     app = open_view(model=tiny_llama, off="0.1", method="mean")
     assert "the numbers there are not those of the smaller model" in texts(app)
+
+
+def test_times_become_speeds_beside_the_model_with_all_heads(tiny_llama: Path):
+    wanted = Removal(str(tiny_llama), "cpu", "auto", "decoder", ((0, 1), (2, 4)))
+    took = [("full", 2.0, 8.0), ("gated", 2.5, 8.0), ("removed", 1.0, 10.0)]
+    timed = [Timed(name, 1, Repeats((read, read)), Repeats((step, step)), 1.0) for name, read, step in took]
+    reading, writing = speed_rows(wanted, Race(8, 6, 3, "cpu", "float32", 1, tuple(timed)))
+    assert (reading.name, writing.name) == ("reading, batch 8", "writing, batch 8")
+    assert (reading.removed.each, reading.gated.each) == ((2.0, 2.0), (0.8, 0.8))
+    assert (writing.removed.each, writing.gated.each) == ((0.8, 0.8), (1.0, 1.0))
+    assert reading.predicted == pytest.approx(1 / removals.reading(wanted, 6).left)
+    assert reading.predicted is not None
+    assert reading.predicted > 1
 
 
 def row(name: str, *each: float) -> SpeedRow:

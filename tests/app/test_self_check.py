@@ -51,6 +51,7 @@ def test_a_number_that_differs_is_seen(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(published, "GOLDENS", (*GOLDENS, wrong))
     app = open_self_check()
     assert page(app).count("✗ differs") == 1
+    assert "−50.00%, beyond" in page(app)
     assert f"1 of {len(GOLDENS) + 1} differ" in said(app)
 
 

@@ -62,6 +62,10 @@ def test_half_a_cache_is_flagged_as_much_as_twice_one():
     assert Counted(1, 200, 100).is_off
 
 
+def test_one_percent_is_the_border():
+    assert [Counted(1, held, 1_000).is_off for held in (988, 991, 1_009, 1_012)] == [True, False, False, True]
+
+
 def test_medians_with_quartiles():
     points = [Taken(512, 3.0, 2.5, 4.0, "b"), Taken(128, 1.0, 0.9, 1.2, "a")]
     figure: Any = medians([TimeSeries("x", styles("x")["x"], points)], ("context, tokens", "ms a step"))
