@@ -36,7 +36,11 @@ def serving(script: Path, **environment: str) -> Iterator[str]:
         yield address
     finally:
         server.terminate()
-        server.wait(20)
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:  # a busy machine
+            server.kill()
+            server.wait(20)
 
 
 def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:

@@ -27,12 +27,13 @@ def address() -> Iterator[str]:
 
 def test_contenders_are_measured_and_saved(browser: Browser, address: str) -> None:
     context = browser.new_context(viewport={"width": 1440, "height": 1800})
+    context.set_default_timeout(SLOW_MS)
     page, watch = context.new_page(), Watch()
     watch.attach(page)
     page.goto(f"{address}/compare?{PLAN}")
     charts = page.get_by_test_id("stPlotlyChart")
     expect(charts.first).to_be_visible(timeout=SLOW_MS)
-    page.get_by_role("button", name="Run", exact=True).click(timeout=SLOW_MS)  # once the first look is over
+    page.get_by_role("button", name="Run", exact=True).click()  # once the first look is over
     expect(page.get_by_text("A first look", exact=False)).to_have_count(0)
     expect(page.get_by_role("button", name="CSV", exact=True)).to_be_visible(timeout=SLOW_MS)
     expect(charts).to_have_count(5, timeout=SLOW_MS)

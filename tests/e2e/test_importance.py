@@ -15,6 +15,7 @@ pytestmark = pytest.mark.e2e
 SLOW_MS = 120_000
 # Streamlit itself asks below a page's own path first, when it is opened there, and then at the root.
 OWN_404 = "the server responded with a status of 404"
+expect.set_options(timeout=60_000)
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +26,7 @@ def address() -> Iterator[str]:
 
 def test_the_least_important_heads_go_to_the_wall(browser: Browser, address: str, tiny_llama: Path) -> None:
     context = browser.new_context(viewport={"width": 1440, "height": 2800})
+    context.set_default_timeout(SLOW_MS)
     page, watch = context.new_page(), Watch()
     watch.attach(page)
     asked = f"model={tiny_llama}&text=one two three four&prune_view=Importance&evaluated_tokens=256&off=0.1"
@@ -37,7 +39,7 @@ def test_the_least_important_heads_go_to_the_wall(browser: Browser, address: str
     expect(page.get_by_text("your 1 head", exact=True)).to_be_visible(timeout=SLOW_MS)
 
     page.get_by_role("radio", name="Doubts").or_(page.get_by_role("button", name="Doubts")).first.click()
-    page.locator(".st-key-doubt-words-go").get_by_role("button").first.click(timeout=SLOW_MS)
+    page.locator(".st-key-doubt-words-go").get_by_role("button").first.click()
     expect(page.get_by_text(re.compile("of 18 heads give function words"))).to_be_visible(timeout=SLOW_MS)
     expect(page.get_by_test_id("stException")).to_have_count(0)
     context.close()

@@ -36,6 +36,7 @@ def test_a_config_is_pasted_the_device_measured_and_every_number_checked(
     browser: Browser, address: str
 ) -> None:
     context = browser.new_context(viewport={"width": 1440, "height": 1600})
+    context.set_default_timeout(SLOW_MS)
     page, watch = context.new_page(), Watch()
     watch.attach(page)
     page.goto(f"{address}/compare?cost_view=Planner&planned=pasted config&plan_context=100&users=3")

@@ -50,7 +50,9 @@ def expect_off(page: Page, heads: str) -> None:
 
 
 def open_prune(browser: Browser, address: str, more: str = "") -> tuple[Page, Watch]:
-    page, watch = browser.new_context(viewport={"width": 1440, "height": 1900}).new_page(), Watch()
+    context = browser.new_context(viewport={"width": 1440, "height": 1900})
+    context.set_default_timeout(SLOW_MS)
+    page, watch = context.new_page(), Watch()
     watch.attach(page)
     page.goto(f"{address}/prune?model=family-mha&text={TEXT}{more}")
     expect(wall(page)).to_be_visible(timeout=SLOW_MS)

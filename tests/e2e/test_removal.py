@@ -17,6 +17,7 @@ pytestmark = pytest.mark.e2e
 
 TEXT = "one two three four one two three four"
 SLOW_MS = 300_000  # the first visitor waits for the server to load its libraries, and then for a model that is timed
+expect.set_options(timeout=60_000)
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +31,7 @@ def test_from_the_click_to_the_smaller_model_in_explore(
     browser: Browser, address: str, tiny_llama: Path
 ) -> None:
     context = browser.new_context(viewport={"width": 1440, "height": 1700})
+    context.set_default_timeout(SLOW_MS)
     page, watch = context.new_page(), Watch()
     watch.attach(page)
     page.goto(f"{address}/prune?model={tiny_llama}&text={TEXT}&off=0.0-1,2.4&prune_view=Remove+for+real")
