@@ -33,8 +33,10 @@ def test_contenders_are_measured_and_saved(browser: Browser, address: str) -> No
     page.goto(f"{address}/compare?{PLAN}")
     charts = page.get_by_test_id("stPlotlyChart")
     expect(charts.first).to_be_visible(timeout=SLOW_MS)
-    page.get_by_role("button", name="Run", exact=True).click()  # once the first look is over
-    expect(page.get_by_text("A first look", exact=False)).to_have_count(0)
+    first_look = page.get_by_text("A first look", exact=False)
+    expect(first_look).to_be_visible(timeout=SLOW_MS)
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(first_look).to_have_count(0)
     expect(page.get_by_role("button", name="CSV", exact=True)).to_be_visible(timeout=SLOW_MS)
     expect(charts).to_have_count(5, timeout=SLOW_MS)
     expect(page.get_by_text("family-mla, latent").first).to_be_visible()
