@@ -46,7 +46,7 @@ def test_a_config_is_pasted_the_device_measured_and_every_number_checked(
     field.press("Control+Enter")
     # By hand: 2 x 2 key/value heads x 16 x 2 layers x 2 bytes.
     expect(page.get_by_text("= 256 bytes per token")).to_be_visible(timeout=SLOW_MS)
-    expect(page.get_by_test_id("stPlotlyChart")).to_have_count(2)
+    expect(page.get_by_test_id("stPlotlyChart")).to_have_count(2, timeout=SLOW_MS)
     field.fill(json.dumps({**CONFIG, "num_key_value_heads": 3}))
     field.press("Control+Enter")
     expect(page.get_by_text("3 key/value heads")).to_be_visible(timeout=SLOW_MS)
