@@ -1,5 +1,7 @@
 """The picture of a cache that grows: thick what was counted, thin what the formulas say, each named at its end."""
 
+from typing import Any
+
 import pytest
 
 from viz.figures.cache_growth import Grown, KindLine, cache_growth, moved_apart
@@ -30,7 +32,7 @@ def test_lines_and_what_was_counted_are_where_they_were_given(dark: bool):
 
 
 def test_the_axes_reach_the_last_token_asked_for_from_the_beginning_on():
-    figure = cache_growth(LINES, [Grown("a", "gqa", COUNTED[:1])])
+    figure: Any = cache_growth(LINES, [Grown("a", "gqa", COUNTED[:1])])
     assert tuple(figure.layout.xaxis.range) == (0, 100)
     low, high = figure.layout.yaxis.range
     assert low == 0
@@ -39,7 +41,7 @@ def test_the_axes_reach_the_last_token_asked_for_from_the_beginning_on():
 
 
 def test_names_stand_at_the_ends_of_their_lines_without_touching_the_own_one_bold():
-    figure = cache_growth(LINES, [])
+    figure: Any = cache_growth(LINES, [])
     named = {note.text: note.y / 409_600 for note in figure.layout.annotations}
     assert list(named) == ["<b>GQA-2 102 kB</b>", "MLA-128 115 kB", "MHA 410 kB"]
     places = list(named.values())
@@ -66,5 +68,5 @@ def test_nothing_counted_yet_and_nothing_known_is_an_empty_picture():
 
 
 def test_a_models_name_is_text():
-    figure = cache_growth([KindLine(EVIL, "mha", ((1, 10), (2, 20)))], [Grown(EVIL, "mha", [(1, 10)])])
+    figure: Any = cache_growth([KindLine(EVIL, "mha", ((1, 10), (2, 20)))], [Grown(EVIL, "mha", [(1, 10)])])
     assert EVIL not in figure.to_json().replace("\\u003c", "<").replace("\\u003e", ">")
