@@ -120,7 +120,8 @@ def _module(
             output_loading_info=True,
         )
         module = _with_trained_parts(name, module, kind, report)
-        module.__class__ = kind.module_class  # what was taken out of it stays out
+        if type(module) is loader:  # and not its body alone
+            module.__class__ = kind.module_class  # what was taken out of it stays out
         nn.Module.to(module, device)
         return module.eval().requires_grad_(False)
     except HeadlightError:

@@ -338,16 +338,16 @@ def test_a_large_model_waits_for_the_button(tiny_llama: Path, monkeypatch: pytes
 
 def test_both_write_on_as_the_engine_does(load_once: Loader):
     original = load_once(GQA)
-    quarter = models.convert_to_mla(original, 32)
-    written = ["".join(models.stream(model, TEXT, 40)) for model in (original, quarter)]
+    eighth = models.convert_to_mla(original, 16)
+    written = ["".join(models.stream(model, TEXT, 40)) for model in (original, eighth)]
     assert written[0] != written[1]
-    app = open_convert(model=GQA, text=TEXT, way="rank", rank=32)
+    app = open_convert(model=GQA, text=TEXT, way="rank", rank=16)
     lanes = app.session_state["_convert_written"][1].strip.lanes
     both = [lane.writing.pieces for lane in lanes]
     assert ["".join(pieces) for pieces in both] == written
     parting = first_difference(*both)
     assert any(f"share {parting} tokens" in text.value or parting == 0 for text in app.markdown)
-    for lane, numbers in zip(lanes, (2 * 2 * 32, 32), strict=True):  # that a layer keeps of a token
+    for lane, numbers in zip(lanes, (2 * 2 * 32, 16), strict=True):  # that a layer keeps of a token
         last = lane.writing.steps[-1]
         assert last.cache.used == 4 * numbers * last.tokens * original.dtype.itemsize
 
