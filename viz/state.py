@@ -48,6 +48,11 @@ PLAN_DTYPE, DEVICE_GB, TOGETHER = "plan_dtype", "device_gb", "together"
 ROOF_CONTEXT, ROOF_BATCH, ROOF_KNOWN = "roof_context", "roof_batch", "roof_known"
 KIND, STEP = "kind", "step"  # of the page Formation: whose training, and the optimizer step
 
+COSTS = (
+    CONTENDERS, CONTEXTS, BATCHES, NEW_TOKENS, REPEATS, PLANNED, PASTED, PLAN_CONTEXT, USERS, PLAN_DTYPE, DEVICE_GB,
+    TOGETHER, ROOF_CONTEXT, ROOF_BATCH, ROOF_KNOWN,
+)  # fmt: skip
+
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 LIMITS = (128, 256, 512, 1024, 2048)
 LATENT_ORDERS = ("as stored", "by variance")
@@ -161,11 +166,15 @@ def begin() -> None:
     """Fill this visitor's session from the URL, once; later runs only keep what is there alive."""
     for name, kept in KEPT.items():
         if name in st.session_state:
-            st.session_state[name] = st.session_state[
-                name
-            ]  # a widget that is not drawn in a run loses its value
+            keep(name)
         else:
             st.session_state[name] = _from_url(name, kept)
+
+
+def keep(*names: str) -> None:
+    """Keep alive what no widget may be drawn for: one that is not drawn in a run, or in a fragment's, loses its value."""
+    for name in names:
+        st.session_state[name] = st.session_state[name]
 
 
 def remember() -> None:

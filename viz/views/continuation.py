@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+
 import streamlit as st
 
 import models
@@ -85,9 +88,9 @@ def _continue(request: Request, dark: bool) -> None:
     kinds = kinds_shown(strip, "continue-kinds")
     with above:
         writing = strip.lanes[0].writing
+        writing.wait(FIRST_LOOK_S)
         if writing.running:
-            writing.wait(FIRST_LOOK_S)
-            _growing(strip, kinds, dark)
+            _growing(strip, kinds, dark, itertools.count())
         else:
             _written(request, strip, kinds, dark)
 
@@ -108,12 +111,13 @@ def _stop() -> None:
 
 
 @st.fragment(run_every=LOOK_EVERY_S)
-def _growing(strip: LiveStrip, kinds: list[str], dark: bool) -> None:
+def _growing(strip: LiveStrip, kinds: list[str], dark: bool, look: Iterator[int]) -> None:
     """Looks again and again, until the writing is done."""
     writing = strip.lanes[0].writing
+    done = not writing.running
     st.code(writing.text, language=None, wrap_lines=True)
     _cost(strip, kinds, dark)
-    if not writing.running:
+    if next(look) and done:  # see viz/views/working.py
         st.rerun()
 
 

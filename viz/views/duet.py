@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 
 import streamlit as st
 
@@ -52,18 +54,19 @@ def side_by_side(duet: Duet, name: str, dark: bool) -> None:
     above = st.container()  # what is asked below it is known before it is drawn
     kinds = kinds_shown(duet.strip, f"{name}-kinds")
     with above:
+        duet.strip.lanes[1].writing.wait(FIRST_LOOK_S)
         if duet.running:
-            duet.strip.lanes[1].writing.wait(FIRST_LOOK_S)
-            _growing(duet, name, kinds, dark)
+            _growing(duet, name, kinds, dark, count())
         else:
             _drawn(duet, name, kinds, dark)
 
 
 @st.fragment(run_every=LOOK_EVERY_S)
-def _growing(duet: Duet, name: str, kinds: list[str], dark: bool) -> None:
+def _growing(duet: Duet, name: str, kinds: list[str], dark: bool, look: Iterator[int]) -> None:
     """Looks again and again, until both are done."""
+    done = not duet.running
     _drawn(duet, name, kinds, dark)
-    if not duet.running:
+    if next(look) and done:  # see viz/views/working.py
         st.rerun()
 
 
@@ -87,12 +90,12 @@ def _said(duet: Duet, parting: int | None) -> str:
     one, other = (lane.writing.pieces for lane in duet.strip.lanes)
     how = duet.how + "; stopped before the end" * duet.stopped
     if parting is None:
-        count = min(len(one), len(other))
+        shared = min(len(one), len(other))
         if duet.running:
-            return f"Writing; {count} tokens shared so far."
+            return f"Writing; {shared} tokens shared so far."
         if duet.stopped:
-            return f"Stopped; the {count} tokens that both have written are the same."
-        return f"Both write the same {count} tokens. *Measured*, {how}."
+            return f"Stopped; the {shared} tokens that both have written are the same."
+        return f"Both write the same {shared} tokens. *Measured*, {how}."
     first, second = (
         f"**{plain(label(pieces[parting], 24))}**" if parting < len(pieces) else "the end of the text"
         for pieces in (one, other)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from itertools import count
 from typing import Any
 
 import streamlit as st
@@ -45,20 +46,24 @@ def still_running(name: str, job: Job[Any], draw: Callable[[], None] | None = No
         job.wait(FIRST_LOOK_S)
     if not job.running:
         return False
-    _watched(name, job, draw)
+    _watched(name, job, draw, count())
     return True  # also where it is over by now: what is drawn must not be drawn twice
 
 
 @st.fragment(run_every=LOOK_EVERY_S)
-def _watched(name: str, job: Job[Any], draw: Callable[[], None] | None) -> None:
-    """Looks again and again: a click in a fragment of its own is heard at once."""
+def _watched(name: str, job: Job[Any], draw: Callable[[], None] | None, look: Iterator[int]) -> None:
+    """Looks again and again: a click in a fragment of its own is heard at once.
+
+    look: counts from 0, which is the run that draws the page. The page does not run again from within that one: a click
+    that waits for it to end would find nothing that it belongs to.
+    """
     message, fraction = job.told
     with st.container(horizontal=True, vertical_alignment="bottom", wrap=False):
         st.progress(fraction, text=plain(message))
         st.button("Cancel", key=f"cancel-{name}", on_click=job.cancel, help="Stop this work.")
     if draw is not None:
         draw()
-    if not job.running:
+    if next(look) and not job.running:
         st.rerun()
 
 

@@ -36,8 +36,11 @@ def importance(subject: Subject) -> None:
         offer="Measure what heads are worth",
     )  # fmt: skip
     if done:
+        in_curve = service.is_without_known(evaluation, subject.off)
         _greedy(subject, evaluation)
         against_random(subject, evaluation)
+        if not in_curve and service.is_without_known(evaluation, subject.off):
+            st.rerun()  # it was quick: the visitor's own point belongs into the curve above
         downloads(subject, evaluation)
     explain("Importance")
 
@@ -106,4 +109,4 @@ def _greedy(subject: Subject, evaluation: Evaluation) -> None:
         GREEDY, evaluation, [curve_step(evaluation, "iterative")], nothing, subject.request,
         offer="Measure the greedy order too", unasked=False,
     ):  # fmt: skip
-        st.rerun(scope="fragment")
+        st.rerun()
