@@ -37,7 +37,8 @@ an earlier copy of the present token and at *what came after it*: after the seco
 model repeats what the text itself has taught it a moment ago, the simplest way to learn from context, and it needs a
 previous-token head in a layer below. That is why its score stays flat for long and then jumps, in large models too, together
 with a drop of the loss (published: Olsson et al. 2022, arXiv 2209.11895). These four jump when they are made to: from 5.05 to
-6.5 million tokens most of what they read is its own beginning over and over. The loss on novels rises for that while.
+6.5 million tokens most of what they read is its own beginning over and over. The loss on novels rises for that while. From
+7.5 million on one sequence in seven repeats itself or random tokens, so that what they have learnt holds for any word.
 
 **Play** runs through the training. A picture is what a head did with the probe text at that step, rows the tokens that look,
 columns those looked at, scaled by its own strongest weight; badges name what it does, by the convention of the page Explore.
