@@ -28,7 +28,8 @@ test: lint .venv/.browser
 	$(BIN)/python -m models.fetch --all
 	OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false \
 		$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not e2e"
-	TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest -m e2e
+	OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false \
+		$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m e2e
 
 lint: .venv/.develop
 	$(BIN)/ruff check .
