@@ -12,7 +12,7 @@ from tests.e2e.server import ROOT, serving
 
 pytestmark = pytest.mark.e2e
 
-SLOW_MS = 40_000
+SLOW_MS = 120_000
 # Streamlit itself asks below a page's own path first, when it is opened there, and then at the root.
 OWN_404 = "the server responded with a status of 404"
 expect.set_options(timeout=60_000)
