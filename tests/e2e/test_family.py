@@ -14,8 +14,6 @@ pytestmark = pytest.mark.e2e
 
 TEXT = "one two three four one two three four"
 SLOW_MS = 120_000  # the first visitor waits for four models
-# Streamlit itself asks below a page's own path first, when it is opened there, and then at the root.
-OWN_404 = "the server responded with a status of 404"
 expect.set_options(timeout=30_000)
 
 
@@ -73,7 +71,7 @@ def test_a_click_in_one_wall_selects_in_all_and_a_reload_keeps_it(browser: Brows
     expect(page.get_by_test_id("stException")).to_have_count(0)
     context.close()
     assert watch.outside(address, address.replace("http", "ws")) == []
-    assert [told for told in watch.complaints if OWN_404 not in told] == []
+    assert watch.own_complaints() == []
 
 
 def test_a_narrow_page_has_two_walls_in_a_row(browser: Browser, address: str) -> None:

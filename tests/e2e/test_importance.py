@@ -13,8 +13,6 @@ from tests.e2e.server import ROOT, serving
 pytestmark = pytest.mark.e2e
 
 SLOW_MS = 120_000
-# Streamlit itself asks below a page's own path first, when it is opened there, and then at the root.
-OWN_404 = "the server responded with a status of 404"
 expect.set_options(timeout=60_000)
 
 
@@ -44,4 +42,4 @@ def test_the_least_important_heads_go_to_the_wall(browser: Browser, address: str
     expect(page.get_by_test_id("stException")).to_have_count(0)
     context.close()
     assert watch.outside(address, address.replace("http", "ws")) == []
-    assert [told for told in watch.complaints if OWN_404 not in told] == []
+    assert watch.own_complaints() == []

@@ -13,8 +13,6 @@ pytestmark = pytest.mark.e2e
 
 TEXT = "one two three four one two three four"
 SLOW_MS = 120_000
-# Streamlit itself asks below a page's own path first, when it is opened there, and then at the root.
-OWN_404 = "the server responded with a status of 404"
 expect.set_options(timeout=30_000)
 
 
@@ -70,4 +68,4 @@ def test_a_click_on_a_cell_chooses_token_and_dimension(browser: Browser, address
     expect(page.get_by_test_id("stException")).to_have_count(0)
     context.close()
     assert watch.outside(address, address.replace("http", "ws")) == []
-    assert [told for told in watch.complaints if OWN_404 not in told] == []
+    assert watch.own_complaints() == []

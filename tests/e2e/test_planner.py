@@ -13,7 +13,6 @@ from tests.e2e.server import ROOT, serving
 pytestmark = pytest.mark.e2e
 
 SLOW_MS = 480_000
-OWN_404 = "the server responded with a status of 404"  # Streamlit asks below a page's own path first
 CONFIG = {
     "model_type": "llama",
     "num_hidden_layers": 2,
@@ -65,4 +64,4 @@ def test_a_config_is_pasted_the_device_measured_and_every_number_checked(
     expect(page.get_by_test_id("stException")).to_have_count(0)
     context.close()
     assert watch.outside(address, address.replace("http", "ws")) == []
-    assert [told for told in watch.complaints if OWN_404 not in told] == []
+    assert watch.own_complaints() == []

@@ -14,8 +14,6 @@ pytestmark = pytest.mark.e2e
 TEXT = "one two three four one two three four"
 SLOW_MS = 120_000
 HEADER, GUTTER = 18, 30  # of the wall, in CSS pixels; see layout.js
-# Streamlit itself asks below a page's own path first, when it is opened there, and then at the root.
-OWN_404 = "the server responded with a status of 404"
 expect.set_options(timeout=60_000)
 
 
@@ -91,7 +89,7 @@ def test_from_the_example_to_a_choice_that_outlives_a_reload(browser: Browser, a
     expect(page.get_by_test_id("stException")).to_have_count(0)
     page.context.close()
     assert watch.outside(address, address.replace("http", "ws")) == []
-    assert [told for told in watch.complaints if OWN_404 not in told] == []
+    assert watch.own_complaints() == []
 
 
 def test_keys_switch_heads_layers_and_columns(browser: Browser, address: str) -> None:

@@ -11,7 +11,6 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser import Watch
 from tests.e2e.server import ROOT, serving
-from tests.e2e.test_convert import OWN_404
 
 pytestmark = pytest.mark.e2e
 
@@ -63,4 +62,4 @@ def test_from_the_click_to_the_smaller_model_in_explore(
     expect(page.get_by_test_id("stException")).to_have_count(0)
     context.close()
     assert watch.outside(address, address.replace("http", "ws")) == []
-    assert [told for told in watch.complaints if OWN_404 not in told] == []
+    assert watch.own_complaints() == []

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 import models
-from models.cost import Anatomy, Work
+from models.cost import Anatomy
 from models.geometry import Kind
+from viz.figures.roofline import Placed
 from viz.services import measurements
 from viz.services.contenders import Entrant, clipped, known_anatomy, number_format
 from viz.services.measurements import Cell
 from viz.services.plans import anatomy_of
-
-
-@dataclass(frozen=True, slots=True)
-class Pass:
-    """One prompt or one step at a batch. reached: operations a second as measured, None where it was not."""
-
-    work: Work
-    batch: int
-    reached: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +24,9 @@ class Seat:
     label: str
     kind: Kind
     context: int
-    prompt: Pass
-    step: Pass
-    steps: tuple[Pass, ...]
+    prompt: Placed
+    step: Placed
+    steps: tuple[Placed, ...]
 
 
 def seat_of_entrant(entrant: Entrant, context: int, batch: int, batches: Sequence[int]) -> Seat | None:
@@ -70,13 +62,12 @@ def _seat(
     if chosen.prefill is None or chosen.decode is None:
         return None
     steps = (
-        Pass(work, each)
+        Placed("decode", work, each)
         for each in batches
         if (work := models.cost(known, tokens, each, dtype, cache).decode) is not None
     )
-    return Seat(
-        label, known.shape.kind, tokens, Pass(chosen.prefill, batch), Pass(chosen.decode, batch), tuple(steps)
-    )
+    prompt, step = Placed("prefill", chosen.prefill, batch), Placed("decode", chosen.decode, batch)
+    return Seat(label, known.shape.kind, tokens, prompt, step, tuple(steps))
 
 
 def _with_measured(seat: Seat, entrant: Entrant, cell: Cell, known: Anatomy, dtype: torch.dtype) -> Seat:
@@ -87,6 +78,6 @@ def _with_measured(seat: Seat, entrant: Entrant, cell: Cell, known: Anatomy, dty
     read = models.cost(known, point.measured.prompt_tokens, cell.batch, dtype, entrant.cache).prefill
     step_s = point.measured.decode_ms_per_token.median / 1000
     prompt_s = point.measured.prefill_s.median
-    prompt = seat.prompt if read is None else Pass(seat.prompt.work, cell.batch, read.flops / prompt_s)
-    step = Pass(seat.step.work, cell.batch, seat.step.work.flops / step_s)
-    return Seat(seat.label, seat.kind, seat.context, prompt, step, seat.steps)
+    prompt = seat.prompt if read is None else replace(seat.prompt, reached=read.flops / prompt_s)
+    step = replace(seat.step, reached=seat.step.work.flops / step_s)
+    return replace(seat, prompt=prompt, step=step)

@@ -14,14 +14,14 @@ from models.progress import Progress, part
 from viz import state
 from viz.figures.cost_layout import told_bytes
 from viz.figures.cost_styles import contender_styles, legend_html
-from viz.figures.roofline import Placed, RoofRow, told_speed
+from viz.figures.roofline import RoofRow, told_speed
 from viz.figures.roofline import roofline as roofline_figure
 from viz.plain import plain
 from viz.services import plans
 from viz.services.device_peaks import known_peaks, measure_peaks
 from viz.services.job import Job
 from viz.services.known_configs import KNOWN_CONFIGS
-from viz.services.roofline_points import Pass, Seat, seat_of_entrant, seat_of_known
+from viz.services.roofline_points import Seat, seat_of_entrant, seat_of_known
 from viz.views.costs.entrants import SEPARATOR, entrants
 from viz.views.costs.settings import picker
 from viz.views.explain import explain
@@ -166,18 +166,7 @@ def _seats(known: list[str], dtype: torch.dtype) -> list[Seat]:
 
 
 def _row(seat: Seat, styles: dict[str, Any]) -> RoofRow:
-    def placed(what: str, one: Pass) -> Placed:
-        return Placed(what, one.work, one.batch, one.reached)
-
-    steps = [placed("decode", one) for one in seat.steps]
-    return RoofRow(
-        seat.label,
-        styles[seat.label],
-        seat.context,
-        placed("prefill", seat.prompt),
-        placed("decode", seat.step),
-        steps,
-    )
+    return RoofRow(seat.label, styles[seat.label], seat.context, seat.prompt, seat.step, seat.steps)
 
 
 def _source(peaks: models.Peaks, place: tuple[str, str]) -> None:
