@@ -43,6 +43,7 @@ def test_a_cache_over_one_percent_off_its_formula_gets_a_red_ring_and_the_reason
     wrong = Counted(512, 4_300_000, 4_194_304, "its layers keep <more>")
     figure = cache(Counted(128, 1_048_576, 1_048_576), wrong, dark=dark)
     ring = figure.data[-1]
+    assert list(figure.data[1].y) == [1_048_576, 4_300_000]  # where it was counted, not where it should be
     assert (list(ring.x), list(ring.y)) == ([512], [4_300_000])
     assert ring.marker.color == (theme.ALARM_DARK if dark else theme.ALARM)
     assert list(ring.text) == ["+3%"]
