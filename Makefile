@@ -37,7 +37,7 @@ lint: .venv/.develop
 	$(BIN)/pyright
 	@if [ -x $(BIN)/hadolint ]; then $(BIN)/hadolint Dockerfile; fi
 
-bench: .venv/.develop
+bench: .venv/.bench
 	$(BIN)/python -m models.fetch --all
 	$(BIN)/python -m tests.benchmarks $(if $(CORPUS),--corpus $(CORPUS) --valid $(VALID))
 
@@ -62,6 +62,10 @@ clean:
 
 .venv/.develop: requirements-dev.txt requirements-train.txt .venv/.runtime
 	$(PIP) -r requirements-dev.txt
+	@touch $@
+
+.venv/.bench: requirements-bench.txt .venv/.develop
+	$(PIP) -r requirements-bench.txt
 	@touch $@
 
 # A browser that is there already, else Playwright's own, else the distribution's where we may install it.

@@ -159,10 +159,15 @@ class ResumedRuns:
             inputs["encoder_outputs"] = _encoder_rows(self.encoder_output, rows)
             inputs.pop("input_ids")
         late = [(name, last_alone(self.output.shape[0])) for name in self.late]
-        with self._from(layer, rows) as skipped, pre_hooks(self.module, opening + late):
+        with self._from(layer, rows) as skipped, pre_hooks(self.module, opening + late + self._packing()):
             calls = skipped + self._encoder_calls() * skips_encoder
             with tapped(Tap(gates=gates, calls=calls)):
                 return _read(self.module(**inputs, **_settings(self.module, self.last_only)))
+
+    def _packing(self) -> list[tuple[str, Change]]:
+        """A slice of every row's last position is multiplied by a copy of the language head for each row, packed by one."""
+        head = plain_head(self.module) if self.last_only else None
+        return [(name, Tensor.contiguous) for name, part in self.module.named_modules() if part is head]
 
     @contextmanager
     def _from(self, layer: int, batch: int) -> Iterator[int]:

@@ -2,34 +2,17 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
-from tests.browser import Watch
-from tests.e2e.server import ROOT, serving
+from tests.e2e.visitor import SLOW_MS, Visitor
 
-pytestmark = pytest.mark.e2e
-
-SLOW_MS = 480_000
 PLAN = "contexts=24&batches=1&new_tokens=8&repeats=3&contenders=family-mqa|family-mla@latent"
-expect.set_options(timeout=60_000)
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with serving(ROOT / "app.py") as address:
-        yield address
-
-
-def test_contenders_are_measured_and_saved(browser: Browser, address: str) -> None:
-    context = browser.new_context(viewport={"width": 1440, "height": 1800})
-    context.set_default_timeout(SLOW_MS)
-    page, watch = context.new_page(), Watch()
-    watch.attach(page)
-    page.goto(f"{address}/compare?{PLAN}")
+def test_contenders_are_measured_and_saved(visitor: Visitor) -> None:
+    page = visitor.open(f"compare?{PLAN}", size=(1440, 1800))
     charts = page.get_by_test_id("stPlotlyChart")
     expect(charts.first).to_be_visible(timeout=SLOW_MS)
     first_look = page.get_by_text("A first look", exact=False)
@@ -49,7 +32,3 @@ def test_contenders_are_measured_and_saved(browser: Browser, address: str) -> No
         "family-mla, latent": 144 * 4 * 4 * 24,
     }
     expect(page).to_have_url(re.compile("contexts=24"))
-    expect(page.get_by_test_id("stException")).to_have_count(0)
-    context.close()
-    assert watch.outside(address, address.replace("http", "ws")) == []
-    assert watch.own_complaints() == []

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.browser import Watch
 from tests.e2e.server import serving
+from tests.e2e.visitor import SLOW_MS, Visitor
 
 HEADER, GUTTER = 18, 30  # of the wall, in CSS pixels; see layout.js
 
@@ -21,19 +21,13 @@ def address() -> Iterator[str]:
 
 
 @pytest.fixture(params=["light"])
-def page(request: pytest.FixtureRequest, browser: Browser, address: str) -> Iterator[Page]:
-    page = browser.new_page(color_scheme=request.param, viewport={"width": 1280, "height": 1400})
-    watch = Watch()
-    watch.attach(page)
-    page.goto(address)
-    expect(page.get_by_text("head 0,0; picked None")).to_be_visible(timeout=60_000)
+def page(request: pytest.FixtureRequest, visitor: Visitor) -> Iterator[Page]:
+    page = visitor.open(size=(1280, 1400), theme=request.param)
+    expect(page.get_by_text("head 0,0; picked None")).to_be_visible(timeout=SLOW_MS)
     expect(page.get_by_role("listbox")).to_be_visible()
     expect(wall(page)).to_contain_text("L0 H0")
     yield page
     assert page.evaluate("window.hit") is None
-    page.close()
-    assert watch.outside(address) == []
-    assert watch.complaints == []
 
 
 def wall(page: Page) -> Locator:

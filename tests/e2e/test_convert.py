@@ -1,36 +1,17 @@
 """The page Convert in a real Chromium: it opens on a conversion, follows the slider, and hands the model on."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
-from tests.browser import Watch
-from tests.e2e.server import ROOT, serving
-
-pytestmark = pytest.mark.e2e
+from tests.e2e.visitor import SLOW_MS, Visitor
 
 TEXT = "one two three four one two three four"
-SLOW_MS = 120_000
-expect.set_options(timeout=60_000)
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    cache = tmp_path_factory.mktemp("cache")
-    with serving(ROOT / "app.py", HEADLIGHT_CACHE=str(cache), OMP_NUM_THREADS="1") as address:
-        yield address
-
-
-def test_from_the_first_look_to_the_model_on_every_page(
-    browser: Browser, address: str, tmp_path: Path
-) -> None:
-    context = browser.new_context(viewport={"width": 1440, "height": 1700})
-    page, watch = context.new_page(), Watch()
-    watch.attach(page)
-    page.goto(f"{address}/convert?model=family-gqa&text={TEXT}")
+def test_from_the_first_look_to_the_model_on_every_page(visitor: Visitor, tmp_path: Path) -> None:
+    page = visitor.open(f"convert?model=family-gqa&text={TEXT}", size=(1440, 1700))
     wall = page.get_by_role("grid", name=re.compile("^What changed in all heads"))
     expect(wall).to_be_visible(timeout=SLOW_MS)
     expect(page.get_by_text("1,024 bytes").first).to_be_visible()
@@ -58,7 +39,3 @@ def test_from_the_first_look_to_the_model_on_every_page(
     expect(page.get_by_text("Converted from family-gqa: a latent of 65 numbers")).to_be_visible(
         timeout=SLOW_MS
     )
-    expect(page.get_by_test_id("stException")).to_have_count(0)
-    context.close()
-    assert watch.outside(address, address.replace("http", "ws")) == []
-    assert watch.own_complaints() == []

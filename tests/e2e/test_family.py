@@ -1,26 +1,13 @@
 """The page Family in a real Chromium: one click, four walls."""
 
 import re
-from collections.abc import Iterator
 
-import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from models.family import KINDS
-from tests.browser import Watch
-from tests.e2e.server import ROOT, serving
-
-pytestmark = pytest.mark.e2e
+from tests.e2e.visitor import SLOW_MS, Visitor
 
 TEXT = "one two three four one two three four"
-SLOW_MS = 120_000  # the first visitor waits for four models
-expect.set_options(timeout=30_000)
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with serving(ROOT / "app.py") as address:
-        yield address
 
 
 def wall(page: Page, kind: str) -> Locator:
@@ -41,11 +28,8 @@ def corner(page: Page, kind: str) -> tuple[float, float]:
     return box["width"], box["height"]
 
 
-def test_a_click_in_one_wall_selects_in_all_and_a_reload_keeps_it(browser: Browser, address: str) -> None:
-    context = browser.new_context(viewport={"width": 1440, "height": 1400})
-    page, watch = context.new_page(), Watch()
-    watch.attach(page)
-    page.goto(f"{address}/?text={TEXT}&layer=0&head=0&model=family-mha")
+def test_a_click_in_one_wall_selects_in_all_and_a_reload_keeps_it(visitor: Visitor) -> None:
+    page = visitor.open(f"?text={TEXT}&layer=0&head=0&model=family-mha", size=(1440, 1400))
     expect(page.get_by_role("heading", name=re.compile(r"^L0 H0"))).to_be_visible(timeout=SLOW_MS)
     page.get_by_role("link", name="Family").click()
     expect(wall(page, "mla")).to_be_visible(timeout=SLOW_MS)
@@ -68,16 +52,10 @@ def test_a_click_in_one_wall_selects_in_all_and_a_reload_keeps_it(browser: Brows
 
     page.get_by_role("link", name="Explore").click()
     expect(page.get_by_role("heading", name=re.compile(r"^L2 H7"))).to_be_visible(timeout=SLOW_MS)
-    expect(page.get_by_test_id("stException")).to_have_count(0)
-    context.close()
-    assert watch.outside(address, address.replace("http", "ws")) == []
-    assert watch.own_complaints() == []
 
 
-def test_a_narrow_page_has_two_walls_in_a_row(browser: Browser, address: str) -> None:
-    context = browser.new_context(viewport={"width": 1000, "height": 1400})
-    page = context.new_page()
-    page.goto(f"{address}/family?text={TEXT}")
+def test_a_narrow_page_has_two_walls_in_a_row(visitor: Visitor) -> None:
+    page = visitor.open(f"family?text={TEXT}", size=(1000, 1400))
     boxes = []
     for kind in KINDS:
         expect(wall(page, kind)).to_be_visible(timeout=SLOW_MS)
@@ -86,4 +64,3 @@ def test_a_narrow_page_has_two_walls_in_a_row(browser: Browser, address: str) ->
     assert first["y"] == second["y"] < third["y"] == fourth["y"]
     assert first["x"] == third["x"] < second["x"] == fourth["x"]
     assert first["width"] == fourth["width"] > 240
-    context.close()

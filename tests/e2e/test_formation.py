@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser import Watch
 from tests.e2e.server import serving
+from tests.e2e.visitor import SLOW_MS, Visitor
 from tests.formations import HEADS, formation
 
 HEADER, GUTTER, STEP = 18, 30, 71  # of the wall, in CSS pixels; see layout.js
@@ -21,17 +21,11 @@ def address() -> Iterator[str]:
 
 
 @pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
-    page = browser.new_page(viewport={"width": 1280, "height": 1200})
-    watch = Watch()
-    watch.attach(page)
-    page.goto(address)
-    expect(page.get_by_text("record 3, L2 H1, told 0")).to_be_visible(timeout=60_000)
+def page(visitor: Visitor) -> Page:
+    page = visitor.open(size=(1280, 1200))
+    expect(page.get_by_text("record 3, L2 H1, told 0")).to_be_visible(timeout=SLOW_MS)
     expect(page.get_by_role("grid")).to_contain_text("L2 H1")
-    yield page
-    page.close()
-    assert watch.outside(address) == []
-    assert watch.complaints == []
+    return page
 
 
 def numbers(page: Page, chart: str) -> list[str]:

@@ -1,25 +1,12 @@
 """The page Latents in a real Chromium: one click on the map, and all that hangs on it follows."""
 
 import re
-from collections.abc import Iterator
 
-import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.browser import Watch
-from tests.e2e.server import ROOT, serving
-
-pytestmark = pytest.mark.e2e
+from tests.e2e.visitor import SLOW_MS, Visitor
 
 TEXT = "one two three four one two three four"
-SLOW_MS = 120_000
-expect.set_options(timeout=30_000)
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with serving(ROOT / "app.py") as address:
-        yield address
 
 
 def latents(page: Page) -> Locator:
@@ -35,11 +22,10 @@ def expect_cell(page: Page, pos: int, dimension: int) -> None:
     expect(page).to_have_url(re.compile(rf"token={pos}&dimension={dimension}\b"))
 
 
-def test_a_click_on_a_cell_chooses_token_and_dimension(browser: Browser, address: str) -> None:
-    context = browser.new_context(viewport={"width": 1440, "height": 1400})
-    page, watch = context.new_page(), Watch()
-    watch.attach(page)
-    page.goto(f"{address}/latents?text={TEXT}&model=family-mla&layer=1&head=0&token=0&dimension=0")
+def test_a_click_on_a_cell_chooses_token_and_dimension(visitor: Visitor) -> None:
+    page = visitor.open(
+        f"latents?text={TEXT}&model=family-mla&layer=1&head=0&token=0&dimension=0", size=(1440, 1400)
+    )
     expect(latents(page)).to_be_visible(timeout=SLOW_MS)
     expect_cell(page, 0, 0)
 
@@ -65,7 +51,3 @@ def test_a_click_on_a_cell_chooses_token_and_dimension(browser: Browser, address
     page.reload()
     expect(latents(page)).to_be_visible(timeout=SLOW_MS)
     expect_cell(page, 0, 127)
-    expect(page.get_by_test_id("stException")).to_have_count(0)
-    context.close()
-    assert watch.outside(address, address.replace("http", "ws")) == []
-    assert watch.own_complaints() == []

@@ -2,17 +2,11 @@
 
 import json
 import re
-from collections.abc import Iterator
 
-import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
-from tests.browser import Watch
-from tests.e2e.server import ROOT, serving
+from tests.e2e.visitor import SLOW_MS, Visitor
 
-pytestmark = pytest.mark.e2e
-
-SLOW_MS = 480_000
 CONFIG = {
     "model_type": "llama",
     "num_hidden_layers": 2,
@@ -22,23 +16,12 @@ CONFIG = {
     "intermediate_size": 128,
     "vocab_size": 100,
 }
-expect.set_options(timeout=60_000)
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with serving(ROOT / "app.py") as address:
-        yield address
-
-
-def test_a_config_is_pasted_the_device_measured_and_every_number_checked(
-    browser: Browser, address: str
-) -> None:
-    context = browser.new_context(viewport={"width": 1440, "height": 1600})
-    context.set_default_timeout(SLOW_MS)
-    page, watch = context.new_page(), Watch()
-    watch.attach(page)
-    page.goto(f"{address}/compare?cost_view=Planner&planned=pasted config&plan_context=100&users=3")
+def test_a_config_is_pasted_the_device_measured_and_every_number_checked(visitor: Visitor) -> None:
+    page = visitor.open(
+        "compare?cost_view=Planner&planned=pasted config&plan_context=100&users=3", size=(1440, 1600)
+    )
     field = page.get_by_label("config.json", exact=True)
     expect(field).to_be_visible(timeout=SLOW_MS)
     field.fill(json.dumps(CONFIG))
@@ -61,7 +44,3 @@ def test_a_config_is_pasted_the_device_measured_and_every_number_checked(
     expect(page.get_by_role("link", name="LMCache#715")).to_have_attribute("target", "_blank")
     page.get_by_text("Planner", exact=True).first.click()
     expect(page.get_by_label("config.json", exact=True)).to_have_value(re.compile('"num_key_value_heads": 3'))
-    expect(page.get_by_test_id("stException")).to_have_count(0)
-    context.close()
-    assert watch.outside(address, address.replace("http", "ws")) == []
-    assert watch.own_complaints() == []

@@ -3,37 +3,19 @@
 import io
 import re
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
-from tests.browser import Watch
-from tests.e2e.server import ROOT, serving
-
-pytestmark = pytest.mark.e2e
+from tests.e2e.visitor import SLOW_MS, Visitor
 
 TEXT = "one two three four one two three four"
-SLOW_MS = 300_000  # the first visitor waits for the server to load its libraries, and then for a model that is timed
-expect.set_options(timeout=60_000)
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    cache = tmp_path_factory.mktemp("cache")
-    with serving(ROOT / "app.py", HEADLIGHT_CACHE=str(cache), OMP_NUM_THREADS="1") as address:
-        yield address
-
-
-def test_from_the_click_to_the_smaller_model_in_explore(
-    browser: Browser, address: str, tiny_llama: Path
-) -> None:
-    context = browser.new_context(viewport={"width": 1440, "height": 1700})
-    context.set_default_timeout(SLOW_MS)
-    page, watch = context.new_page(), Watch()
-    watch.attach(page)
-    page.goto(f"{address}/prune?model={tiny_llama}&text={TEXT}&off=0.0-1,2.4&prune_view=Remove+for+real")
+def test_from_the_click_to_the_smaller_model_in_explore(visitor: Visitor, tiny_llama: Path) -> None:
+    page = visitor.open(
+        f"prune?model={tiny_llama}&text={TEXT}&off=0.0-1,2.4&prune_view=Remove+for+real", size=(1440, 1700)
+    )
     button = page.get_by_role("button", name="Remove 3 heads for real")
     expect(button).to_be_visible(timeout=SLOW_MS)
     expect(page.get_by_text("Only whole groups free cache")).to_be_visible()
@@ -59,7 +41,3 @@ def test_from_the_click_to_the_smaller_model_in_explore(
     page.get_by_role("button", name="Open in Explore").click()
     expect(page.get_by_role("heading", name="Explore")).to_be_visible(timeout=SLOW_MS)
     expect(page.get_by_text("15 patterns", exact=False)).to_be_visible(timeout=SLOW_MS)
-    expect(page.get_by_test_id("stException")).to_have_count(0)
-    context.close()
-    assert watch.outside(address, address.replace("http", "ws")) == []
-    assert watch.own_complaints() == []
