@@ -14,6 +14,7 @@ from models.ablation import Method, replacement
 from models.blocked_loss import blocked_loss
 from models.capturing import encode_for
 from models.errors import BadSelection, BadText
+from models.head_batch import heads_at_once
 from models.head_gates import Gate, Head, HeadOutputs, HeadsOff, demand_gates, gated_stack, gates
 from models.inputs import Encoded
 from models.model import AttentionModel
@@ -23,8 +24,6 @@ from models.resumed import ResumedRuns
 
 Metric = Literal["loss", "kl", "logit_diff", "distance"]
 METRICS: tuple[Metric, ...] = ("loss", "kl", "logit_diff", "distance")
-LOGIT_BYTES = 2**28  # of logits in flight
-ROW_TOKENS = 2_048  # tokens in flight: more heads at once make nothing faster
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +160,11 @@ def _one_text(
     ids = torch.tensor(encoded.ids.get("target", encoded.ids.get("text")), device=model.device)
     counts = [plan.sites[plan.calls_of(off.stack, layer)[0]].heads for layer in range(plan.layers(off.stack))]
     found = torch.full((len(counts), max(counts)), torch.nan)
-    width = _rows_at_once(len(ids), full.shape[-1], last)
+    wide = full.shape[-1] if runs.head is None else runs.head.in_features
+    rows = heads_at_once(model, len(ids), 1 if last else len(ids), wide)
     for layer, heads in enumerate(counts):
         left = [head for head in range(heads) if (layer, head) not in off.heads]
-        for chosen in torch.tensor(left, dtype=torch.long).split(width) if left else ():
+        for chosen in torch.tensor(left, dtype=torch.long).split(rows) if left else ():
             progress(f"Switching off the heads of layer {layer}", layer / len(counts))
             calls = plan.calls_of(off.stack, layer)
             output = runs.run(layer, _one_each(off, always, calls, heads, chosen), len(chosen))
@@ -182,8 +182,3 @@ def _one_each(
         made[call] = always.get(call, Gate(torch.ones(heads), instead)).repeated(len(chosen))
         made[call].keep[torch.arange(len(chosen)), chosen] = 0.0
     return made
-
-
-def _rows_at_once(tokens: int, width: int, last_only: bool) -> int:
-    held = (1 if last_only else tokens) * width * 4
-    return max(min(LOGIT_BYTES // held, ROW_TOKENS // tokens), 1)

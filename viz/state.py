@@ -35,8 +35,9 @@ WAY, SHARE, RANK, BUDGET = "way", "share", "rank", "budget"
 CALIBRATION, CALIBRATION_TOKENS, MEASURED_ON = "calibration", "calibration_tokens", "measured_on"
 CONVERT_VIEW = "convert_view"
 ROPE = "rope"  # where a converted model keeps the rotary part of its keys
-# Of the page Prune: which heads are off (see viz/heads_off.py), what stands for them, and the sample whose outputs may.
-OFF, METHOD, OTHER, PRUNE_VIEW = "off", "method", "other", "prune_view"
+# Of the page Prune: which heads are off (see viz/heads_off.py) and of which stack ("": the model's own choice), what stands
+# for them, and the sample whose outputs may.
+OFF, OFF_STACK, METHOD, OTHER, PRUNE_VIEW = "off", "off_stack", "method", "other", "prune_view"
 EVALUATED_TOKENS = "evaluated_tokens"  # what the importance of heads is measured on
 # Of the page Compare: names of contenders, contexts and batches as short texts, tokens written and repeats of each.
 COST_VIEW, CONTENDERS, CONTEXTS, BATCHES = "cost_view", "contenders", "contexts", "batches"
@@ -139,6 +140,7 @@ KEPT: dict[str, Kept] = {
     MEASURED_ON: Kept("held-out text"),
     CONVERT_VIEW: Kept("Both write on"),
     OFF: Kept(""),
+    OFF_STACK: Kept(""),
     METHOD: Kept(METHODS[0], _one_of(*METHODS)),
     OTHER: Kept("", _one_of("", *(sample.title for sample in samples.SAMPLES))),
     EVALUATED_TOKENS: Kept(512, _one_of(*EVALUATION_LIMITS)),

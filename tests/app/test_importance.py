@@ -103,6 +103,26 @@ def test_every_head_s_worth_is_that_of_a_run_without_it(
     ]
 
 
+def test_what_stands_for_a_head_is_what_is_chosen_above(
+    texts: tuple[str, ...], tiny_llama: Path, load_once: Loader
+):
+    app = open_prune("Importance", model=tiny_llama, off="0.1", method="mean")
+    model = load_once(str(tiny_llama))
+    reference = models.cut_into_texts(model, max_tokens=1_024)
+    mean = models.mean_outputs(model, reference, max_tokens=model.geometry.context)
+    full = mean_loss(model, texts, ())
+    wanted = [
+        mean_loss(model, texts, models.HeadsOff(((layer, head),), instead=mean)) - full
+        for layer in range(3)
+        for head in range(6)
+    ]
+    told = np.array(numbers(visit.figure(app, "importance-grid")["data"][2]["customdata"]))[:, 0]
+    np.testing.assert_allclose(told, wanted, atol=2e-3 * np.abs(wanted).max())
+    assert any(
+        "mean output over the evaluation text stands for the heads" in note for note in visit.notes(app)
+    )
+
+
 def test_the_visitor_s_own_choice_is_a_point_on_the_same_text(
     app: visit.AppTest, texts: tuple[str, ...], tiny_llama: Path, load_once: Loader
 ):

@@ -279,7 +279,7 @@ def test_an_encoder_has_kl_and_patterns_and_says_why(tiny_bert: Path):
 @pytest.mark.parametrize("stack", ["encoder", "decoder", "cross"])
 def test_each_stack_of_an_encoder_decoder(tiny_t5: Path, stack: str):
     source, target = "the cat sat on the mat", "the dog sat on"
-    app = open_prune(tiny_t5, source, second=target, stack=stack, off="1.3")
+    app = open_prune(tiny_t5, source, second=target, off_stack=stack, off="1.3")
     assert off(app, stack) == [[1, 3]]
     model = models.load(str(tiny_t5))
     given = models.baseline(model, source=source, target=target)
@@ -288,6 +288,11 @@ def test_each_stack_of_an_encoder_decoder(tiny_t5: Path, stack: str):
         [ablation.loss_before, ablation.loss_after], rel=1e-4
     )
     assert visit.complaints(app) == []
+
+
+def test_heads_that_are_off_stay_those_of_their_stack_whatever_explore_shows(tiny_t5: Path):
+    app = open_prune(tiny_t5, "the cat sat", second="the dog", off_stack="cross", off="1.3", stack="encoder")
+    assert off(app, "cross") == [[1, 3]]
 
 
 def test_a_model_whose_heads_cannot_be_gated_keeps_its_wall(tiny_falcon: Path):

@@ -3,8 +3,9 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.e2e.visitor import SLOW_MS, Visitor
 
@@ -22,9 +23,11 @@ def test_contenders_are_measured_and_saved(visitor: Visitor) -> None:
     expect(page.get_by_role("button", name="CSV", exact=True)).to_be_visible(timeout=SLOW_MS)
     expect(charts).to_have_count(5, timeout=SLOW_MS)
     expect(page.get_by_text("family-mla, latent").first).to_be_visible()
-    with page.expect_download(timeout=SLOW_MS) as saving:
-        page.get_by_role("button", name="JSON", exact=True).click()
-    records = json.loads(Path(saving.value.path()).read_text())
+    for _ in range(60):
+        records = saved(page)
+        if {record["repeats"] for record in records} == {3}:  # else a button of before, yet to be replaced
+            break
+        page.wait_for_timeout(500)
     assert {len(record["decode_ms_per_token"]) for record in records} == {3}
     # DeepSeek-V2 (arXiv 2405.04434), Table 1, in float32: one key and value head of 32, and a latent of 128 + 16.
     assert {record["contender"]: record["cache_bytes"] for record in records} == {
@@ -32,3 +35,9 @@ def test_contenders_are_measured_and_saved(visitor: Visitor) -> None:
         "family-mla, latent": 144 * 4 * 4 * 24,
     }
     expect(page).to_have_url(re.compile("contexts=24"))
+
+
+def saved(page: Page) -> list[dict[str, Any]]:
+    with page.expect_download() as saving:
+        page.get_by_role("button", name="JSON", exact=True).click()
+    return json.loads(Path(saving.value.path()).read_text())

@@ -1,6 +1,5 @@
 """Leave-one-out importance: the measure is one whole run a head, through `ablate`, which is tested against transformers."""
 
-import sys
 from typing import Any, cast
 
 import pytest
@@ -8,7 +7,7 @@ import torch
 from transformers import PreTrainedModel
 
 import models
-from models import BadSelection, BadText
+from models import BadSelection, BadText, head_batch
 from models.resumed import ResumedRuns
 from models.sweep import METRICS, Metric
 from tests.models.engine_models import SOURCE, TEXT, assert_near, engine, stock
@@ -83,11 +82,20 @@ def test_replaced_by_means_and_by_another_text():
         assert_near(found.mean, one_by_one("llama gqa", TEXT, method=method, reference=OTHER), 1e-3)
 
 
-def test_few_rows_at_once_make_no_difference(monkeypatch: pytest.MonkeyPatch):
+def test_few_heads_at_once_make_no_difference(monkeypatch: pytest.MonkeyPatch):
     whole = models.sweep(engine("gpt2"), TEXT).values
-    # models.sweep is the function; 40 tokens are two heads at once of this text
-    monkeypatch.setattr(sys.modules["models.sweep"], "ROW_TOKENS", 40)
+    monkeypatch.setattr(head_batch, "CPU_TOKENS", 40)  # two heads at once of this text
     assert_near(models.sweep(engine("gpt2"), TEXT).values, whole, 1e-4)
+
+
+def test_the_batch_follows_the_memory_that_is_free(monkeypatch: pytest.MonkeyPatch):
+    model = engine("gpt2")
+    shape = model.geometry
+    # 100 positions: 16 widths of the model and 3 of all heads each, and 50 outputs at every position, in float32.
+    a_row = 4 * 100 * (16 * shape.d_model + 3 * shape.heads * shape.d_head + 50)
+    for free, rows in ((4 * 7.5 * a_row, 7), (4 * a_row, 1), (0, 1), (2**50, 20), (None, 20)):
+        monkeypatch.setattr(head_batch, "free_bytes", lambda _, free=free: free)
+        assert head_batch.heads_at_once(model, 100, 100, 50) == rows
 
 
 def test_heads_that_are_off_throughout():

@@ -12,18 +12,15 @@ from torch import Tensor
 import models
 from models.ablation import Method
 from models.chance import ChanceLoss, chance_ablations
-from models.evaluation_text import cut_into_texts
-from models.head_gates import HeadOutputs
 from models.pattern_change import pattern_change
 from models.progress import Progress, part
 from viz import services
 from viz.heads_off import Head
-from viz.samples import SAMPLES
 from viz.services import Request
 from viz.services.bounded_store import BoundedStore
+from viz.services.replacements import ReplacedBy, outputs
 
 GIGABYTE = 2**30
-MEAN_TOKENS = 1_024  # of the evaluation text, that a head's mean output is taken over
 DRAWS = 5  # of random heads
 
 
@@ -37,7 +34,7 @@ class Choice:
     other: str = ""
 
     @property
-    def replaced_by(self) -> tuple[Method, str]:
+    def replaced_by(self) -> ReplacedBy:
         return self.method, self.other if self.method == "resample" else ""
 
 
@@ -62,11 +59,6 @@ def _baselines() -> BoundedStore[models.Baseline]:
 @st.cache_resource(show_spinner=False)
 def _effects() -> BoundedStore[Effect]:
     return BoundedStore(GIGABYTE // 2, lambda effect: effect.nbytes)
-
-
-@st.cache_resource(show_spinner=False)
-def _replacements() -> BoundedStore[HeadOutputs]:
-    return BoundedStore(GIGABYTE // 4, lambda outputs: sum(call.nbytes for call in outputs.per_call))
 
 
 @st.cache_resource(show_spinner=False)
@@ -121,22 +113,8 @@ def _effect(request: Request, choice: Choice, progress: Progress) -> Effect:
 
 def heads_off(request: Request, choice: Choice, progress: Progress = models.no_progress) -> models.HeadsOff:
     """What the engine is told to switch off. Raises HeadlightError."""
-    if choice.method == "zero":
-        return models.HeadsOff(choice.off, choice.stack)
-    key = (request.model, request.device, request.dtype, choice.replaced_by)
-    outputs = _replacements().get(key, lambda: _outputs(request, choice, progress))
-    return models.HeadsOff(choice.off, choice.stack, outputs)
-
-
-def _outputs(request: Request, choice: Choice, progress: Progress) -> HeadOutputs:
-    model = services.model_of(request)
-    if choice.method == "mean":
-        texts = cut_into_texts(model, max_tokens=MEAN_TOKENS)
-        limit = model.geometry.context or MEAN_TOKENS
-        told = "Headlight's evaluation text"
-        return models.mean_outputs(model, texts, max_tokens=limit, source=told, progress=progress)
-    (text,) = (sample.text for sample in SAMPLES if sample.title == choice.other)
-    return models.other_outputs(model, text, max_tokens=request.max_tokens)
+    instead = outputs(request.model, request.device, request.dtype, choice.replaced_by, progress)
+    return models.HeadsOff(choice.off, choice.stack, instead)
 
 
 def is_chance_known(request: Request, choice: Choice) -> bool:

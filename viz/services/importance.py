@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
@@ -10,15 +11,15 @@ import streamlit as st
 import torch
 
 import models
-from models.ablation import replacement
 from models.evaluation_text import TEXT_TOKENS
-from models.head_gates import Head
+from models.head_gates import Head, HeadOutputs
 from models.inputs import count_tokens
 from models.progress import Progress, part
 from models.prune_order import Order, heads_of
 from models.pruned_quality import Quantity, pruned_quality, quantity_of
 from viz import services
 from viz.services.bounded_store import BoundedStore
+from viz.services.replacements import ZEROS, ReplacedBy, outputs
 
 KEPT_BYTES = 32 * 2**20
 ENTRY_BYTES = 4_096  # of a small result and its key
@@ -34,7 +35,8 @@ T = TypeVar("T")
 class Evaluation:
     """Everything that the importance of heads depends on.
 
-    text: "" for the prose that comes with Headlight. tokens: how many of it are read at most.
+    text: "" for the prose that comes with Headlight. tokens: how many of it are read at most. replaced_by: what stands for
+    the outputs of heads that are off.
     """
 
     model: str
@@ -43,6 +45,11 @@ class Evaluation:
     stack: str
     text: str
     tokens: int
+    replaced_by: ReplacedBy = ZEROS
+
+    @property
+    def by_zeros(self) -> Evaluation:
+        return dataclasses.replace(self, replaced_by=ZEROS)
 
     @property
     def loaded(self) -> models.AttentionModel:
@@ -85,7 +92,11 @@ def read_texts(evaluation: Evaluation) -> ReadTexts:
         texts = models.cut_into_texts(model, evaluation.text or None, max_tokens=evaluation.tokens)
         return ReadTexts(texts, sum(count_tokens(model, text, TEXT_TOKENS) for text in texts))
 
-    return _kept(("texts", evaluation), make)
+    return _kept(("texts", evaluation.by_zeros), make)
+
+
+def _instead(evaluation: Evaluation) -> HeadOutputs | None:
+    return outputs(evaluation.model, evaluation.device, evaluation.dtype, evaluation.replaced_by)
 
 
 def importance(evaluation: Evaluation, progress: Progress = models.no_progress) -> models.HeadImportance:
@@ -93,7 +104,8 @@ def importance(evaluation: Evaluation, progress: Progress = models.no_progress) 
     return _kept(
         ("importance", evaluation),
         lambda: models.sweep(
-            evaluation.loaded, read_texts(evaluation).texts, metric=evaluation.metric, stack=evaluation.stack,
+            evaluation.loaded, read_texts(evaluation).texts, method=evaluation.replaced_by[0],
+            reference=_instead(evaluation), metric=evaluation.metric, stack=evaluation.stack,
             max_tokens=TEXT_TOKENS, progress=progress,
         ),
     )  # fmt: skip
@@ -104,9 +116,12 @@ def is_importance_known(evaluation: Evaluation) -> bool:
 
 
 def gradient(evaluation: Evaluation, progress: Progress = models.no_progress) -> models.GradientImportance:
-    """Gradient importance of every head. Raises BadSelection for models without a loss per token."""
+    """Gradient importance of every head, which is about zeros whatever stands for them.
+
+    Raises BadSelection for models without a loss per token.
+    """
     return _kept(
-        ("gradient", evaluation),
+        ("gradient", evaluation.by_zeros),
         lambda: models.gradient_importance(
             evaluation.loaded, read_texts(evaluation).texts, stack=evaluation.stack, max_tokens=TEXT_TOKENS,
             progress=progress,
@@ -115,7 +130,7 @@ def gradient(evaluation: Evaluation, progress: Progress = models.no_progress) ->
 
 
 def is_gradient_known(evaluation: Evaluation) -> bool:
-    return ("gradient", evaluation) in _results()
+    return ("gradient", evaluation.by_zeros) in _results()
 
 
 def curve(evaluation: Evaluation, order: Order, progress: Progress = models.no_progress) -> models.PruneCurve:
@@ -128,7 +143,8 @@ def curve(evaluation: Evaluation, order: Order, progress: Progress = models.no_p
             points=POINTS, draws=DRAWS,
             step=-(-head_count(evaluation) // POINTS),
             importance=None if ranked is None else ranked(evaluation), stack=evaluation.stack,
-            max_tokens=TEXT_TOKENS, progress=progress,
+            method=evaluation.replaced_by[0], reference=_instead(evaluation), max_tokens=TEXT_TOKENS,
+            progress=progress,
         )  # fmt: skip
 
     return _kept(("curve", order, evaluation), make)
@@ -156,9 +172,8 @@ def without_each(
     if all(key in _results() for key in keys):
         return tuple(_kept(key, float) for key in keys)
     quality = pruned_quality(
-        evaluation.loaded, read_texts(evaluation).texts, evaluation.stack,
-        replacement(evaluation.loaded, "zero", None), TEXT_TOKENS,
-    )  # fmt: skip
+        evaluation.loaded, read_texts(evaluation).texts, evaluation.stack, _instead(evaluation), TEXT_TOKENS
+    )
     found = []
     for number, (key, heads) in enumerate(zip(keys, sets, strict=True)):
         told = part(progress, number / len(sets), (number + 1) / len(sets))

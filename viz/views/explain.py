@@ -135,8 +135,9 @@ two disagree, the guess is wrong, or heads stand in for one another: of two that
 band from the lowest to the highest draw; and *greedy*, where importance is measured again after every step. Only a distance
 from the random band says that an order knows something. The star is what you have switched off, on the same text.
 
-Heads are replaced by zeros, whatever is chosen above. Encoders predict no next token, so KL tells how far their predictions
-move; models without a language head show how far their output moves. Few tokens are noisy: small differences mean nothing.
+What stands for a head that is off is chosen above; the gradient's guess is about zeros, whatever is chosen. Encoders predict
+no next token, so KL tells how far their predictions move; models without a language head show how far their output moves. Few
+tokens are noisy: small differences mean nothing.
 """,
     "Doubts": """
 Things that people say about pruning, each with an experiment on the model in view and with what came of it. The sentence below

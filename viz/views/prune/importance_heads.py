@@ -19,6 +19,7 @@ from viz.services import importance as service
 from viz.services.importance import Evaluation
 from viz.views.columns import pair
 from viz.views.prune import history, presets
+from viz.views.prune.method import replaced_in_words
 from viz.views.prune.subject import Subject
 from viz.views.selected_head import head_name
 
@@ -43,7 +44,7 @@ def heads(subject: Subject, evaluation: Evaluation) -> None:
     with left:
         st.markdown(
             "#### What each head is worth",
-            help="Each head switched off alone (its output set to zero), all others on: leave-one-out importance (Michel et "
+            help="Each head switched off alone, all others on: leave-one-out importance (Michel et "
             "al. 2019, arXiv 1905.10650, section 3.2).",
         )
         _grid(subject, evaluation, found)
@@ -61,7 +62,8 @@ def _measured_on(evaluation: Evaluation) -> None:
     read = service.read_texts(evaluation)
     where = "your file" if evaluation.text else "prose that comes with Headlight"
     count = f"{len(read.texts)} texts" if len(read.texts) > 1 else "one text"
-    told = f"*Measured* on {read.tokens:,} tokens of {where}, in {count}, heads off by zeros."
+    stands = replaced_in_words(evaluation.replaced_by)
+    told = f"*Measured* on {read.tokens:,} tokens of {where}, in {count}; {stands}."
     if evaluation.metric == "loss" and service.is_without_known(evaluation, ()):
         loss, even = service.without(evaluation, ()), math.log(evaluation.loaded.geometry.vocab)
         told += f" With all heads on: **{loss:.3g}** nats per token."

@@ -41,7 +41,7 @@ def settings(subject: Subject) -> Evaluation:
     request = subject.request
     return Evaluation(
         request.model, request.device, request.dtype, subject.stack, text if source == OWN else "",
-        state.get(state.EVALUATED_TOKENS),
+        state.get(state.EVALUATED_TOKENS), subject.choice.replaced_by,
     )  # fmt: skip
 
 

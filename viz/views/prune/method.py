@@ -6,7 +6,7 @@ import streamlit as st
 
 from models.ablation import METHODS
 from viz import state
-from viz.services import ablations
+from viz.services.replacements import MEAN_TOKENS, ReplacedBy
 from viz.views.prune import history
 from viz.views.prune.subject import Subject, other_titles
 
@@ -14,7 +14,7 @@ _STACK = "prune-stack"
 _NAMES = {"zero": "zeros", "mean": "its mean", "resample": "another text"}
 _HELP = (
     "What stands for the output of a head that is off. **zeros**: nothing. **its mean**: the head's mean output over "
-    f"{ablations.MEAN_TOKENS:,} tokens of the evaluation text that comes with Headlight: what it says of this text goes, what "
+    f"{MEAN_TOKENS:,} tokens of the evaluation text that comes with Headlight: what it says of this text goes, what "
     "it always says stays. **another text**: what the head puts out on another sample, position by position."
 )
 
@@ -38,13 +38,13 @@ def method_choice(subject: Subject) -> None:
         )  # fmt: skip
 
 
-def replaced_in_words(subject: Subject) -> str:
+def replaced_in_words(replaced_by: ReplacedBy) -> str:
     """For the small print under the numbers."""
-    choice = subject.choice
-    if choice.method == "mean":
+    method, title = replaced_by
+    if method == "mean":
         return "their mean output over the evaluation text stands for the heads"
-    if choice.method == "resample":
-        return f"what they put out on the sample “{choice.other}” stands for the heads"
+    if method == "resample":
+        return f"what they put out on the sample “{title}” stands for the heads"
     return "zeros stand for the heads' outputs"
 
 
@@ -62,5 +62,5 @@ def _stack_choice(subject: Subject) -> None:
 
 def _change_stack() -> None:
     """Heads of one stack are not those of another, so the choice begins again."""
-    state.put(**{state.STACK: st.session_state[_STACK]})
+    state.put(**{state.OFF_STACK: st.session_state[_STACK]})
     history.start_again()

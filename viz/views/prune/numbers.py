@@ -29,7 +29,9 @@ def numbers(subject: Subject, effect: Effect) -> None:
         if made.kl.isfinite().any():
             _divergence(made.kl)
         _moved(effect)
-    st.caption(f"*Measured* on this text, {in_words(made.off.heads)} off; {replaced_in_words(subject)}.")
+    st.caption(
+        f"*Measured* on this text, {in_words(made.off.heads)} off; {replaced_in_words(subject.choice.replaced_by)}."
+    )
     why = _why_no_loss(subject, effect)
     if why:
         st.info(why, icon=":material/info:")

@@ -52,7 +52,7 @@ class Subject:
 def subject_of(request: Request, run: models.Capture, dark: bool) -> Subject:
     """What the visitor has chosen, without heads that this model does not have; an example where nothing was chosen."""
     model = services.model_of(request)
-    chosen = state.get(state.STACK)
+    chosen = state.get(state.OFF_STACK)
     stack = gated_stack(model, chosen if chosen in model.plan.stacks else None)
     every = Subject(request, run, stack, (), dark).every
     refused = _refusal(model)
