@@ -53,7 +53,7 @@ def chance_ablations(
     gates(model, off)  # refuses heads that do not exist
     instead = off.instead or replacement(model, method, reference)
     generator = torch.Generator().manual_seed(seed)
-    drawn = tuple(_draw(model, off, generator) for _ in range(draws))
+    drawn = tuple(random_heads(model, off, generator) for _ in range(draws))
     losses, divergences = [], []
     for number, chosen in enumerate(drawn):
         progress(f"Switching off random heads, draw {number + 1} of {draws}", number / draws)
@@ -64,7 +64,8 @@ def chance_ablations(
     return ChanceLoss(drawn, tuple(losses), tuple(divergences))
 
 
-def _draw(model: AttentionModel, off: HeadsOff, generator: torch.Generator) -> tuple[Head, ...]:
+def random_heads(model: AttentionModel, off: HeadsOff, generator: torch.Generator) -> tuple[Head, ...]:
+    """A draw as `chance_ablations` makes it, sorted."""
     chosen: list[Head] = []
     stack = gated_stack(model, off.stack)
     for layer in sorted({layer for layer, _ in off.heads}):

@@ -53,6 +53,13 @@ def test_the_seed_decides_and_where_others_are_too_few_any_head_is_drawn():
     assert models.chance_ablations(model, given, whole, draws=1).draws[0] == tuple(whole)
 
 
+def test_of_a_layer_that_is_half_off_draws_differ():
+    model = engine("gpt2")
+    half = [(1, head) for head in range(model.geometry.heads // 2)]
+    found = models.chance_ablations(model, models.baseline(model, TEXT), half, draws=4)
+    assert len(set(found.draws)) > 1
+
+
 def test_an_encoder_has_no_loss_but_a_kl_and_a_pair_has_stacks():
     found = models.chance_ablations(
         engine("bert"), models.baseline(engine("bert"), MASKED), [(0, 0)], draws=2

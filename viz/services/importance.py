@@ -11,8 +11,9 @@ import streamlit as st
 import torch
 
 import models
+from models.chance import random_heads
 from models.evaluation_text import TEXT_TOKENS
-from models.head_gates import Head, HeadOutputs
+from models.head_gates import Head, HeadOutputs, HeadsOff
 from models.inputs import count_tokens
 from models.progress import Progress, part
 from models.prune_order import Order, heads_of
@@ -193,25 +194,14 @@ def is_chance_known(evaluation: Evaluation, heads: tuple[Head, ...], where: Wher
 
 
 def random_sets(evaluation: Evaluation, heads: tuple[Head, ...], where: Where) -> list[tuple[Head, ...]]:
-    """The draws, the same each time. "layers": as many of each layer as `heads` has there, others wherever there are enough."""
-    every = heads_of(evaluation.loaded, evaluation.stack)
-    generator = torch.Generator().manual_seed(0)
-    if where == "model":
-        return [tuple(sorted(_some(every, len(heads), generator))) for _ in range(CHANCE_DRAWS)]
-    drawn = []
-    for _ in range(CHANCE_DRAWS):
-        chosen: list[Head] = []
-        for layer in sorted({layer for layer, _ in heads}):
-            own = [head for head in heads if head[0] == layer]
-            others = [head for head in every if head[0] == layer and head not in own]
-            pool = others if len(others) >= len(own) else [head for head in every if head[0] == layer]
-            chosen += _some(tuple(pool), len(own), generator)
-        drawn.append(tuple(sorted(chosen)))
-    return drawn
-
-
-def _some(pool: tuple[Head, ...], count: int, generator: torch.Generator) -> list[Head]:
-    return [pool[place] for place in torch.randperm(len(pool), generator=generator)[:count].tolist()]
+    """The draws, the same each time. "layers": as many of each layer as `heads` has there."""
+    model, generator = evaluation.loaded, torch.Generator().manual_seed(0)
+    if where == "layers":
+        off = HeadsOff(heads, evaluation.stack)
+        return [random_heads(model, off, generator) for _ in range(CHANCE_DRAWS)]
+    every = heads_of(model, evaluation.stack)
+    orders = (torch.randperm(len(every), generator=generator).tolist() for _ in range(CHANCE_DRAWS))
+    return [tuple(sorted(every[place] for place in order[: len(heads)])) for order in orders]
 
 
 def operations(evaluation: Evaluation, passes: float) -> float:
