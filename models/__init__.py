@@ -6,13 +6,11 @@ run.pattern(layer=5, head=3)        # float32 [query, key]
 run.scores().values["induction"]    # float32 [layer, head]
 """
 
-from models.ablation import Ablation, Baseline, ablate, baseline
-from models.cache_modes import CacheBytes, cache_bytes, new_cache
+from models.caches.modes import CacheBytes, cache_bytes, new_cache
 from models.capture import Candidate, Capture
 from models.capturing import capture
-from models.card import Card
+from models.cards.card import Card
 from models.catalog import CATALOG, DEFAULT
-from models.chance import ChanceLoss, chance_ablations
 from models.conversion.convert import (
     LatentSpectra,
     convert_to_mla,
@@ -39,28 +37,30 @@ from models.errors import (
 from models.evaluation_text import cut_into_texts, evaluation_text
 from models.generation import WritingStep, stream
 from models.geometry import Geometry, geometry
-from models.gradient_importance import GradientImportance, gradient_importance
 from models.head_gates import HeadsOff
-from models.head_outputs import mean_outputs, other_outputs
 from models.inputs import count_tokens
-from models.latent_cut import LatentCut
+from models.latents.cut import LatentCut
 from models.loading import load, wrap
-from models.measure import Contender, Measurement, Repeats, measure, measure_in_turn
+from models.measuring.measure import Contender, Measurement, Repeats, measure, measure_in_turn
+from models.measuring.roofline import Peaks, device_peaks
 from models.model import AttentionModel
+from models.obtaining.source import card_of
+from models.obtaining.store import cache_folder
 from models.pattern_change import HeadChange, change_per_query, most_changed, pattern_change
 from models.progress import Progress, no_progress
-from models.prune_curve import PruneCurve, prune_curve
+from models.pruning.ablation import Ablation, Baseline, ablate, baseline
+from models.pruning.chance import ChanceLoss, chance_ablations
+from models.pruning.curve import PruneCurve, prune_curve
+from models.pruning.gradient_importance import GradientImportance, gradient_importance
+from models.pruning.head_outputs import mean_outputs, other_outputs
+from models.pruning.sweep import HeadImportance, sweep
 from models.random_shape import RandomShape, random_shape
 from models.removal.cost import RemovalCost, removal_cost
 from models.removal.export import export
 from models.removal.groups import equal_per_group, whole_groups
 from models.removal.record import RemovedHeads
 from models.removal.remove import remove_heads
-from models.roofline import Peaks, device_peaks
 from models.scores import Scores
-from models.source import card_of
-from models.store import cache_folder
-from models.sweep import HeadImportance, sweep
 from models.token_loss import token_loss
 
 __all__ = [

@@ -12,8 +12,8 @@ from torch import Tensor
 from models.attention_call import AttentionCall
 from models.errors import BadSelection
 from models.geometry import Geometry
-from models.latent_cut import LatentCut
-from models.latent_views import LatentViews
+from models.latents.cut import LatentCut
+from models.latents.views import LatentViews
 from models.overview import Overview, overview
 from models.progress import Progress, no_progress
 from models.records import FinishedPatterns, LayerRecord

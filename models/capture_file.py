@@ -16,8 +16,8 @@ from torch import Tensor
 from models.attention_call import AttentionCall
 from models.errors import HeadlightError
 from models.geometry import Geometry
-from models.latent_cut import LatentCut
-from models.latent_record import LatentRecord
+from models.latents.cut import LatentCut
+from models.latents.record import LatentRecord
 from models.records import FinishedPatterns, LayerRecord
 
 if TYPE_CHECKING:

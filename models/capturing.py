@@ -16,8 +16,8 @@ from models.eager import eager_patterns
 from models.errors import BadSelection, UnsupportedModel
 from models.head_gates import Off, distinct, gates
 from models.inputs import Encoded, Text, encode, encode_pair, with_target
-from models.latent_cut import LatentCut, cuts, listed
-from models.latent_tap import latent_record
+from models.latents.cut import LatentCut, cuts, listed
+from models.latents.tap import latent_record
 from models.model import AttentionModel
 from models.records import FinishedPatterns, LayerRecord, output_weight
 from models.tap import Tap, tapped

@@ -5,9 +5,9 @@ import sys
 
 from tqdm import tqdm
 
-from models import store
 from models.catalog import CATALOG, DEFAULT, Shipped, entry
 from models.errors import HeadlightError
+from models.obtaining import store
 
 
 def fetch(name: str) -> None:

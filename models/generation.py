@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from transformers import Cache
 
-from models.cache_modes import CacheBytes, cache_bytes, new_cache
+from models.caches.modes import CacheBytes, cache_bytes, new_cache
 from models.errors import BadSelection
 from models.head_gates import Gate, Off, gates
 from models.inputs import Encoded, decoder_start, encode

@@ -9,18 +9,18 @@ from torch import nn
 from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from models.architecture import Architecture, architecture
-from models.cache_modes import known_mode, prepare, with_cache
+from models.caches.modes import known_mode, prepare, with_cache
 from models.errors import BrokenWeights, HeadlightError, UnsupportedModel
 from models.geometry import geometry
-from models.latent_tap import install_latent_hooks
+from models.latents.tap import install_latent_hooks
 from models.model import AttentionModel
+from models.obtaining.source import find
 from models.placement import choose_device, choose_dtype, demand_memory
 from models.plan import Plan, find_plan
 from models.progress import Progress, no_progress, part
 from models.quiet import quiet
 from models.removal.record import removed_heads
 from models.removal.surgery import smaller_class
-from models.source import find
 from models.tap import engine_name
 from models.tokenizer import load_tokenizer
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from models.cache_size import CacheMode
+from models.caches.size import CacheMode
 from models.geometry import Geometry
 from models.removal.record import RemovedHeads
 

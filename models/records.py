@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from models.attention_call import AttentionCall
-from models.latent_record import LatentRecord
+from models.latents.record import LatentRecord
 
 
 class Patterns(Protocol):

@@ -18,13 +18,13 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import eager_mask, sdpa_mask
 
-from models.absorbed import Latents, absorbed_attention, expanded
 from models.attention_call import AttentionCall, attention_scores, softmax_with_sinks
+from models.caches.absorbed import Latents, absorbed_attention, expanded
 from models.removal.uneven import uneven_attention
 
 if TYPE_CHECKING:
     from models.head_gates import Gate
-    from models.latent_cut import Cut
+    from models.latents.cut import Cut
 
 ENGINE = "headlight"
 # For classes that transformers does not vouch for under SDPA: some mark a decoder's self-attention as not causal

@@ -12,7 +12,7 @@ from torch.nn import functional
 from models.errors import BadSelection
 from models.head_gates import Off, gates
 from models.inputs import Encoded, encode
-from models.latent_cut import LatentCut, cuts
+from models.latents.cut import LatentCut, cuts
 from models.model import AttentionModel
 from models.tap import Tap, tapped
 

@@ -13,9 +13,9 @@ import streamlit as st
 import torch
 
 import models
-from models.ablation import METHODS
 from models.conversion.ranks import ROPES
 from models.family import KINDS, family_name
+from models.pruning.ablation import METHODS
 from models.scores import ROLES
 from viz import samples
 from viz.components.token_strip import DIRECTIONS

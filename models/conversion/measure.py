@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.cache_modes import cache_bytes, new_cache
-from models.cache_size import cache_bytes_per_token, cache_elements_per_token
+from models.caches.modes import cache_bytes, new_cache
+from models.caches.size import cache_bytes_per_token, cache_elements_per_token
 from models.conversion.calibration import CHARACTERS_PER_TOKEN, CONTEXT, excerpt, token_row
 from models.conversion.convert import LatentSpectra, convert_to_mla
 from models.conversion.ranks import ranks_for_share

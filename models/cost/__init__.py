@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from models.cache_modes import known_mode
-from models.cache_size import CacheMode
+from models.caches.modes import known_mode
+from models.caches.size import CacheMode
 from models.cost.anatomy import Anatomy
 from models.cost.arithmetic import (
     Case,
@@ -22,7 +22,7 @@ from models.cost.lines import Line, cache_lines, flops_lines, moved_lines, weigh
 from models.cost.read import Source, anatomy
 from models.errors import BadSelection
 from models.geometry import Geometry
-from models.roofline import Peaks
+from models.measuring.roofline import Peaks
 
 __all__ = ["Anatomy", "Cost", "Line", "Work", "anatomy", "cost"]
 MOST = 10**9  # tokens or texts: beyond it a number is a slip

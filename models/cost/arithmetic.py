@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from models.cache_size import CacheMode
+from models.caches.size import CacheMode
 from models.cost.anatomy import Anatomy, Layers
 
 

@@ -11,13 +11,13 @@ from typing import Any
 
 from transformers import AutoConfig, PreTrainedConfig
 
-from models import hub
 from models.catalog import CATALOG, Shipped, entry
 from models.cost.anatomy import Anatomy, Layers, demand_sound, layers_of, of_geometry
 from models.cost.weights import count_weights, skeleton
 from models.errors import UnknownModel, UnsupportedModel
 from models.geometry import Geometry, geometry
 from models.model import AttentionModel
+from models.obtaining import hub
 
 LONGEST_NAME = 200  # characters of one that an error repeats
 Source = Anatomy | Geometry | AttentionModel | PreTrainedConfig | Mapping[str, Any] | str

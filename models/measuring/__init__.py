@@ -1,1 +1,1 @@
-"""What `models.measure` is made of: whose turn it is, one run of a model, and memory."""
+"""Contenders timed in turn and their memory measured; what a device can do at most."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from models.caches.expanded import BLOCK
 from models.cost.anatomy import Anatomy, layers_of
 from models.cost.arithmetic import Case, cache_bytes_of
 from models.errors import BadSelection
-from models.expanded import BLOCK
 from models.measuring.memory import free_bytes
 from models.measuring.run import CHUNK, Subject
 

@@ -12,10 +12,10 @@ from torch import Tensor
 from transformers import DynamicCache
 from transformers.cache_utils import Cache, DynamicLayer, LinearAttentionCacheLayerMixin
 
-from models.cache_modes import CacheBytes, cache_bytes, new_cache
-from models.cache_size import CacheMode
+from models.caches.expanded import GrownLayer
+from models.caches.modes import CacheBytes, cache_bytes, new_cache
+from models.caches.size import CacheMode
 from models.errors import BadSelection
-from models.expanded import GrownLayer
 from models.head_gates import Gate
 from models.model import AttentionModel
 from models.progress import Progress

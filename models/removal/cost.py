@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from models.cache_size import cache_bytes_per_token
+from models.caches.size import cache_bytes_per_token
 from models.geometry import Geometry, geometry
 from models.head_gates import Head
 from models.model import AttentionModel

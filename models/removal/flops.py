@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from models.cache_modes import cache_mode
+from models.caches.modes import cache_mode
 from models.model import AttentionModel
 from models.removal.cost import RemovalCost
 from models.removal.forms import attention_modules, form_of

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from models.card import Card
-from models.card_roles import find_roles
+from models.cards.card import Card
+from models.cards.roles import find_roles
 from models.errors import HeadlightError
 from models.loading import load
+from models.obtaining.source import find
 from models.progress import no_progress
-from models.source import find
 from models.training.texts import read_text
 from models.training.validation import validation_loss, windows
 from models.training.vocabulary import encode

@@ -11,8 +11,8 @@ import torch
 import transformers
 from torch import Tensor, nn
 
-from models.card import Card, essential_shape
-from models.card_roles import PROBES, find_roles
+from models.cards.card import Card, essential_shape
+from models.cards.roles import PROBES, find_roles
 from models.family import family_name
 from models.formation import Formation
 from models.geometry import Kind

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import models
-from models.card import Card
+from models.cards.card import Card
 from models.catalog import CATALOG, FAMILY, WEIGHTS
 from tests.app import visit
 from tests.sentences import assert_sentence

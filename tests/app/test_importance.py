@@ -9,9 +9,9 @@ import pytest
 import torch
 
 import models
-from models.function_words import FunctionWordAttention
-from models.measure import Measurement, Repeats
-from models.prune_order import heads_of
+from models.measuring.measure import Measurement, Repeats
+from models.pruning.function_words import FunctionWordAttention
+from models.pruning.order import heads_of
 from tests.app import visit
 from tests.sentences import assert_sentence
 from viz.services.doubts import FewHeads

@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM
 
 import models
 from models.catalog import WEIGHTS
-from models.latent_reading import score_shares
+from models.latents.reading import score_shares
 from tests.app import visit
 from tests.app.latent_view import TEXT, open_view
 from tests.sentences import assert_sentence

@@ -12,9 +12,9 @@ import pytest
 import models
 from models.family import family_name
 from models.geometry import Kind
-from models.measure import Repeats
+from models.measuring.measure import Repeats
+from models.measuring.speedup import Speedup
 from models.removal.sameness import Sameness
-from models.speedup import Speedup
 from tests.app import visit
 from tests.sentences import assert_sentence
 from viz import services

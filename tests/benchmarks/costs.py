@@ -13,7 +13,7 @@ import torch
 
 import models
 from models.family import KINDS, family_name
-from models.measure import Contender, Measurement, measure, measure_in_turn
+from models.measuring.measure import Contender, Measurement, measure, measure_in_turn
 from models.model import AttentionModel
 from models.random_shape import RandomShape, random_shape
 from tests.benchmarks.measuring import ratio

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import models
-from models.cache_size import cache_bytes_per_token
+from models.caches.size import cache_bytes_per_token
 from models.conversion.convert import convert_to_mla, save_converted
 from models.conversion.measure import live_bytes
 from models.errors import BadSelection

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models import family
-from models.card import Card, essential_shape
+from models.cards.card import Card, essential_shape
 from models.geometry import Kind
 from viz import theme
 from viz.figures import small_heatmap as small

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.prune_curve import PruneCurve
+from models.pruning.curve import PruneCurve
 from viz.figures.against_chance import Compared, against_chance
 from viz.figures.few_heads import few_heads
 from viz.figures.head_grid import head_grid

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from models.speedup import Speedup
+from models.measuring.speedup import Speedup
 from viz import theme
 from viz.figures.removal_speed import SpeedRow, removal_speed
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from models.cost import Work
-from models.roofline import Peaks
+from models.measuring.roofline import Peaks
 from viz.figures.cost_styles import contender_styles
 from viz.figures.roofline import Placed, RoofRow, attainable, roofline, told_speed
 

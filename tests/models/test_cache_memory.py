@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from models import expanded
-from models.cache_modes import cache_bytes, new_cache
-from models.cache_size import cache_bytes_by_formula
+from models.caches import expanded
+from models.caches.modes import cache_bytes, new_cache
+from models.caches.size import cache_bytes_by_formula
 from tests.models.cache_mode_runs import MODES, feed, greedy, ids_of, pair
 from tests.models.engine_models import assert_near
 

@@ -11,12 +11,12 @@ from torch import nn
 
 import models
 from models import generation
-from models.absorbed import can_absorb
 from models.attention_call import AttentionCall
-from models.cache_modes import cache_mode, new_cache
+from models.caches.absorbed import can_absorb
+from models.caches.modes import cache_mode, new_cache
 from models.errors import BadSelection
 from models.head_gates import gates
-from models.latent_cut import LatentCut, cuts
+from models.latents.cut import LatentCut, cuts
 from models.loading import wrap
 from models.tap import Tap, tapped
 from tests.models.cache_mode_runs import (

@@ -13,7 +13,7 @@ from transformers import (
     PreTrainedConfig,
 )
 
-from models.cache_size import cache_bytes_per_token, cache_elements_per_token
+from models.caches.size import cache_bytes_per_token, cache_elements_per_token
 from models.errors import BadSelection
 from models.family import family_config
 from models.geometry import geometry

@@ -9,8 +9,8 @@ from transformers import AutoModel, AutoModelForCausalLM
 
 from models import BadSelection, BadText, Capture, TextTooLong, capture
 from models.catalog import entry
+from models.obtaining.store import folder
 from models.progress import no_progress
-from models.store import folder
 from tests.models.engine_models import TEXT, assert_near, engine, stock_output
 from tests.sentences import assert_sentence
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from huggingface_hub import ModelCard
 
-from models.card import LEAST_TOKENS, Card, essential_shape
+from models.cards.card import LEAST_TOKENS, Card, essential_shape
 from models.errors import BadCard
 from models.family import family_config
-from models.source import card_of
+from models.obtaining.source import card_of
 from tests.sentences import assert_sentence
 
 INDUCTION = {"layer": 3, "head": 7, "role": "induction", "score": 0.71, "chance": 0.011, "probe": "random"}

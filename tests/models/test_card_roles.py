@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from models import capture, card_roles
+from models import capture
 from models.capturing import capture_inputs
-from models.card_roles import find_roles, repeated_random
+from models.cards import roles as card_roles
+from models.cards.roles import find_roles, repeated_random
 from models.model import AttentionModel
 from models.probe import PROBE
 from models.scores import ROLES

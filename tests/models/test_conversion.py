@@ -22,7 +22,7 @@ from transformers import (
 )
 
 import models
-from models.cache_size import cache_bytes_per_token
+from models.caches.size import cache_bytes_per_token
 from models.conversion.convert import LatentSpectra, convert_to_mla, latent_spectra, save_converted
 from models.conversion.latent_cache import cache_bytes
 from models.conversion.ranks import full_rank

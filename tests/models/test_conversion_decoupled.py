@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, DeepseekV3ForCausalLM
 from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
 import models
-from models.cache_modes import cache_bytes, new_cache
+from models.caches.modes import cache_bytes, new_cache
 from models.conversion.convert import convert_to_mla, save_converted
 from models.conversion.decoupled import (
     content,

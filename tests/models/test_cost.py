@@ -24,18 +24,18 @@ from transformers import (
     PreTrainedConfig,
 )
 
-from models.cache_modes import cache_bytes, cache_mode
+from models.caches.modes import cache_bytes, cache_mode
 from models.cost import anatomy, cost
 from models.cost.kinds import as_kind
 from models.cost.planner import plan_serving
+from models.cost.published import FIGURES, GOLDENS, SHAPES, Golden
 from models.errors import BadSelection, HeadlightError
 from models.geometry import geometry
 from models.loading import wrap
-from models.measure import measure
+from models.measuring.measure import measure
+from models.measuring.roofline import Peaks
 from models.measuring.run import empty_cache
 from models.model import AttentionModel
-from models.published import FIGURES, GOLDENS, SHAPES, Golden
-from models.roofline import Peaks
 from tests.models.engine_models import ROWS
 from tests.models.zoo import build, inputs
 from tests.models.zoo_encoders import PAIRS

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import models
-from models.function_words import function_tokens, function_word_attention
+from models.pruning.function_words import function_tokens, function_word_attention
 from tests.models.engine_models import assert_near, engine, stock_output
 
 TEXT = "the cat sat on the mat, and the dog sat on the cat"

@@ -11,8 +11,8 @@ import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from models.errors import BrokenWeights, UnsupportedModel
-from models.gguf_conversion import split_digits
 from models.loading import load
+from models.obtaining.gguf_conversion import split_digits
 from tests import tiny_models
 from tests.sentences import assert_sentence
 

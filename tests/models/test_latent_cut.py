@@ -11,9 +11,9 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from models import BadSelection, Capture, LatentCut, capture, token_loss
-from models.cache_modes import new_cache
+from models.caches.modes import new_cache
 from models.capturing import capture_inputs
-from models.latent_cut import cuts
+from models.latents.cut import cuts
 from models.tap import Tap, tapped
 from tests.models.engine_models import TEXT, assert_near, engine, fresh
 from tests.models.latent_models import (

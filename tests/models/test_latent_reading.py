@@ -12,7 +12,7 @@ from torch import Tensor
 from models import BadSelection, Capture, LatentCut, capture
 from models.capturing import capture_inputs
 from models.conversion.convert import convert_to_mla
-from models.latent_reading import (
+from models.latents.reading import (
     ScoreShares,
     cache_spectra,
     dimension_use,
@@ -23,8 +23,8 @@ from models.latent_reading import (
     spectrum,
     up_projections,
 )
+from models.latents.subspace_overlap import subspace_angles, subspace_overlap
 from models.model import AttentionModel
-from models.subspace_overlap import subspace_angles, subspace_overlap
 from tests.models.engine_models import TEXT, assert_near, engine
 from tests.models.latent_models import (
     NAMES,

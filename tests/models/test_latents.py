@@ -11,11 +11,11 @@ import torch
 
 from models import BadSelection, Capture, HeadlightError, capture
 from models.attention_call import AttentionCall
-from models.cache_size import cache_elements_per_token_and_layer
+from models.caches.size import cache_elements_per_token_and_layer
 from models.capturing import capture_inputs
-from models.latent_reading import position_reads, up_projections
-from models.latent_record import LatentRecord
-from models.latent_views import HIDDEN
+from models.latents.reading import position_reads, up_projections
+from models.latents.record import LatentRecord
+from models.latents.views import HIDDEN
 from models.loading import wrap
 from tests.models.engine_models import TEXT, assert_near, engine, fresh
 from tests.models.latent_models import (
@@ -231,7 +231,7 @@ def _hooks(module: torch.nn.Module) -> int:
         for part in module.modules()
         for hook in (*part._forward_pre_hooks.values(), *part._forward_hooks.values())
     ]
-    return sum(getattr(hook, "__module__", "") == "models.latent_tap" for hook in hooks)
+    return sum(getattr(hook, "__module__", "") == "models.latents.tap" for hook in hooks)
 
 
 def test_hooks_are_installed_once_and_only_where_there_are_latents():

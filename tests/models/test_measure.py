@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.cache_modes import new_cache
+from models.caches.modes import new_cache
 from models.errors import BadSelection
 from models.head_gates import gates
-from models.measure import Contender, Repeats, measure, measure_in_turn
 from models.measuring import fit, memory, turn
 from models.measuring import run as running
+from models.measuring.measure import Contender, Repeats, measure, measure_in_turn
 from models.model import AttentionModel
 from models.tap import Tap, tapped
 from tests.models.engine_models import assert_near, engine

@@ -9,8 +9,8 @@ from transformers import PreTrainedModel
 import models
 from models import BadSelection, BadText
 from models.head_gates import Head
-from models.prune_curve import PruneCurve
-from models.prune_order import ORDERS, Order, default_step
+from models.pruning.curve import PruneCurve
+from models.pruning.order import ORDERS, Order, default_step
 from tests.models.engine_models import TEXT, assert_near, engine, stock, tokenizer
 from tests.sentences import assert_sentence
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from models.cache_size import cache_elements_per_token
+from models.caches.size import cache_elements_per_token
 from models.cost import cost
 from models.errors import BadSelection
 from models.geometry import geometry
-from models.measure import measure
+from models.measuring.measure import measure
 from models.random_shape import PRESETS, Preset, RandomShape, config_of, random_shape
 from tests.sentences import assert_sentence
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
-from models.rank_agreement import rank_agreement, ranks
+from models.pruning.rank_agreement import rank_agreement, ranks
 
 
 def test_places_begin_with_the_highest_and_equal_values_share_theirs():

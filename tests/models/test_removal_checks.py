@@ -7,11 +7,11 @@ import pytest
 import torch
 
 import models
-from models.measure import Contender
-from models.reading_time import reading_in_turn
+from models.measuring.measure import Contender
+from models.measuring.reading_time import reading_in_turn
+from models.measuring.speedup import speedup
 from models.removal.flops import reading_flops, writing_flops
 from models.removal.sameness import compare_with_gated
-from models.speedup import speedup
 from tests.models.engine_models import engine
 from tests.sentences import assert_sentence
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from models import roofline
 from models.errors import BadSelection
-from models.roofline import device_peaks
+from models.measuring import roofline
+from models.measuring.roofline import device_peaks
 
 
 def test_peaks_follow_from_sizes_and_seconds(monkeypatch: pytest.MonkeyPatch):

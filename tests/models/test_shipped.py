@@ -18,7 +18,7 @@ from models.catalog import CATALOG, FAMILY, WEIGHTS, Shipped
 from models.errors import BrokenWeights
 from models.family import CONTEXT, VOCABULARY, family_config
 from models.model import AttentionModel
-from models.source import card_of
+from models.obtaining.source import card_of
 from tests.models.engine_models import assert_near
 from tests.sentences import assert_sentence
 
@@ -114,7 +114,7 @@ def test_damaged_weights_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     weights = tmp_path / "family-mha" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1000])
     moved = replace(CATALOG["family-mha"], source=Shipped(tmp_path / "family-mha", source.tokenizer))
-    monkeypatch.setattr("models.source.entry", lambda _: moved)
+    monkeypatch.setattr("models.obtaining.source.entry", lambda _: moved)
     with pytest.raises(BrokenWeights, match="cannot be read as safetensors") as caught:
         load("family-mha")
     assert_sentence(caught.value)

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
-from models import hub as hub_client
-from models import store, wheel
 from models.catalog import PRETRAINED, Entry, Fetched, Shipped, Wheel
 from models.errors import BrokenWeights
-from models.manifest import MANIFEST
+from models.obtaining import hub as hub_client
+from models.obtaining import store, wheel
+from models.obtaining.manifest import MANIFEST
 from tests import wheels
 from tests.hub_server import COMMIT, Hub
 from tests.sentences import assert_sentence

@@ -7,9 +7,10 @@ import torch
 from transformers import PreTrainedModel
 
 import models
-from models import BadSelection, BadText, head_batch
-from models.resumed import ResumedRuns
-from models.sweep import METRICS, Metric
+from models import BadSelection, BadText
+from models.pruning import head_batch
+from models.pruning.resumed import ResumedRuns
+from models.pruning.sweep import METRICS, Metric
 from tests.models.engine_models import SOURCE, TEXT, assert_near, engine, stock
 from tests.sentences import assert_sentence
 

@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, PreTrainedConfig, Trainer
 
 import models
-from models.card import Card
+from models.cards.card import Card
 from models.errors import BadSelection, BadText, BrokenWeights
 from models.family import CONTEXT, KINDS, family_config
 from models.formation import Formation

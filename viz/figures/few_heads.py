@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from models.pruned_quality import Quantity
+from models.pruning.quality import Quantity
 from viz import theme
 from viz.figures.loss_change import GRID
 from viz.figures.prune_curves import QUANTITIES

@@ -9,7 +9,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from models.card import Card
+from models.cards.card import Card
 from models.geometry import KIND_NAMES
 from viz import theme
 from viz.figures.kinds import KIND_STYLES

@@ -8,9 +8,9 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from models.prune_curve import PruneCurve
-from models.prune_order import Order
-from models.pruned_quality import Quantity
+from models.pruning.curve import PruneCurve
+from models.pruning.order import Order
+from models.pruning.quality import Quantity
 from viz import theme
 from viz.figures.loss_change import GRID
 

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 import torch
 
-from models.rank_agreement import ranks
+from models.pruning.rank_agreement import ranks
 from viz import theme
 from viz.figures.loss_change import GRID
 

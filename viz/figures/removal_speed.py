@@ -8,7 +8,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from models.speedup import Speedup
+from models.measuring.speedup import Speedup
 from viz import theme
 from viz.figures.loss_change import GRID
 

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from models.cost import Work
-from models.roofline import Peaks
+from models.measuring.roofline import Peaks
 from viz import theme
 from viz.figures.cost_layout import GRID, told_bytes
 from viz.figures.kinds import KindStyle

@@ -10,10 +10,10 @@ import streamlit as st
 from torch import Tensor
 
 import models
-from models.ablation import Method
-from models.chance import ChanceLoss, chance_ablations
 from models.pattern_change import pattern_change
 from models.progress import Progress, part
+from models.pruning.ablation import Method
+from models.pruning.chance import ChanceLoss, chance_ablations
 from viz import services
 from viz.heads_off import Head
 from viz.services import Request

@@ -9,10 +9,10 @@ import streamlit as st
 import torch
 
 import models
-from models.cache_size import CacheMode
+from models.caches.size import CacheMode
 from models.catalog import CATALOG, Shipped
 from models.cost import Anatomy, anatomy, cost
-from models.measure import Contender
+from models.measuring.measure import Contender
 from models.placement import choose_device, choose_dtype
 from models.progress import Progress
 from models.random_shape import RandomShape, config_of

@@ -8,7 +8,7 @@ import streamlit as st
 from torch import Tensor
 
 import models
-from models.latent_tap import latent_layers, rotary_width
+from models.latents.tap import latent_layers, rotary_width
 from models.pattern_change import pattern_change
 from models.progress import Progress, part
 from viz import latent_cuts, services

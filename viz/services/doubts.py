@@ -9,10 +9,10 @@ import torch
 
 from models.capturing import capture_with_logits, encode_for
 from models.evaluation_text import TEXT_TOKENS
-from models.function_words import FunctionWordAttention, function_word_attention
 from models.head_gates import Head
 from models.progress import Progress, no_progress, part
-from models.prune_order import heads_of
+from models.pruning.function_words import FunctionWordAttention, function_word_attention
+from models.pruning.order import heads_of
 from viz.services import importance
 from viz.services.bounded_store import BoundedStore
 from viz.services.importance import Evaluation

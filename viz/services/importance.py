@@ -11,13 +11,13 @@ import streamlit as st
 import torch
 
 import models
-from models.chance import random_heads
 from models.evaluation_text import TEXT_TOKENS
 from models.head_gates import Head, HeadOutputs, HeadsOff
 from models.inputs import count_tokens
 from models.progress import Progress, part
-from models.prune_order import Order, heads_of
-from models.pruned_quality import Quantity, pruned_quality, quantity_of
+from models.pruning.chance import random_heads
+from models.pruning.order import Order, heads_of
+from models.pruning.quality import Quantity, pruned_quality, quantity_of
 from viz import services
 from viz.services.bounded_store import BoundedStore
 from viz.services.replacements import ZEROS, ReplacedBy, outputs

@@ -10,7 +10,7 @@ import streamlit as st
 from torch import Tensor
 
 import models
-from models.latent_reading import (
+from models.latents.reading import (
     DimensionUse,
     Spectrum,
     dimension_use,
@@ -18,8 +18,8 @@ from models.latent_reading import (
     head_overlap,
     spectrum,
 )
+from models.latents.subspace_overlap import SubspaceOverlap
 from models.progress import Progress
-from models.subspace_overlap import SubspaceOverlap
 from viz import services
 from viz.services import Request
 from viz.services.bounded_store import BoundedStore

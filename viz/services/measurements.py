@@ -16,7 +16,7 @@ import torch
 import transformers
 
 import models
-from models.measure import Contender, Measurement, demand_measurable, measure_in_turn
+from models.measuring.measure import Contender, Measurement, demand_measurable, measure_in_turn
 from models.progress import Progress, part
 from viz.services.contenders import Entrant, clipped, contender, most_tokens
 from viz.services.job import Cancelled

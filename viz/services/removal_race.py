@@ -8,9 +8,9 @@ import streamlit as st
 import torch
 
 import models
-from models.measure import demand_measurable
+from models.measuring.measure import demand_measurable
+from models.measuring.reading_time import reading_in_turn
 from models.progress import Progress, part
-from models.reading_time import reading_in_turn
 from viz import services
 from viz.services import removals
 from viz.services.bounded_store import BoundedStore

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 import models
-from models.latent_reading import ScoreShares
-from models.latent_reading import score_shares as work_out
+from models.latents.reading import ScoreShares
+from models.latents.reading import score_shares as work_out
 from viz.services import Request
 from viz.services.bounded_store import BoundedStore
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import models
-from models.cache_size import cache_bytes_per_token, cache_elements_per_token_and_layer
+from models.caches.size import cache_bytes_per_token, cache_elements_per_token_and_layer
 from models.conversion.ranks import SMALLEST, Rope, full_rank
 from viz.services.forecast import SLACK
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from models.cost.published import Golden
 from models.geometry import Geometry
-from models.published import Golden
 from viz.figures.cost_layout import told_bytes
 
 

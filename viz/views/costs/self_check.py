@@ -7,8 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from models import published
-from models.published import Golden
+from models.cost import published
+from models.cost.published import Golden
 from viz import state
 from viz.figures.golden_table import Checked, checked_table
 from viz.services.job import Job

@@ -9,7 +9,7 @@ import streamlit as st
 
 import models
 from models import family
-from models.card import FILE, Card
+from models.cards.card import FILE, Card
 from models.catalog import WEIGHTS
 from models.geometry import KIND_NAMES, Kind
 from viz.figures.loss_against_cache import loss_against_cache

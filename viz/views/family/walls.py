@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from models.cache_size import cache_bytes_per_token
+from models.caches.size import cache_bytes_per_token
 from models.geometry import KIND_NAMES, Geometry
 from viz import services, state
 from viz.components.head_wall import head_wall

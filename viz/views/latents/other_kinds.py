@@ -9,7 +9,7 @@ from html import escape
 import streamlit as st
 
 import models
-from models.cache_size import (
+from models.caches.size import (
     cache_bytes_per_token,
     cache_elements_per_token,
     cache_elements_per_token_and_layer,

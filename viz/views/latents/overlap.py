@@ -7,7 +7,7 @@ import math
 import streamlit as st
 
 import models
-from models.subspace_overlap import SubspaceOverlap
+from models.latents.subspace_overlap import SubspaceOverlap
 from viz import state
 from viz.figures.overlap_matrix import overlap_matrix, principal_angles
 from viz.plain import plain

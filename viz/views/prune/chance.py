@@ -6,7 +6,7 @@ import math
 
 import streamlit as st
 
-from models.chance import ChanceLoss
+from models.pruning.chance import ChanceLoss
 from viz.figures.chance_dots import chance_dots
 from viz.services import ablations
 from viz.services.ablations import Choice, Effect

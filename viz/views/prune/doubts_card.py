@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from models.pruned_quality import Quantity
+from models.pruning.quality import Quantity
 
 LIMIT = 0.05  # of the loss; in nats of KL, or of the output's length, where there is no loss
 WITHIN: dict[Quantity, str] = {

@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from models.pruned_quality import Quantity
+from models.pruning.quality import Quantity
 from viz.figures.few_heads import few_heads
 from viz.plain import plain
 from viz.services import doubts as service

@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from models.prune_order import ORDERS, Order
+from models.pruning.order import ORDERS, Order
 from viz.plain import plain
 from viz.services import importance as service
 from viz.services.importance import Evaluation

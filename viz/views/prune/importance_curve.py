@@ -8,8 +8,8 @@ import pandas as pd
 import streamlit as st
 
 import models
-from models.prune_order import ORDERS
-from models.pruned_quality import Quantity
+from models.pruning.order import ORDERS
+from models.pruning.quality import Quantity
 from viz.figures.prune_curves import STYLES, prune_curves
 from viz.services import importance as service
 from viz.services.importance import Evaluation

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from models.prune_order import ORDERS
+from models.pruning.order import ORDERS
 from viz.services import importance as service
 from viz.services.importance import Evaluation
 from viz.views.prune.subject import Subject

@@ -9,8 +9,8 @@ import plotly.graph_objects as go
 import streamlit as st
 
 import models
-from models.pruned_quality import Quantity
-from models.rank_agreement import rank_agreement
+from models.pruning.quality import Quantity
+from models.pruning.rank_agreement import rank_agreement
 from viz.figures.head_grid import head_grid
 from viz.figures.rank_scatter import rank_scatter
 from viz.heads_off import Head

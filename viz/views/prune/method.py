@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from models.ablation import METHODS
+from models.pruning.ablation import METHODS
 from viz import state
 from viz.services.replacements import MEAN_TOKENS, ReplacedBy
 from viz.views.prune import history

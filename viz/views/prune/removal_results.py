@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from models.measuring.speedup import speedup
 from models.removal.sameness import Sameness
-from models.speedup import speedup
 from viz.figures.removal_speed import SpeedRow, removal_speed
 from viz.services import Request, removal_race, removals
 from viz.services.removal_race import Race

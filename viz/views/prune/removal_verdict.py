@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from models.speedup import Speedup
+from models.measuring.speedup import Speedup
 from viz.figures.removal_speed import SpeedRow
 
 PUBLISHED = (

@@ -5,11 +5,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from models import card, gguf_conversion, hub, store
-from models.card import Card
+from models.cards import card
+from models.cards.card import Card
 from models.catalog import CATALOG, Entry, Shipped, entry
 from models.errors import UnknownModel, UnsupportedModel
-from models.folder_check import check_folder
+from models.obtaining import gguf_conversion, hub, store
+from models.obtaining.folder_check import check_folder
 from models.progress import Progress
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")

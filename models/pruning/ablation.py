@@ -14,10 +14,10 @@ from models.capture import Candidate, Capture
 from models.capturing import capture_with_logits, encode_for
 from models.errors import BadSelection
 from models.head_gates import Head, HeadOutputs, HeadsOff, distinct
-from models.head_outputs import mean_outputs, other_outputs
 from models.inputs import Encoded, Text
 from models.model import AttentionModel
 from models.pattern_change import pattern_change
+from models.pruning.head_outputs import mean_outputs, other_outputs
 from models.token_loss import losses_of
 
 Method = Literal["zero", "mean", "resample"]

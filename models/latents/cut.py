@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import BadSelection
-from models.latent_tap import latent_layers, latent_reader, rotary_width
+from models.latents.tap import latent_layers, latent_reader, rotary_width
 from models.model import AttentionModel
 
 

@@ -9,14 +9,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from models.ablation import Method
 from models.errors import BadSelection
-from models.gradient_importance import GradientImportance, gradient_importance
 from models.head_gates import Head, HeadOutputs
 from models.model import AttentionModel
 from models.progress import Progress
-from models.pruned_quality import Quantity
-from models.sweep import HeadImportance, sweep
+from models.pruning.ablation import Method
+from models.pruning.gradient_importance import GradientImportance, gradient_importance
+from models.pruning.quality import Quantity
+from models.pruning.sweep import HeadImportance, sweep
 
 Order = Literal["importance", "gradient", "random", "iterative"]
 ORDERS: tuple[Order, ...] = ("importance", "gradient", "random", "iterative")

@@ -20,8 +20,8 @@ from tqdm import tqdm
 
 from models.catalog import Fetched
 from models.errors import BrokenWeights, UnknownModel, UnsupportedModel
-from models.hub_files import wanted_files
-from models.manifest import sha256
+from models.obtaining.hub_files import wanted_files
+from models.obtaining.manifest import sha256
 from models.progress import Progress, no_progress
 
 _PATIENCE_S = (

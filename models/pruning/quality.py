@@ -9,13 +9,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from models.ablation import divergence
 from models.capturing import encode_for, forward
 from models.errors import BadText
 from models.head_gates import Head, HeadOutputs, HeadsOff, gates
 from models.inputs import Encoded
 from models.model import AttentionModel
 from models.progress import Progress
+from models.pruning.ablation import divergence
 from models.tap import Tap, tapped
 from models.token_loss import losses_of
 

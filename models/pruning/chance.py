@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import torch
 
-from models.ablation import Baseline, Method, ablate, replacement
 from models.errors import BadSelection
 from models.head_gates import Head, HeadOutputs, HeadsOff, distinct, gated_stack, gates
 from models.model import AttentionModel
 from models.progress import Progress, no_progress
+from models.pruning.ablation import Baseline, Method, ablate, replacement
 
 
 @dataclass(frozen=True, slots=True)

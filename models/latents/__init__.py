@@ -1,0 +1,1 @@
+"""What multi-head latent attention (MLA) caches, and what heads read from it."""
