@@ -17,6 +17,8 @@ from tests.app import visit
 from tests.sentences import assert_sentence
 from viz import heads_off, state
 from viz.figures.token_text import label
+from viz.views import working
+from viz.views.prune import effect
 
 TEXT = "one two three four one two three four one two three"
 NAME = "family-mha"
@@ -259,6 +261,18 @@ def test_texts_of_one_token_and_of_too_many(text: str):
     app = open_prune(text=text, off="1.2", limit=256)
     assert [told for told in visit.complaints(app) if "The text is cut" not in told] == []
     assert off(app) == [[1, 2]]
+
+
+def test_work_that_ends_while_the_page_is_drawn_is_shown(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(effect, "AT_ONCE_S", 0.0)
+    monkeypatch.setattr(working, "FIRST_LOOK_S", visit.TIMEOUT_S)
+    app = visit.AppTest.from_file(str(visit.APP), default_timeout=visit.TIMEOUT_S)
+    app.switch_page("viz/pages/prune.py")
+    for name, value in {"model": NAME, "text": TEXT, "off": "0.5,3.6"}.items():
+        app.query_params[name] = value
+    visit.rerun(app)
+    assert not any("Cancelled" in told for told in visit.infos(app))
+    assert len(exact(app, "Loss, nats per token")) == 2
 
 
 def test_a_choice_is_each_visitors_own():

@@ -15,7 +15,7 @@ _CONFIGS = "https://huggingface.co/deepseek-ai/{}/blob/main/config.json"
 
 
 def address(source: str, what: str = "") -> str:
-    """The address of a source as `models.cost.published` writes it, "" where it has none. what: the number it is the source of."""
+    """The address of a source as cost.published writes it, "" where it has none. what: the number it is the source of."""
     paper = _PAPER.search(source)
     if paper:
         return f"https://arxiv.org/abs/{paper[1]}"

@@ -48,12 +48,12 @@ def effect(subject: Subject) -> Callable[[], None]:
     said(subject)
     least_important.watch(subject)
     job = _begun(subject)
-    found = _found(subject)
     left, right = pair("prune-wall", 0.55, 0.45)
-    with left:
-        wall(subject, None if found is None else found.shift)
     with right:
-        shown = _shown(subject, job, found)
+        shown = _shown(subject, job)
+    with left:
+        wall(subject, shown.effect.shift if shown and shown.choice == subject.choice else None)
+    with right:
         later = _results(subject, shown) if shown else lambda: None
     if shown is not None:
         with left:
@@ -87,23 +87,20 @@ def _begun(subject: Subject) -> Job[Effect] | None:
     return job
 
 
-def _found(subject: Subject) -> Effect | None:
-    if not subject.off or not ablations.is_effect_known(subject.request, subject.choice):
-        return None
-    return ablations.effect(subject.request, subject.choice)
-
-
-def _shown(subject: Subject, job: Job[Effect] | None, found: Effect | None) -> Measured | None:
+def _shown(subject: Subject, job: Job[Effect] | None) -> Measured | None:
     """What to draw: the present choice's effect, else the one that was shown before."""
     if not subject.off:
         nothing_off(subject)
         return None
-    if found is not None:
-        st.session_state[_SHOWN] = (subject.request, subject.choice)
-        return Measured(subject.choice, found)
-    if job is not None and not still_running(NAME, job):
+    request, choice = subject.request, subject.choice
+    if job is not None and still_running(NAME, job):
+        return _earlier(request)
+    if ablations.is_effect_known(request, choice):  # asked only now: the job may have ended a moment ago
+        st.session_state[_SHOWN] = (request, choice)
+        return Measured(choice, ablations.effect(request, choice))
+    if job is not None:
         _broken_off(subject, job)
-    return _earlier(subject.request)
+    return _earlier(request)
 
 
 def _broken_off(subject: Subject, job: Job[Effect]) -> None:
