@@ -110,14 +110,20 @@ def test_what_stands_for_a_head_is_what_is_chosen_above(
     model = load_once(str(tiny_llama))
     reference = models.cut_into_texts(model, max_tokens=1_024)
     mean = models.mean_outputs(model, reference, max_tokens=model.geometry.context)
-    full = mean_loss(model, texts, ())
-    wanted = [
-        mean_loss(model, texts, models.HeadsOff(((layer, head),), instead=mean)) - full
-        for layer in range(3)
-        for head in range(6)
-    ]
+    every = heads_of(model, "decoder")
+
+    def loss(*heads: tuple[int, int]) -> float:
+        return mean_loss(model, texts, models.HeadsOff(heads, instead=mean))
+
+    worth = [loss(head) - loss() for head in every]
     told = np.array(numbers(visit.figure(app, "importance-grid")["data"][2]["customdata"]))[:, 0]
-    np.testing.assert_allclose(told, wanted, atol=2e-3 * np.abs(wanted).max())
+    np.testing.assert_allclose(told, worth, atol=2e-3 * np.abs(worth).max())
+    traces = {trace["name"]: trace for trace in visit.figure(app, "importance-curve")["data"]}
+    assert numbers(traces["your 1 head"]["y"]) == pytest.approx([loss((0, 1))], abs=1e-5)
+    least = sorted(every, key=dict(zip(every, worth, strict=True)).__getitem__)
+    curve = traces["least important first"]
+    assert numbers(curve["x"])[4] == pytest.approx(100 * 4 / 18)
+    assert numbers(curve["y"])[4] == pytest.approx(loss(*least[:4]), abs=1e-5)
     assert any(
         "mean output over the evaluation text stands for the heads" in note for note in visit.notes(app)
     )
@@ -199,14 +205,19 @@ def test_a_file_in_any_language_is_read(tiny_llama: Path, load_once: Loader):
 
 
 def test_few_heads_are_measured_on_a_click(tiny_llama: Path, texts: tuple[str, ...], load_once: Loader):
-    app = open_prune("Doubts", model=tiny_llama)
+    app = open_prune("Doubts", model=tiny_llama, method="mean")
     assert not app.get("plotly_chart") or "doubt-few" not in str(
         [chart.proto.id for chart in app.get("plotly_chart")]
     )
     settle(visit.click(app, "doubt-few-go"))
     best = visit.figure(app, "doubt-few")["data"][2]
     assert numbers(best["x"]) == [1, 2, 3, 4, 5, 6]
-    assert numbers(best["y"])[-1] == pytest.approx(mean_loss(load_once(str(tiny_llama)), texts, ()), rel=1e-4)
+    model = load_once(str(tiny_llama))
+    assert numbers(best["y"])[-1] == pytest.approx(mean_loss(model, texts, ()), rel=1e-4)
+    # A head that is taken out writes zeros, whatever stands for heads above.
+    losses = {head: mean_loss(model, texts, [head]) for head in heads_of(model, "decoder")}
+    least = [min(((layer, head) for head in range(6)), key=losses.__getitem__) for layer in range(3)]
+    assert numbers(best["y"])[-2] == pytest.approx(mean_loss(model, texts, least), abs=1e-5)
     assert any("cannot be tried" in text.value for text in app.markdown)
 
 

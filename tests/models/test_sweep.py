@@ -92,11 +92,11 @@ def test_few_heads_at_once_make_no_difference(monkeypatch: pytest.MonkeyPatch):
 def test_the_batch_follows_the_memory_that_is_free(monkeypatch: pytest.MonkeyPatch):
     model = engine("gpt2")
     shape = model.geometry
-    # 100 positions: 16 widths of the model and 3 of all heads each, and 50 outputs at every position, in float32.
-    a_row = 4 * 100 * (16 * shape.d_model + 3 * shape.heads * shape.d_head + 50)
-    for free, rows in ((4 * 7.5 * a_row, 7), (4 * a_row, 1), (0, 1), (2**50, 20), (None, 20)):
+    # 100 positions: 16 widths of the model and 3 of all heads each, and 9,000 outputs at every position, in float32.
+    a_row = 4 * 100 * (16 * shape.d_model + 3 * shape.heads * shape.d_head + 9_000)
+    for free, rows in ((4 * 7.1 * a_row, 7), (4 * 6.9 * a_row, 6), (0, 1), (2**50, 20), (None, 20)):
         monkeypatch.setattr(head_batch, "free_bytes", lambda _, free=free: free)
-        assert head_batch.heads_at_once(model, 100, 100, 50) == rows
+        assert head_batch.heads_at_once(model, 100, 100, 9_000) == rows
 
 
 def test_heads_that_are_off_throughout():
