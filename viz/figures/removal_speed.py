@@ -12,6 +12,8 @@ from models.measuring.speedup import Speedup
 from viz import theme
 from viz.figures.loss_change import GRID
 
+EDGE_MARGIN = 0.04  # of the axis
+
 
 @dataclass(frozen=True, slots=True)
 class SpeedRow:
@@ -82,9 +84,11 @@ def _marks(
 
 def _lay_out(figure: go.Figure, rows: int, edges: tuple[float, float], dark: bool) -> None:
     muted = theme.MUTED_DARK if dark else theme.MUTED
+    low, high = edges
+    margin = EDGE_MARGIN * (high - low)  # so that what stands at an edge does not stand on a label
     figure.update_xaxes(
         title={"text": "times as fast as with all heads", "font": {"size": 12, "color": muted}}, gridcolor=GRID,
-        zeroline=False, automargin=True, nticks=7, range=list(edges),
+        zeroline=False, automargin=True, nticks=7, range=[low - margin, high + margin],
     )  # fmt: skip
     figure.update_yaxes(
         type="category", autorange="reversed", automargin=True, showgrid=False, tickfont={"size": 12}

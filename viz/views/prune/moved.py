@@ -82,7 +82,7 @@ def _patterns(subject: Subject, choice: Choice, effect: Effect, head: models.Hea
     drawn: list[tuple[str, go.Figure]] = [
         (f"{name}, all heads on", small_heatmap(before, rows, top=top, **look)),
         (f"{name}, {in_words(choice.off)} off", small_heatmap(after, rows, top=top, **look)),
-        ("Difference: indigo more, orange less", small_difference(after, before, rows, **look)),
+        ("Indigo more, orange less", small_difference(after, before, rows, **look)),
     ]
     for place, (column, (title, figure)) in enumerate(zip(st.columns(3, gap="small"), drawn, strict=True)):
         column.markdown(f"**{title}**")
