@@ -218,6 +218,18 @@ def test_a_second_visitor_waits_visibly_and_a_first_one_s_run_outlives_its_page(
         time.sleep(0.5)
 
 
+def test_a_run_can_be_cancelled_when_nothing_is_asked_for_any_more():
+    app = over(open_compare(contenders="family-mqa", **SMALL))
+    with TURNS.mine(models.no_progress):
+        visit.click(app, "cost-go")
+        visit.rerun(app, contexts="-5")
+        assert_sentence(visit.complaints(app)[0])
+        visit.click(app, "cancel-cost")
+    over(app)
+    visit.rerun(app)
+    assert not [button for button in app.button if button.key == "cancel-cost"]
+
+
 def plan(*names: str, contexts: tuple[int, ...] = (24,), batches: tuple[int, ...] = (1,)) -> Plan:
     entrants = tuple(Entrant(name, name, "cpu", "auto") for name in names)
     return Plan(entrants, contexts, batches, new_tokens=8, repeats=1)

@@ -11,7 +11,7 @@ from viz.services.contenders import most_tokens
 from viz.services.measurements import Plan, Point
 from viz.views.costs.charts import charts
 from viz.views.costs.published import published
-from viz.views.costs.running import running
+from viz.views.costs.running import running, without_a_plan
 from viz.views.costs.settings import settings
 from viz.views.costs.table import table
 from viz.views.explain import explain
@@ -22,6 +22,8 @@ def measure() -> None:
     plan = settings()
     if plan is not None:
         running(plan, lambda going_on: _shown(plan, going_on))
+    else:
+        without_a_plan()
     explain("Measure")
 
 

@@ -40,6 +40,13 @@ def running(plan: Plan, draw: Callable[[bool], None]) -> None:
     draw(False)
 
 
+def without_a_plan() -> None:
+    """What goes on of an earlier plan can still be watched and cancelled."""
+    job = job_of(NAME, NAME)
+    if job is not None:
+        still_running(NAME, job)
+
+
 def _button(plan: Plan, job: Job[Any] | None) -> None:
     counted = forecast(plan)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
