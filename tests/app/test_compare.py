@@ -225,8 +225,8 @@ def test_a_run_can_be_cancelled_when_nothing_is_asked_for_any_more():
         visit.rerun(app, contexts="-5")
         assert_sentence(visit.complaints(app)[0])
         visit.click(app, "cancel-cost")
-    over(app)
-    visit.rerun(app)
+        _, job = app.session_state["_job-cost"]
+        assert job.cancelled
     assert not [button for button in app.button if button.key == "cancel-cost"]
 
 
