@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "microsoft-edge")
-_OWN_404 = "the server responded with a status of 404"
+# Opened on a page, Streamlit asks for its parts below that page's path first, and then at the root.
+_NOT_FOUND, _STREAMLIT = "the server responded with a status of 404", "/_stcore/"
 _ARGUMENTS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-gpu"]
 
 
@@ -44,12 +45,9 @@ class Watch:
         page.on("console", self._console)
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
+        asked_below = _NOT_FOUND in message.text and _STREAMLIT in str(message.location.get("url"))
+        if message.type in ("error", "warning") and not asked_below:
             self.complaints.append(message.text)
-
-    def own_complaints(self) -> list[str]:
-        """All but Streamlit's: opened on a page, it asks for its parts below that page's path first, and then at the root."""
-        return [told for told in self.complaints if _OWN_404 not in told]
 
     def outside(self, *allowed: str) -> list[str]:
         """Addresses asked for that begin with none of `allowed`; what the page itself holds is none."""

@@ -52,4 +52,4 @@ class Visitor:
             page.context.close()
         for _, watch in self.opened:
             assert watch.outside(self.address, self.address.replace("http", "ws")) == []
-            assert watch.own_complaints() == []
+            assert watch.complaints == []
