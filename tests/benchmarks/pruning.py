@@ -33,7 +33,7 @@ class Size:
     text_tokens: int = 128
     points: int = 31
     step: int = 9
-    greedy_keep: float = 0.7
+    greedy_keep: float = 0.4
 
 
 FULL = Size()
