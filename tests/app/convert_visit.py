@@ -18,11 +18,7 @@ Loader = Callable[[str], models.AttentionModel]
 
 def open_convert(**address: object) -> visit.AppTest:
     """The page opened at an address with these parameters, and its work done."""
-    app = visit.AppTest.from_file(str(visit.APP), default_timeout=visit.TIMEOUT_S)
-    app.switch_page("viz/pages/convert.py")
-    for name, value in address.items():
-        app.query_params[name] = str(value)
-    return settle(visit.rerun(app))
+    return settle(visit.opened("convert", **address))
 
 
 def jobs(app: visit.AppTest) -> list[Any]:

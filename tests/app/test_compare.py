@@ -42,11 +42,7 @@ def empty_shelf() -> Iterator[None]:
 
 
 def open_compare(**address: object) -> visit.AppTest:
-    app = visit.AppTest.from_file(str(visit.APP), default_timeout=visit.TIMEOUT_S)
-    app.switch_page("viz/pages/compare.py")
-    for name, value in address.items():
-        app.query_params[name] = str(value)
-    return visit.rerun(app)
+    return visit.opened("compare", **address)
 
 
 def measured(app: visit.AppTest) -> visit.AppTest:

@@ -44,12 +44,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Slow:
 def test_a_cancelled_conversion_leaves_the_original_as_it_was(tiny_llama: Path, slow: Slow):
     original = services.model(str(tiny_llama), "auto")
     weights = {name: tensor.clone() for name, tensor in original.module.state_dict().items()}
-    app = visit.AppTest.from_file(str(visit.APP), default_timeout=visit.TIMEOUT_S)
-    app.switch_page("viz/pages/convert.py")
-    address = {"model": str(tiny_llama), "text": TEXT, "calibration_tokens": "2048"}
-    for name, value in address.items():
-        app.query_params[name] = value
-    visit.rerun(app)
+    app = visit.opened("convert", model=tiny_llama, text=TEXT, calibration_tokens=2048)
     assert slow.begun.wait(PATIENCE_S)
     visit.click(app, "cancel-convert")
     visit.rerun(app)
@@ -68,13 +63,8 @@ def test_a_cancelled_conversion_leaves_the_original_as_it_was(tiny_llama: Path, 
 
 
 def test_two_who_ask_for_the_same_wait_for_one_computation(tiny_llama: Path, slow: Slow):
-    apps = []
-    for _ in range(2):
-        app = visit.AppTest.from_file(str(visit.APP), default_timeout=visit.TIMEOUT_S)
-        app.switch_page("viz/pages/convert.py")
-        for name, value in {"model": str(tiny_llama), "text": TEXT, "calibration_tokens": "4096"}.items():
-            app.query_params[name] = value
-        apps.append(visit.rerun(app))
+    address = {"model": tiny_llama, "text": TEXT, "calibration_tokens": 4096}
+    apps = [visit.opened("convert", **address) for _ in range(2)]
     slow.go_on.set()
     for app in apps:
         settle(app)

@@ -27,11 +27,7 @@ Loader = Callable[[str], models.AttentionModel]
 
 def open_family(**address: object) -> visit.AppTest:
     """The page opened at an address with these parameters."""
-    app = visit.AppTest.from_file(str(visit.APP), default_timeout=visit.TIMEOUT_S)
-    app.switch_page("viz/pages/family.py")
-    for name, value in address.items():
-        app.query_params[name] = str(value)
-    return visit.rerun(app)
+    return visit.opened("family", **address)
 
 
 @pytest.fixture(scope="module")

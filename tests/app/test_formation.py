@@ -27,11 +27,7 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def opened(**address: object) -> AppTest:
     """The page opened at an address with these parameters."""
-    app = AppTest.from_file(str(visit.APP), default_timeout=visit.TIMEOUT_S)
-    app.switch_page("viz/pages/formation.py")
-    for name, value in address.items():
-        app.query_params[name] = str(value)
-    return visit.rerun(app)
+    return visit.opened("formation", **address)
 
 
 def shown(app: AppTest) -> list[int]:

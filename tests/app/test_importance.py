@@ -28,16 +28,8 @@ OFF = ((0, 1), (2, 3), (2, 4))
 
 def open_prune(view: str, **address: object) -> visit.AppTest:
     """The page opened at an address with these parameters, and its work done."""
-    app = visit.AppTest.from_file(str(visit.APP), default_timeout=visit.TIMEOUT_S)
-    app.switch_page("viz/pages/prune.py")
-    for name, value in {
-        "text": "one two three four",
-        "prune_view": view,
-        "evaluated_tokens": 256,
-        **address,
-    }.items():
-        app.query_params[name] = str(value)
-    return settle(visit.rerun(app))
+    usual = {"text": "one two three four", "prune_view": view, "evaluated_tokens": 256}
+    return settle(visit.opened("prune", **usual | address))
 
 
 def jobs(app: visit.AppTest) -> list[Any]:

@@ -26,11 +26,7 @@ VIEWS = ("Scores", "Spectrum", "Overlap", "Switch off", "Other kinds")
 
 def open_latents(**address: object) -> visit.AppTest:
     """The page opened at an address with these parameters."""
-    app = visit.AppTest.from_file(str(visit.APP), default_timeout=visit.TIMEOUT_S)
-    app.switch_page("viz/pages/latents.py")
-    for name, value in address.items():
-        app.query_params[name] = str(value)
-    return settle(visit.rerun(app))
+    return settle(visit.opened("latents", **address))
 
 
 def opened(**address: object) -> visit.AppTest:

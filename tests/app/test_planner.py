@@ -24,11 +24,7 @@ SHOWN = "Below is what was shown before."
 
 
 def open_planner(**given: object) -> visit.AppTest:
-    app = visit.AppTest.from_file(str(visit.APP), default_timeout=visit.TIMEOUT_S)
-    app.switch_page("viz/pages/compare.py")
-    for name, value in {"cost_view": "Planner", **given}.items():
-        app.query_params[name] = str(value)
-    return over(visit.rerun(app))
+    return over(visit.opened("compare", **{"cost_view": "Planner", **given}))
 
 
 def over(app: visit.AppTest) -> visit.AppTest:

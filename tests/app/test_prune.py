@@ -29,11 +29,7 @@ Loader = Callable[[str], models.AttentionModel]
 
 
 def open_prune(model: str | Path = NAME, text: str = TEXT, **address: object) -> visit.AppTest:
-    app = visit.AppTest.from_file(str(visit.APP), default_timeout=visit.TIMEOUT_S)
-    app.switch_page("viz/pages/prune.py")
-    for name, value in {"model": model, "text": text, **address}.items():
-        app.query_params[name] = str(value)
-    return settle(visit.rerun(app))
+    return settle(visit.opened("prune", **{"model": model, "text": text, **address}))
 
 
 def settle(app: visit.AppTest) -> visit.AppTest:
@@ -266,11 +262,7 @@ def test_texts_of_one_token_and_of_too_many(text: str):
 def test_work_that_ends_while_the_page_is_drawn_is_shown(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(effect, "AT_ONCE_S", 0.0)
     monkeypatch.setattr(working, "FIRST_LOOK_S", visit.TIMEOUT_S)
-    app = visit.AppTest.from_file(str(visit.APP), default_timeout=visit.TIMEOUT_S)
-    app.switch_page("viz/pages/prune.py")
-    for name, value in {"model": NAME, "text": TEXT, "off": "0.5,3.6"}.items():
-        app.query_params[name] = value
-    visit.rerun(app)
+    app = visit.opened("prune", model=NAME, text=TEXT, off="0.5,3.6")
     assert not any("Cancelled" in told for told in visit.infos(app))
     assert len(exact(app, "Loss, nats per token")) == 2
 

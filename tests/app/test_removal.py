@@ -43,11 +43,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def open_view(**address: object) -> visit.AppTest:
-    app = visit.AppTest.from_file(str(visit.APP), default_timeout=visit.TIMEOUT_S)
-    app.switch_page("viz/pages/prune.py")
-    for name, value in ({"text": TEXT, "prune_view": "Remove for real"} | address).items():
-        app.query_params[name] = str(value)
-    return visit.rerun(app)
+    return visit.opened("prune", **({"text": TEXT, "prune_view": "Remove for real"} | address))
 
 
 def metric(app: visit.AppTest, name: str) -> tuple[str, str]:

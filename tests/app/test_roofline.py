@@ -26,11 +26,7 @@ def quick_peaks(monkeypatch: pytest.MonkeyPatch):
 
 
 def open_roofline(**address: object) -> visit.AppTest:
-    app = visit.AppTest.from_file(str(visit.APP), default_timeout=visit.TIMEOUT_S)
-    app.switch_page("viz/pages/compare.py")
-    for name, value in {"cost_view": "Roofline", "roof_known": "GPT-2", **address}.items():
-        app.query_params[name] = str(value)
-    return over(visit.rerun(app))
+    return over(visit.opened("compare", **{"cost_view": "Roofline", "roof_known": "GPT-2", **address}))
 
 
 def over(app: visit.AppTest) -> visit.AppTest:

@@ -18,10 +18,7 @@ LONGEST_S = 240.0
 
 
 def open_self_check() -> visit.AppTest:
-    app = visit.AppTest.from_file(str(visit.APP), default_timeout=visit.TIMEOUT_S)
-    app.switch_page("viz/pages/compare.py")
-    app.query_params["cost_view"] = "Self-check"
-    visit.rerun(app)
+    app = visit.opened("compare", cost_view="Self-check")
     ends = time.monotonic() + LONGEST_S
     while any(button.key == "cancel-self-check" for button in app.button):
         assert time.monotonic() < ends

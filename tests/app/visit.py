@@ -23,7 +23,16 @@ TIMEOUT_S = 180
 
 def visit(**address: object) -> AppTest:
     """The app opened at an address with these parameters, its first run done. No exception may be on the page."""
+    return _addressed(AppTest.from_file(str(APP), default_timeout=TIMEOUT_S), address)
+
+
+def opened(page: str, /, **address: object) -> AppTest:
+    """The same of another page, which is given by its name."""
     app = AppTest.from_file(str(APP), default_timeout=TIMEOUT_S)
+    return _addressed(app.switch_page(f"viz/pages/{page}.py"), address)
+
+
+def _addressed(app: AppTest, address: dict[str, object]) -> AppTest:
     for name, value in address.items():
         app.query_params[name] = str(value)
     return rerun(app)
