@@ -84,6 +84,7 @@ def prune_curve(
     draws: int = 3,
     seed: int = 0,
     step: int | None = None,
+    ranked_on: str | Sequence[str] | None = None,
     importance: HeadImportance | GradientImportance | None = None,
     stack: str | None = None,
     method: Method = "zero",
@@ -99,16 +100,18 @@ def prune_curve(
     are off already, of which the `step` least missed go next (1 up to 64 heads; more on larger models, so that all sweeps
     together try some 2,000 heads). keep: share of the heads that stays at the end. points: at how many numbers of heads to
     measure, evenly spread and the first and the last among them; "iterative" measures after every step. method, reference:
-    as in `ablate`. Ranking heads on the texts that they are then measured on flatters the curve a little. An exception from
-    `progress`, which is told before every pass, ends the work. Raises BadSelection, BadText, TextTooLong.
+    as in `ablate`. ranked_on: the texts on which heads are ranked, None for the same; on those heads that fit their accidents
+    are chosen, which flatters the curve, most of all "iterative". An exception from `progress`, which is told before every
+    pass, ends the work. Raises BadSelection, BadText, TextTooLong.
     """
     demand_gates(model)
     name = gated_stack(model, stack)
     _demand(order, keep, points, draws, step)
     given = [texts] if isinstance(texts, str) else list(texts)
+    others = given if ranked_on is None else [ranked_on] if isinstance(ranked_on, str) else list(ranked_on)
     instead = replacement(model, method, reference)
     quality = pruned_quality(model, given, name, instead, max_tokens)
-    ranking = Ranking(model, tuple(given), name, method, instead, quality.quantity, max_tokens)
+    ranking = Ranking(model, tuple(others), name, method, instead, quality.quantity, max_tokens)
     everything = heads_of(model, name)
     end = max(round(len(everything) * (1 - keep)), 1)
     if order == "iterative":

@@ -24,8 +24,9 @@ MORE = 0.05  # of the loss, up to which heads are removed
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """tokens: of the swept text. rounds: of the sweep against the loop. read: tokens that a curve is measured on, in texts
-    of `text_tokens`; points: of a curve; step: heads that the greedy order removes at once, None for its own choice."""
+    """tokens: of the swept text. rounds: of the sweep against the loop. read: tokens that heads are ranked on, in texts of
+    `text_tokens`, and twice as many that they are measured on. points: of a curve. step: heads that the greedy order removes
+    at once; greedy_keep: the share of the heads at which it stops, since every step is a sweep."""
 
     tokens: int = 128
     rounds: int = 3
@@ -78,15 +79,17 @@ def _keeping(found: dict[str, Tensor], name: str, job: Callable[[], Tensor]) -> 
 def curves(source: str, name: str, size: Size) -> Iterator[Line]:
     """Share of the heads that can go for at most 5% more loss, in each order, on the text that comes with Headlight.
 
-    Heads are ranked on the same text; nothing is trained in between.
+    Heads are ranked on its beginning and measured on what follows; nothing is trained in between.
     """
     model = models.load(source, device="cpu", dtype="float32")
-    texts = models.cut_into_texts(model, tokens=size.text_tokens, max_tokens=size.read)
+    ranked_on = models.cut_into_texts(model, tokens=size.text_tokens, max_tokens=size.read)
+    texts = models.cut_into_texts(model, tokens=size.text_tokens, max_tokens=3 * size.read)[len(ranked_on) :]
     for order in ORDERS:
         keep = size.greedy_keep if order == "iterative" else 0.0
         curve = models.prune_curve(
-            model, texts, order, keep=keep, points=size.points, step=size.step, max_tokens=size.text_tokens
-        )
+            model, texts, order, keep=keep, points=size.points, step=size.step, max_tokens=size.text_tokens,
+            ranked_on=ranked_on,
+        )  # fmt: skip
         share = curve.removable(MORE)
         note = (
             f"{round(share * curve.total)} of {curve.total} heads; loss {curve.mean[0]:.4g}, "

@@ -69,6 +69,17 @@ def test_the_orders_are_those_of_the_importances():
         assert models.prune_curve(model, TEXTS, order, points=2).heads == curve.heads
 
 
+@pytest.mark.parametrize("order", ["importance", "gradient", "iterative"])
+def test_heads_ranked_on_one_text_are_measured_on_another(order: Order):
+    model = engine("gpt2")
+    ranked = models.prune_curve(model, OTHER, order, step=5)
+    found = models.prune_curve(model, TEXT, order, step=5, ranked_on=OTHER)
+    assert found.heads == ranked.heads != models.prune_curve(model, TEXT, order, step=5).heads
+    for count, loss in zip(found.removed, found.loss[0].tolist(), strict=True):
+        off = models.token_loss(model, TEXT, heads_off=found.heads[:count])[1:]
+        assert loss == pytest.approx(off.mean().item(), abs=1e-5)
+
+
 def test_random_orders_follow_the_seed():
     model = engine("gpt2")
     first, again, other = (
