@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 import models
 from models.family import family_name
 from tests.app import visit
@@ -23,26 +21,14 @@ def open_convert(**address: object) -> visit.AppTest:
 
 def jobs(app: visit.AppTest) -> list[Any]:
     names = [f"_job-{name}" for name in ("convert", "measure")]
-    return [app.session_state[name][1] for name in names if name in app.session_state]
+    begun = [app.session_state[name][1] for name in names if name in app.session_state]
+    if "_convert_written" in app.session_state:
+        begun += [lane.writing for lane in app.session_state["_convert_written"][1].strip.lanes]
+    return begun
 
 
 def settle(app: visit.AppTest) -> visit.AppTest:
-    """Run again, as the page itself does, until nothing works in the background and nothing new is begun."""
-    for _ in range(6):
-        done = jobs(app)
-        for job in done:
-            job.wait(PATIENCE_S)
-        if "_convert_written" in app.session_state:
-            for lane in app.session_state["_convert_written"][1].strip.lanes:
-                lane.writing.wait(PATIENCE_S)
-        visit.rerun(app)
-        if all(any(job is known for known in done) for job in jobs(app)):
-            return app
-    raise AssertionError("the page's work does not come to an end")
-
-
-def numbers(sent: Any) -> list[float]:
-    return (visit.decoded(sent) if isinstance(sent, dict) else np.array(sent, dtype=float)).tolist()
+    return visit.settled(app, jobs)
 
 
 def shown(app: visit.AppTest) -> conversions.Conversion:

@@ -6,7 +6,7 @@ import pytest
 import models
 from models.family import family_name
 from tests.app import visit
-from tests.app.convert_visit import GQA, TEXT, Loader, numbers, open_convert, settle
+from tests.app.convert_visit import GQA, TEXT, Loader, open_convert, settle
 
 
 @pytest.fixture(scope="module")
@@ -79,15 +79,15 @@ def test_the_curve_is_measured_and_its_bytes_are_the_formula(
 ):
     line, original, chosen = visit.figure(app, "convert-curve")["data"]
     # 2 KV heads x 2 x 32 = 128 numbers of 4 bytes in each of 4 layers, and what 25 to 100% of them are
-    assert numbers(line["x"]) == [16 * rank for rank in (32, 42, 64, 86, 106, 128)]
-    assert numbers(original["x"]) == [2048]
-    assert numbers(chosen["x"]) == [1024]
+    assert visit.numbers(line["x"]) == [16 * rank for rank in (32, 42, 64, 86, 106, 128)]
+    assert visit.numbers(original["x"]) == [2048]
+    assert visit.numbers(chosen["x"]) == [1024]
     truth = models.measure_perplexity(load_once(GQA)).perplexity
     halved = models.measure_perplexity(small).perplexity
-    assert numbers(original["y"]) == pytest.approx([truth], rel=1e-4)
-    assert numbers(line["y"])[-1] == pytest.approx(truth, rel=1e-3)  # exact at full rank
-    assert numbers(chosen["y"]) == pytest.approx([halved], rel=1e-3)
-    assert numbers(line["y"])[2] == pytest.approx(halved, rel=1e-3)
+    assert visit.numbers(original["y"]) == pytest.approx([truth], rel=1e-4)
+    assert visit.numbers(line["y"])[-1] == pytest.approx(truth, rel=1e-3)  # exact at full rank
+    assert visit.numbers(chosen["y"]) == pytest.approx([halved], rel=1e-3)
+    assert visit.numbers(line["y"])[2] == pytest.approx(halved, rel=1e-3)
     assert halved > truth
     perplexity = next(metric for metric in app.metric if metric.label == "Perplexity")
     assert perplexity.value == f"{halved:.3g}"
@@ -105,7 +105,9 @@ def test_measured_on_the_visitor_s_text(load_once: Loader):
     app.session_state["measured_on"] = "the text in the sidebar"
     settle(visit.rerun(app))
     truth = models.token_loss(load_once(GQA), TEXT)[1:].mean().exp().item()
-    assert numbers(visit.figure(app, "convert-curve")["data"][1]["y"]) == pytest.approx([truth], rel=1e-3)
+    assert visit.numbers(visit.figure(app, "convert-curve")["data"][1]["y"]) == pytest.approx(
+        [truth], rel=1e-3
+    )
 
 
 def test_half_of_what_is_exact_is_shown_first_where_d_model_is_the_limit():

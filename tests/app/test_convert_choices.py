@@ -10,7 +10,7 @@ import pytest
 import models
 from models.family import family_name
 from tests.app import visit
-from tests.app.convert_visit import GQA, TEXT, jobs, numbers, open_convert, settle, shown
+from tests.app.convert_visit import GQA, TEXT, jobs, open_convert, settle, shown
 from tests.sentences import assert_sentence
 from viz import services
 from viz.services import conversions
@@ -126,9 +126,11 @@ def test_a_decoupled_rotary_key_is_a_choice_with_numbers_of_its_own(tiny_llama: 
     after = models.capture(made, TEXT).pattern(1, 2).numpy()
     np.testing.assert_allclose(visit.cells(app, "convert-after"), after, atol=1e-5)
     line, first, chosen = visit.figure(app, "convert-curve")["data"]
-    assert numbers(chosen["x"]) == [20 * 3 * 4]
-    assert numbers(chosen["y"]) == pytest.approx([models.measure_perplexity(made).perplexity], rel=1e-3)
-    assert numbers(line["y"])[-1] == pytest.approx(numbers(first["y"])[0], rel=1e-3)  # all of it kept
+    assert visit.numbers(chosen["x"]) == [20 * 3 * 4]
+    assert visit.numbers(chosen["y"]) == pytest.approx([models.measure_perplexity(made).perplexity], rel=1e-3)
+    assert visit.numbers(line["y"])[-1] == pytest.approx(
+        visit.numbers(first["y"])[0], rel=1e-3
+    )  # all of it kept
     assert app.query_params["rope"] == "decoupled"
     assert (
         len(app.button_group(key="way").options) == 2

@@ -39,15 +39,7 @@ def jobs(app: visit.AppTest) -> list[Any]:
 
 
 def settle(app: visit.AppTest) -> visit.AppTest:
-    """Run again, as the page itself does, until nothing works in the background and nothing new is begun."""
-    for _ in range(6):
-        done = jobs(app)
-        for job in done:
-            job.wait(PATIENCE_S)
-        visit.rerun(app)
-        if all(any(job is known for known in done) for job in jobs(app)):
-            return app
-    raise AssertionError("the page's work does not come to an end")
+    return visit.settled(app, jobs)
 
 
 def evaluation(folder: Path, stack: str = "decoder") -> Evaluation:
@@ -57,10 +49,6 @@ def evaluation(folder: Path, stack: str = "decoder") -> Evaluation:
 def mean_loss(model: models.AttentionModel, texts: tuple[str, ...], off: Any) -> float:
     losses = [models.token_loss(model, text, heads_off=off, max_tokens=256)[1:] for text in texts]
     return torch.cat(losses).mean().item()
-
-
-def numbers(sent: Any) -> list[float]:
-    return (visit.decoded(sent) if isinstance(sent, dict) else np.array(sent, dtype=float)).tolist()
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +74,9 @@ def test_every_head_s_worth_is_that_of_a_run_without_it(
     full = mean_loss(model, texts, ())
     wanted = [[mean_loss(model, texts, [(layer, head)]) - full for head in range(6)] for layer in range(3)]
     shown = visit.figure(app, "importance-grid")["data"]
-    told = np.array(numbers(shown[2]["customdata"]))[:, 0]
+    told = np.array(visit.numbers(shown[2]["customdata"]))[:, 0]
     np.testing.assert_allclose(told, np.ravel(wanted), atol=2e-3 * np.abs(wanted).max())
-    assert sorted(zip(numbers(shown[1]["y"]), numbers(shown[1]["x"]), strict=True)) == [
+    assert sorted(zip(visit.numbers(shown[1]["y"]), visit.numbers(shown[1]["x"]), strict=True)) == [
         (0, 1),
         (2, 3),
         (2, 4),
@@ -108,14 +96,14 @@ def test_what_stands_for_a_head_is_what_is_chosen_above(
         return mean_loss(model, texts, models.HeadsOff(heads, instead=mean))
 
     worth = [loss(head) - loss() for head in every]
-    told = np.array(numbers(visit.figure(app, "importance-grid")["data"][2]["customdata"]))[:, 0]
+    told = np.array(visit.numbers(visit.figure(app, "importance-grid")["data"][2]["customdata"]))[:, 0]
     np.testing.assert_allclose(told, worth, atol=2e-3 * np.abs(worth).max())
     traces = {trace["name"]: trace for trace in visit.figure(app, "importance-curve")["data"]}
-    assert numbers(traces["your 1 head"]["y"]) == pytest.approx([loss((0, 1))], abs=1e-5)
+    assert visit.numbers(traces["your 1 head"]["y"]) == pytest.approx([loss((0, 1))], abs=1e-5)
     least = sorted(every, key=dict(zip(every, worth, strict=True)).__getitem__)
     curve = traces["least important first"]
-    assert numbers(curve["x"])[4] == pytest.approx(100 * 4 / 18)
-    assert numbers(curve["y"])[4] == pytest.approx(loss(*least[:4]), abs=1e-5)
+    assert visit.numbers(curve["x"])[4] == pytest.approx(100 * 4 / 18)
+    assert visit.numbers(curve["y"])[4] == pytest.approx(loss(*least[:4]), abs=1e-5)
     assert any(
         "mean output over the evaluation text stands for the heads" in note for note in visit.notes(app)
     )
@@ -127,8 +115,8 @@ def test_the_visitor_s_own_choice_is_a_point_on_the_same_text(
     traces = {trace["name"]: trace for trace in visit.figure(app, "importance-curve")["data"]}
     own = traces["your 3 heads"]
     wanted = mean_loss(load_once(str(tiny_llama)), texts, OFF)
-    assert numbers(own["x"]) == pytest.approx([100 * 3 / 18])
-    assert numbers(own["y"]) == pytest.approx([wanted], rel=1e-4)
+    assert visit.numbers(own["x"]) == pytest.approx([100 * 3 / 18])
+    assert visit.numbers(own["y"]) == pytest.approx([wanted], rel=1e-4)
     assert {"least important first", "by gradient", "random"} <= set(traces)
     assert "greedy, measured again" not in traces
     assert any("Spearman" in note for note in visit.notes(app))
@@ -155,7 +143,9 @@ def test_the_least_important_go_to_the_wall(tiny_llama: Path, texts: tuple[str, 
     cost = {head: mean_loss(model, texts, [head]) - full for head in heads_of(model, "decoder")}
     wanted = sorted(cost, key=cost.__getitem__)[:4]
     crosses = visit.figure(app, "importance-grid")["data"][1]
-    assert sorted(zip(numbers(crosses["y"]), numbers(crosses["x"]), strict=True)) == sorted(wanted)
+    assert sorted(zip(visit.numbers(crosses["y"]), visit.numbers(crosses["x"]), strict=True)) == sorted(
+        wanted
+    )
     assert app.session_state["off"] != ""
 
 
@@ -203,13 +193,13 @@ def test_few_heads_are_measured_on_a_click(tiny_llama: Path, texts: tuple[str, .
     )
     settle(visit.click(app, "doubt-few-go"))
     best = visit.figure(app, "doubt-few")["data"][2]
-    assert numbers(best["x"]) == [1, 2, 3, 4, 5, 6]
+    assert visit.numbers(best["x"]) == [1, 2, 3, 4, 5, 6]
     model = load_once(str(tiny_llama))
-    assert numbers(best["y"])[-1] == pytest.approx(mean_loss(model, texts, ()), rel=1e-4)
+    assert visit.numbers(best["y"])[-1] == pytest.approx(mean_loss(model, texts, ()), rel=1e-4)
     # A head that is taken out writes zeros, whatever stands for heads above.
     losses = {head: mean_loss(model, texts, [head]) for head in heads_of(model, "decoder")}
     least = [min(((layer, head) for head in range(6)), key=losses.__getitem__) for layer in range(3)]
-    assert numbers(best["y"])[-2] == pytest.approx(mean_loss(model, texts, least), abs=1e-5)
+    assert visit.numbers(best["y"])[-2] == pytest.approx(mean_loss(model, texts, least), abs=1e-5)
     assert any("cannot be tried" in text.value for text in app.markdown)
 
 

@@ -4,7 +4,7 @@ import base64
 import html
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +120,26 @@ def click(app: AppTest, key: str) -> AppTest:
     """Press the button with this key."""
     app.button(key=key).click()
     return rerun(app)
+
+
+def settled(app: AppTest, work: Callable[[AppTest], list[Any]]) -> AppTest:
+    """Run again, as the page itself does, until nothing works in the background and nothing new is begun.
+
+    work: what the visitor has begun so far, each with a `wait`.
+    """
+    for _ in range(6):
+        done = work(app)
+        for begun in done:
+            begun.wait(TIMEOUT_S)
+        rerun(app)
+        if all(any(begun is known for known in done) for begun in work(app)):
+            return app
+    raise AssertionError("the page's work does not come to an end")
+
+
+def numbers(sent: Any) -> list[float]:
+    """What a figure was sent, as a list."""
+    return (decoded(sent) if isinstance(sent, dict) else np.array(sent, dtype=float)).tolist()
 
 
 def names(tokens: Sequence[str]) -> list[str]:

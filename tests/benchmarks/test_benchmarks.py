@@ -8,9 +8,11 @@ import pytest
 import torch
 
 import models
+from models.pruning.sweep import Metric
 from tests.benchmarks import __main__ as benchmarks
 from tests.benchmarks.bertviz_weight import counted_bytes, measured_bytes
 from tests.benchmarks.formulas import block_parameters, cost
+from tests.benchmarks.head_loops import loops
 from tests.benchmarks.measuring import in_turn, ratio
 from tests.benchmarks.reading import reading
 from tests.benchmarks.report import Line, say, write
@@ -111,3 +113,13 @@ def test_the_family_stands_beside_a_five_gram_model_of_its_tokens(tmp_path: Path
         perplexity = lines[f"{name}, validation perplexity"].value
         assert 1 < perplexity < 4096
         assert lines[f"{name} / 5-gram"].value == pytest.approx(perplexity / gram)
+
+
+@pytest.mark.parametrize("metric", ["kl", "loss"])
+def test_the_loop_with_hooks_finds_what_the_sweep_finds(tiny: Subject, metric: Metric) -> None:
+    tokenizer = tiny.model.tokenizer
+    text = text_of(tokenizer, 16)
+    ids = tokenizer(text, return_tensors="pt")["input_ids"][:, :16]
+    found = loops(tiny.source, tokenizer)["loop"](ids, metric)
+    swept = models.sweep(tiny.model, text, metric=metric, max_tokens=16).mean
+    assert (found - swept).abs().max() < 0.05 * found.abs().max()
