@@ -15,7 +15,8 @@ LEVELS = {
     "viz": 2,  # services, state, components and what they are made of
     "viz.views": 3,
     "viz.pages": 4,
-    "app": 5,
+    "viz.shell": 5,
+    "app": 6,
 }
 COMMANDS = (
     "models.fetch",

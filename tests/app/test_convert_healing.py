@@ -1,10 +1,12 @@
 """Healing on the page Convert: what is started, what is told of it, what it won."""
 
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 import models
 from models.errors import BadText
@@ -25,7 +27,10 @@ class Run:
     stops: int = 0
 
     def stop(self) -> None:
-        self.stops += 1
+        self.stops += self.running
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(min(seconds, 0.02))
 
 
 @dataclass
@@ -48,6 +53,12 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Started:
     return made
 
 
+def healed(app: AppTest) -> AppTest:
+    """Once the run that was begun is over."""
+    app.session_state["_job-heal"][1].wait(visit.TIMEOUT_S)
+    return visit.rerun(app)
+
+
 def test_from_the_button_to_what_was_won(tiny_llama: Path, started: Started):
     app = open_convert(model=tiny_llama, text=TEXT, convert_view="Heal")
     assert any("it can be stopped and taken up again" in note for note in visit.notes(app))
@@ -55,6 +66,9 @@ def test_from_the_button_to_what_was_won(tiny_llama: Path, started: Started):
     started.run.progress = models.HealingProgress(stage="healing", step=4, steps=24, loss=0.5)
     started.run.losses = ((2, 0.75), (4, 0.5))
     visit.click(app, "heal-go")
+    while not started.calls:  # the model is written to its folder first
+        time.sleep(0.02)
+    visit.rerun(app)
     (((folder, teacher, corpus, out), named),) = started.calls
     assert models.load(str(folder)).geometry.kv_lora_rank == 16
     assert teacher == str(tiny_llama)
@@ -69,10 +83,10 @@ def test_from_the_button_to_what_was_won(tiny_llama: Path, started: Started):
 
     started.run.running = False
     started.run.progress = models.HealingProgress(stage="stopped", step=5, steps=24)
-    visit.rerun(app)
+    healed(app)
     assert any("Stopped at step 5 of 24" in info for info in visit.infos(app))
     assert app.button(key="heal-go").label == "Go on"
-    visit.click(app, "heal-go")
+    healed(visit.click(app, "heal-go"))
     assert started.calls[1] == started.calls[0]  # the same arguments go on where it stopped
 
     started.run.folder = tiny_llama
@@ -97,7 +111,7 @@ def test_what_goes_wrong_is_a_sentence(tiny_llama: Path, started: Started, monke
     monkeypatch.setattr("models.start_healing", refuse)
     app.session_state["heal-source"] = "my text"
     settle(visit.rerun(app, **{"heal-text": "too short"}))
-    visit.click(app, "heal-go")
+    healed(visit.click(app, "heal-go"))
     (sentence,) = visit.complaints(app)
     assert "1,024 are the least" in sentence
     assert app.session_state["heal-text"] == "too short"
@@ -107,7 +121,7 @@ def test_what_goes_wrong_is_a_sentence(tiny_llama: Path, started: Started, monke
     started.run.progress = models.HealingProgress(
         stage="failed", message="The disk is full: free some space."
     )
-    visit.click(app, "heal-go")
+    healed(visit.click(app, "heal-go"))
     (sentence,) = visit.complaints(app)
     assert_sentence(sentence)
     assert "The disk is full" in sentence

@@ -111,11 +111,11 @@ def test_it_becomes_a_model_like_any_other(tiny_llama: Path, tmp_path: Path, mon
     (folder,) = [path for path in (tmp_path / "converted").iterdir() if path.is_dir()]
     assert app.session_state["model"] == str(folder)
     assert folder == conversions.saved(shown(app))  # the same inputs, the same folder
-    app.switch_page("viz/pages/explore.py")
+    visit.turn_to(app, "explore")
     visit.rerun(app)
     assert visit.complaints(app) == []
     np.testing.assert_allclose(visit.cells(app), pattern, atol=1e-5)
-    app.switch_page("viz/pages/convert.py")
+    visit.turn_to(app, "convert")
     visit.rerun(app)
     (sentence,) = visit.complaints(app)
     assert "caches latents already" in sentence

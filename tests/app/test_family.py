@@ -149,12 +149,12 @@ def test_selections_follow_to_explore_and_back():
         "token": "2",
     }
     app.session_state["model"] = family.family_name("mla")
-    app.switch_page("viz/pages/explore.py")
+    visit.turn_to(app, "explore")
     visit.rerun(app)
     assert visit.chosen_head(app) == (3, 6)
     assert visit.part(app, "tokens-decoder")["selection"]["value"][0] == 2
     app.session_state["layer"] = 1
-    app.switch_page("viz/pages/family.py")
+    visit.turn_to(app, "family")
     visit.rerun(app)
     assert walls_selection(app) == [[1, 6]] * 4
     assert app.text_area(key="text").value == TEXT

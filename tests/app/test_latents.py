@@ -290,7 +290,7 @@ def test_long_work_can_be_cancelled_and_begun_again(
     with monkeypatch.context() as patched:
         patched.setattr(work, slow)
         app = visit.AppTest.from_file(str(visit.APP), default_timeout=visit.TIMEOUT_S)
-        app.switch_page("viz/pages/latents.py")
+        visit.turn_to(app, "latents")
         address = {"model": "family-mla", "text": f"never seen before under {view}", "latent_view": view}
         for key, value in address.items():
             app.query_params[key] = value
@@ -327,7 +327,7 @@ def test_the_layer_is_the_one_of_all_pages():
     app.button_group(key="latents-layer").set_value(0)
     settle(visit.rerun(app))
     assert (app.query_params["layer"], app.query_params["head"]) == ("0", str(HEAD))
-    app.switch_page("viz/pages/explore.py")
+    visit.turn_to(app, "explore")
     settle(visit.rerun(app))
     assert visit.chosen_head(app) == (0, HEAD)
 

@@ -16,7 +16,7 @@ from streamlit.testing.v1.element_tree import Selectbox
 from viz.figures.heatmap import LABEL_WIDTH
 from viz.figures.token_text import label
 
-APP = Path(__file__).resolve().parents[2] / "app.py"
+APP = Path(__file__).resolve().parents[2] / "viz" / "shell" / "shell.py"  # what app.py serves
 REAL = "smollm2-135m"
 TIMEOUT_S = 180
 
@@ -29,7 +29,12 @@ def visit(**address: object) -> AppTest:
 def opened(page: str, /, **address: object) -> AppTest:
     """The same of another page, which is given by its name."""
     app = AppTest.from_file(str(APP), default_timeout=TIMEOUT_S)
-    return _addressed(app.switch_page(f"viz/pages/{page}.py"), address)
+    return _addressed(turn_to(app, page), address)
+
+
+def turn_to(app: AppTest, page: str) -> AppTest:
+    """Have the next run be of another page."""
+    return app.switch_page(f"../pages/{page}.py")
 
 
 def _addressed(app: AppTest, address: dict[str, object]) -> AppTest:

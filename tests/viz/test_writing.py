@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from models.errors import BadText
-from viz.views.writing import Heard, Writing
+from viz.services.writing import Heard, Writing
 
 PATIENCE_S = 20
 
@@ -33,7 +33,7 @@ def test_stopping_keeps_what_is_written_and_takes_no_more():
     writing = Writing(pieces)
     assert asked.wait(PATIENCE_S)
     assert writing.running
-    writing.stop()
+    writing.cancel()
     assert not writing.running
     go_on.set()
     writing.wait(PATIENCE_S)

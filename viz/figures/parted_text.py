@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from viz import theme
-from viz.figures.token_text import visible
+from viz.figures.token_text import visible_lines
 
 TAIL = 120  # characters of the text that are shown before what was written
 
@@ -34,4 +34,4 @@ def parted_text(text: str, pieces: Sequence[str], parting: int | None, dark: boo
 
 
 def _shown(text: str) -> str:
-    return escape("\n".join(visible(line) for line in text.split("\n")))
+    return escape(visible_lines(text))

@@ -18,6 +18,11 @@ def visible(token: str) -> str:
     return "".join(_visible_character(character) for character in token)
 
 
+def visible_lines(text: str) -> str:
+    """`visible(text)` with its line breaks kept."""
+    return "\n".join(visible(line) for line in text.split("\n"))
+
+
 def label(token: str, width: int) -> str:
     """`visible(token)` with outer spaces shown as dots, cut to `width` characters with an ellipsis."""
     text = visible(token)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
-
 import streamlit as st
 
 import models
 from viz import services, state
+from viz.components.live_text import live_text
 from viz.plain import plain
 from viz.services import Request
+from viz.services.writing import Writing
 from viz.views.live_strip import Lane, LiveStrip, growth, kinds_shown, live_strip, pace
 from viz.views.selected_head import Selection
-from viz.views.writing import Writing
 
 _WRITTEN = "_written"
 CANDIDATES = 12
-LOOK_EVERY_S = 0.3
 FIRST_LOOK_S = 0.2  # short texts are done by then
 
 
@@ -88,9 +85,10 @@ def _continue(request: Request, dark: bool) -> None:
     kinds = kinds_shown(strip, "continue-kinds")
     with above:
         writing = strip.lanes[0].writing
+        revision = writing.revision  # first: what comes later is drawn later
         writing.wait(FIRST_LOOK_S)
         if writing.running:
-            _growing(strip, kinds, dark, itertools.count())
+            _growing(strip, revision, kinds, dark)
         else:
             _written(request, strip, kinds, dark)
 
@@ -107,18 +105,12 @@ def _start(request: Request, count: int, temperature: float, seed: int) -> None:
 def _stop() -> None:
     _, strip = st.session_state.get(_WRITTEN, (None, None))
     if strip is not None:
-        strip.lanes[0].writing.stop()
+        strip.lanes[0].writing.cancel()
 
 
-@st.fragment(run_every=LOOK_EVERY_S)
-def _growing(strip: LiveStrip, kinds: list[str], dark: bool, look: Iterator[int]) -> None:
-    """Looks again and again, until the writing is done."""
-    writing = strip.lanes[0].writing
-    done = not writing.running
-    st.code(writing.text, language=None, wrap_lines=True)
+def _growing(strip: LiveStrip, revision: int, kinds: list[str], dark: bool) -> None:
+    live_text([("", strip.lanes[0].writing)], key="continue-live", revision=revision)
     _cost(strip, kinds, dark)
-    if next(look) and done:  # see viz/views/working.py
-        st.rerun()
 
 
 def _cost(strip: LiveStrip, kinds: list[str], dark: bool) -> None:

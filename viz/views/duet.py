@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
 
 import streamlit as st
 
+from viz.components.live_text import live_text
 from viz.figures.parted_text import first_difference, parted_text
 from viz.figures.token_text import label
 from viz.plain import plain
@@ -16,7 +15,6 @@ from viz.views import obtain
 from viz.views.columns import pair
 from viz.views.live_strip import LiveStrip, growth, kinds_shown, pace
 
-LOOK_EVERY_S = 0.3
 FIRST_LOOK_S = 0.2  # short texts are done by then
 
 
@@ -37,7 +35,7 @@ class Duet:
     def stop(self) -> None:
         self.stopped = self.stopped or self.running
         for lane in self.strip.lanes:
-            lane.writing.stop()
+            lane.writing.cancel()
 
     @property
     def parting(self) -> int | None:
@@ -54,36 +52,35 @@ def side_by_side(duet: Duet, name: str, dark: bool) -> None:
     above = st.container()  # what is asked below it is known before it is drawn
     kinds = kinds_shown(duet.strip, f"{name}-kinds")
     with above:
+        revision = sum(
+            lane.writing.revision for lane in duet.strip.lanes
+        )  # first: what comes later is drawn later
         duet.strip.lanes[1].writing.wait(FIRST_LOOK_S)
+        parting = duet.parting
+        st.markdown(_said(duet, parting))
         if duet.running:
-            _growing(duet, name, kinds, dark, count())
+            writings = [(lane.label, lane.writing) for lane in duet.strip.lanes]
+            live_text(writings, key=f"{name}-live", revision=revision, before=_before(duet))
         else:
-            _drawn(duet, name, kinds, dark)
+            _written(duet, name, parting, dark)
+        for index, column in enumerate(pair(f"{name}-pace", 0.5, 0.5)):
+            with column:
+                pace(duet.strip, index)
+        growth(duet.strip, kinds, f"{name}-cache", dark)
 
 
-@st.fragment(run_every=LOOK_EVERY_S)
-def _growing(duet: Duet, name: str, kinds: list[str], dark: bool, look: Iterator[int]) -> None:
-    """Looks again and again, until both are done."""
-    done = not duet.running
-    _drawn(duet, name, kinds, dark)
-    if next(look) and done:  # see viz/views/working.py
-        st.rerun()
+def _before(duet: Duet) -> str:
+    """What is shown before the texts."""
+    return duet.request.text if duet.strip.lanes[0].model.geometry.role == "decoder" else ""
 
 
-def _drawn(duet: Duet, name: str, kinds: list[str], dark: bool) -> None:
-    parting = duet.parting
-    st.markdown(_said(duet, parting))
-    before = duet.request.text if duet.strip.lanes[0].model.geometry.role == "decoder" else ""
-    for index, column in enumerate(pair(f"{name}-written", 0.5, 0.5)):
-        lane = duet.strip.lanes[index]
+def _written(duet: Duet, name: str, parting: int | None, dark: bool) -> None:
+    for lane, column in zip(duet.strip.lanes, pair(f"{name}-written", 0.5, 0.5), strict=True):
         with column:
             st.markdown(f"**{plain(lane.label)}**")
-            st.html(parted_text(before, lane.writing.pieces, parting, dark))
+            st.html(parted_text(_before(duet), lane.writing.pieces, parting, dark))
             if lane.writing.error is not None:
                 obtain.complain(obtain.sentence(lane.writing.error, duet.request))
-            else:
-                pace(duet.strip, index)
-    growth(duet.strip, kinds, f"{name}-cache", dark)
 
 
 def _said(duet: Duet, parting: int | None) -> str:

@@ -13,7 +13,7 @@ from models.inputs import count_tokens
 from viz.figures.cache_growth import Grown, KindLine, cache_growth
 from viz.figures.cost_layout import told_bytes
 from viz.services.cache_lines import CacheLines, cache_lines
-from viz.views.writing import Writing
+from viz.services.writing import Writing
 
 _ORDER = tuple(KIND_NAMES)
 _ANY_LENGTH = 2**31  # a text that is too long is refused where it is read

@@ -11,7 +11,7 @@ import models
 from viz import state
 from viz.views import obtain
 
-EXPLORE = "viz/pages/explore.py"
+EXPLORE = Path(__file__).resolve().parents[1] / "pages" / "explore.py"
 _TAKEN = "_made_model_taken"
 
 

@@ -8,14 +8,14 @@ import streamlit as st
 
 from viz import state
 from viz.views.convert.continuations import continuations
-from viz.views.convert.healing import healing
+from viz.views.convert.healing import heal
 from viz.views.convert.made import Made
 from viz.views.convert.use import use
 
 VIEWS: dict[str, Callable[[Made], None]] = {
     "Both write on": continuations,
     "Use it": use,
-    "Heal": healing,
+    "Heal": heal,
 }
 
 

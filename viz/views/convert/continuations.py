@@ -8,10 +8,10 @@ import streamlit as st
 
 import models
 from viz.services import Request
+from viz.services.writing import Heard, Writing
 from viz.views.convert.made import Made
 from viz.views.duet import Duet, side_by_side
 from viz.views.live_strip import Lane, live_strip
-from viz.views.writing import Heard, Writing
 
 COUNTS = (20, 40, 80, 160)
 _WRITTEN = "_convert_written"

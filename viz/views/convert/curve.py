@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 import models
@@ -13,6 +15,7 @@ from viz.plain import plain
 from viz.services import Request
 from viz.services.conversion_measures import Measured, is_measured, measured
 from viz.services.conversions import Conversion
+from viz.services.job import Job
 from viz.views import obtain
 from viz.views.columns import pair
 from viz.views.convert.made import Made
@@ -66,9 +69,8 @@ def _measuring(made: Made, text: str | None) -> bool:
     if all(is_measured(one, text) for one in wanted):
         return False
     key = (made.conversion, made.request, text)
-    job = job_of(NAME, key) or begin(NAME, key, lambda progress: _measure_all(wanted, text, progress))
-    chosen_known = _known(made.conversion, text) is not None
-    if still_running(NAME, job, lambda: _growing(made, text, chosen_known)):
+    job = job_of(NAME, key) or begin(NAME, key, lambda job: _measure_all(wanted, text, job))
+    if still_running(NAME, job, lambda: _figure(made, text)):
         return True
     if job.cancelled:
         st.button("Measure the rest", key=_AGAIN, on_click=forget, args=(NAME,))
@@ -77,16 +79,10 @@ def _measuring(made: Made, text: str | None) -> bool:
     return False
 
 
-def _growing(made: Made, text: str | None, chosen_known: bool) -> None:
-    """The points so far; once the chosen one is among them, the numbers beside it are drawn as well."""
-    _figure(made, text)
-    if not chosen_known and _known(made.conversion, text) is not None:
-        st.rerun()
-
-
-def _measure_all(wanted: list[Conversion | Request], text: str | None, progress: models.Progress) -> None:
+def _measure_all(wanted: list[Conversion | Request], text: str | None, job: Job[Any]) -> None:
     for place, one in enumerate(wanted):
-        measured(one, text, part(progress, place / len(wanted), (place + 1) / len(wanted)))
+        measured(one, text, part(job, place / len(wanted), (place + 1) / len(wanted)))
+        job.announce()
 
 
 def _known(of: Conversion | Request, text: str | None) -> Measured | None:

@@ -4,31 +4,34 @@ from __future__ import annotations
 
 import hashlib
 from importlib.util import find_spec
+from typing import cast
 
 import streamlit as st
 
 import models
 from models.conversion.calibration import TEXT
+from models.progress import Progress
 from viz import services, state
+from viz.components.job_watch import job_watch
 from viz.figures.healing_loss import healing_loss
-from viz.plain import plain
 from viz.services import conversions
 from viz.services.forecast import about
+from viz.services.healing import Healing
 from viz.views import obtain
 from viz.views.columns import pair
 from viz.views.convert.made import Made
 from viz.views.convert.rows import row
 from viz.views.convert.sizes import healing_seconds
 from viz.views.open_in_explore import take_folder
+from viz.views.working import FIRST_LOOK_S, hold, job_of
 
 TOKENS = (20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000)
 OURS, OWN = "the calibration text", "my text"
-LOOK_EVERY_S = 1.0
 _TOKENS, _SOURCE, _TEXT = "heal-tokens", "heal-source", "heal-text"
-_RUN = "_healing"
+NAME = "heal"
 
 
-def healing(made: Made) -> None:
+def heal(made: Made) -> None:
     """Controls on the left; on the right what the run tells, and what it won."""
     left, right = pair("heal", 0.4, 0.6)
     with left:
@@ -44,12 +47,11 @@ def healing(made: Made) -> None:
             )
             return
         tokens, corpus = _controls(made)
-        key = (made.conversion, corpus, tokens)
-        run = _run_of(key)
-        _buttons(made, run, corpus, tokens)
+        healing = cast(Healing | None, job_of(NAME, (made.conversion, corpus, tokens)))
+        _buttons(made, healing, corpus, tokens)
     with right:
-        if run is not None:
-            _told(run)
+        if healing is not None:
+            _told(healing, made)
 
 
 def _controls(made: Made) -> tuple[int, str]:
@@ -73,37 +75,33 @@ def _controls(made: Made) -> tuple[int, str]:
     return tokens, corpus or ""
 
 
-def _run_of(key: object) -> models.HealingRun | None:
-    """This visitor's run, if it is for this model, text and number of tokens."""
-    asked, run = st.session_state.get(_RUN, (None, None))
-    return run if asked == key else None
-
-
-def _buttons(made: Made, run: models.HealingRun | None, corpus: str, tokens: int) -> None:
+def _buttons(made: Made, healing: Healing | None, corpus: str, tokens: int) -> None:
     with st.container(horizontal=True):
-        running = run is not None and run.running
-        again = run is not None and run.progress.stage == "stopped"
+        running = healing is not None and healing.running
+        stage = _stage(healing)
         st.button(
-            "Go on" if again else "Heal", type="primary", key="heal-go", disabled=running or _is_done(run),
-            on_click=_start, args=(made, corpus, tokens), help="Train the latents to say what the original says.",
+            "Go on" if stage == "stopped" else "Heal", type="primary", key="heal-go",
+            disabled=running or stage == "done", on_click=_start, args=(made, corpus, tokens),
+            help="Train the latents to say what the original says.",
         )  # fmt: skip
-        if run is not None:
+        if healing is not None:
             st.button(
-                "Stop", key="heal-stop", disabled=not running, on_click=run.stop,
+                "Stop", key="heal-stop", disabled=not running, on_click=healing.stop,
                 help="Leave a checkpoint, from which it goes on.",
             )  # fmt: skip
 
 
-def _is_done(run: models.HealingRun | None) -> bool:
-    return run is not None and run.progress.stage == "done"
+def _stage(healing: Healing | None) -> str:
+    return "" if healing is None or healing.run is None else healing.run.progress.stage
 
 
 def _start(made: Made, corpus: str, tokens: int) -> None:
-    try:
-        with st.spinner("Writing the model to its folder"):
-            folder = conversions.saved(made.conversion)
-        mark = hashlib.sha256(f"{corpus}\0{tokens}".encode()).hexdigest()[:12]
-        run = models.start_healing(
+    mark = hashlib.sha256(f"{corpus}\0{tokens}".encode()).hexdigest()[:12]
+
+    def start(progress: Progress) -> models.HealingRun:
+        progress("Writing the model to its folder", 0.0)
+        folder = conversions.saved(made.conversion)
+        return models.start_healing(
             folder,
             made.request.model,
             corpus,
@@ -111,15 +109,20 @@ def _start(made: Made, corpus: str, tokens: int) -> None:
             tokens=tokens,
             device=made.original.device.type,
         )
-    except models.HeadlightError as error:
-        obtain.complain(str(error))
-        return
-    st.session_state[_RUN] = ((made.conversion, corpus, tokens), run)
+
+    hold(NAME, (made.conversion, corpus, tokens), Healing(start))
 
 
-def _told(run: models.HealingRun) -> None:
-    if run.running:
-        _growing(run)
+def _told(healing: Healing, made: Made) -> None:
+    revision = healing.revision  # first: what comes later is drawn later
+    if healing.running:
+        healing.wait(FIRST_LOOK_S)
+    if healing.running:
+        job_watch(healing, key="watch-heal", revision=revision)
+    elif healing.error is not None:
+        obtain.complain(obtain.sentence(healing.error, made.request))
+    run = healing.run
+    if run is None:
         return
     told = run.progress
     if told.stage == "failed":
@@ -131,18 +134,6 @@ def _told(run: models.HealingRun) -> None:
     _curve(run)
     if told.stage == "done":
         _won(run)
-
-
-@st.fragment(run_every=LOOK_EVERY_S)
-def _growing(run: models.HealingRun) -> None:
-    """Looks again and again, until the run is over."""
-    told = run.progress
-    speed = f", {told.tokens_per_second:,.0f} tokens per second" if told.tokens_per_second else ""
-    step = f", step {told.step} of {told.steps}" if told.steps else ""
-    st.progress(min(max(told.fraction, 0.0), 1.0), text=plain(f"{told.stage.capitalize()}{step}{speed}"))
-    _curve(run)
-    if not run.running:
-        st.rerun()
 
 
 def _curve(run: models.HealingRun) -> None:

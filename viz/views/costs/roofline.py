@@ -21,6 +21,7 @@ from viz.services import plans
 from viz.services.device_peaks import known_peaks, measure_peaks
 from viz.services.job import Job
 from viz.services.known_configs import KNOWN_CONFIGS
+from viz.services.lanes import MEASURING
 from viz.services.roofline_points import Seat, seat_of_entrant, seat_of_known
 from viz.views.costs.entrants import SEPARATOR, entrants
 from viz.views.costs.settings import picker
@@ -75,7 +76,7 @@ def _measured(place: tuple[str, str]) -> None:
     peaks, known = known_peaks(*place), _known()
     job = job_of(_JOB, (place, *known))
     if job is None and (peaks is None or not all(map(plans.is_read, known))):
-        job = begin(_JOB, (place, *known), _work(place, known))
+        job = begin(_JOB, (place, *known), _work(place, known), MEASURING)
     if job is not None and still_running(_JOB, job):
         return
     peaks = known_peaks(*place)
@@ -115,7 +116,7 @@ def _well(job: Job[Any]) -> bool:
 
 
 def _start_again(place: tuple[str, str]) -> None:
-    begin(_JOB, (place, *_known()), lambda progress: measure_peaks(*place, progress))
+    begin(_JOB, (place, *_known()), lambda progress: measure_peaks(*place, progress), MEASURING)
 
 
 def _drawn(peaks: models.Peaks, known: list[str], place: tuple[str, str]) -> None:

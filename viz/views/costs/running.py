@@ -16,6 +16,7 @@ from viz.services.contenders import Entrant
 from viz.services.cost_forecast import forecast
 from viz.services.forecast import about
 from viz.services.job import Job
+from viz.services.lanes import MEASURING
 from viz.services.measurements import Plan, Told
 from viz.views.obtain import complain
 from viz.views.working import begin, job_of, still_running
@@ -81,7 +82,7 @@ def _restart(plan: Plan) -> None:
 def _start(plan: Plan) -> Job[Any]:
     told = Told()
     st.session_state[_TOLD] = told
-    return begin(NAME, NAME, lambda progress: _work(plan, told, progress))
+    return begin(NAME, NAME, lambda progress: _work(plan, told, progress), MEASURING)
 
 
 def _work(plan: Plan, told: Told, progress: Progress) -> None:

@@ -10,6 +10,7 @@ import streamlit as st
 import models
 from models.progress import Progress
 from viz.services import Request
+from viz.services.lanes import CLICKS, Lane
 from viz.views.obtain import complain, sentence
 from viz.views.working import begin, forget, job_of, still_running
 
@@ -19,13 +20,15 @@ def is_begun(name: str, key: Hashable) -> bool:
     return job_of(name, key) is not None
 
 
-def is_done(name: str, key: Hashable, request: Request, work: Callable[[Progress], Any]) -> bool:
+def is_done(
+    name: str, key: Hashable, request: Request, work: Callable[[Progress], Any], lane: Lane = CLICKS
+) -> bool:
     """Whether the work has come to its end, which leaves its result in a store; it is begun where it is not.
 
     Before that its progress is drawn, and afterwards what went wrong. name: tells the page's works apart. Raises the
     BadSelection that ended it, for the caller to say what there is to choose instead.
     """
-    job = job_of(name, key) or begin(name, key, work)
+    job = job_of(name, key) or begin(name, key, work, lane)
     if still_running(name, job):
         return False
     if isinstance(job.error, models.BadSelection):

@@ -10,6 +10,7 @@ from models.pruning.chance import ChanceLoss
 from viz.figures.chance_dots import chance_dots
 from viz.services import ablations
 from viz.services.ablations import Choice, Effect
+from viz.services.lanes import EXTRAS
 from viz.views import obtain
 from viz.views.prune.presets import in_words
 from viz.views.prune.subject import Subject
@@ -25,7 +26,7 @@ def chance(subject: Subject, choice: Choice, effect: Effect) -> None:
     request = subject.request
     if not ablations.is_chance_known(request, choice):
         job = job_of(NAME, (request, choice)) or begin(
-            NAME, (request, choice), lambda progress: ablations.chance(request, choice, progress)
+            NAME, (request, choice), lambda progress: ablations.chance(request, choice, progress), EXTRAS
         )
         if still_running(NAME, job):
             return

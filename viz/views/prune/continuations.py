@@ -11,11 +11,11 @@ import models
 from viz.plain import plain
 from viz.services import Request, ablations
 from viz.services.ablations import Choice
+from viz.services.writing import Heard, Writing
 from viz.views.duet import Duet, side_by_side
 from viz.views.live_strip import Lane, live_strip
 from viz.views.prune.presets import in_words
 from viz.views.prune.subject import Subject
-from viz.views.writing import Heard, Writing
 
 _WRITTEN = "_prune_written"
 

@@ -11,6 +11,7 @@ from viz.plain import plain
 from viz.services import Request, ablations
 from viz.services.ablations import Choice, Effect
 from viz.services.job import Job
+from viz.services.lanes import CLICKS
 from viz.views import obtain
 from viz.views.columns import pair
 from viz.views.prune import least_important
@@ -81,7 +82,7 @@ def _begun(subject: Subject) -> Job[Effect] | None:
     if not subject.off or ablations.is_effect_known(request, choice):
         return None
     job = job_of(NAME, (request, choice)) or begin(
-        NAME, (request, choice), lambda progress: ablations.effect(request, choice, progress)
+        NAME, (request, choice), lambda progress: ablations.effect(request, choice, progress), CLICKS
     )
     job.wait(AT_ONCE_S)
     return job

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from viz.services import ablations
+from viz.services.lanes import CLICKS
 from viz.views import obtain
 from viz.views.prune import history, presets
 from viz.views.prune.subject import Subject
@@ -29,7 +30,7 @@ def begin(subject: Subject, count: int) -> None:
     """In a callback: start to look for them."""
     request, stack = subject.request, subject.stack
     st.session_state[_COUNT] = count
-    begin_job(NAME, (request, stack), lambda progress: ablations.gradients(request, stack, progress))
+    begin_job(NAME, (request, stack), lambda progress: ablations.gradients(request, stack, progress), CLICKS)
 
 
 def take_up(subject: Subject) -> bool:

@@ -8,6 +8,7 @@ import streamlit as st
 
 import models
 from viz.services import removal_race, removals
+from viz.services.lanes import MEASURING
 from viz.services.removals import Removal, removal_of
 from viz.views.columns import pair
 from viz.views.explain import explain
@@ -68,6 +69,7 @@ def _made(subject: Subject, wanted: Removal) -> None:
         NAME, (wanted, request, take), _steps(subject, wanted, batches, take),
         lambda: results(wanted, request, batches, take, dark=subject.dark), request,
         offer="Measure again" if take else f"Remove {heads} head{'s' * (heads != 1)} for real", unasked=take > 0,
+        lane=MEASURING,
     )  # fmt: skip
     if done:
         st.button(
