@@ -25,7 +25,7 @@ class LiveText {
     this.lanes = this.data.lanes.map(({ url, label }) => {
       const text = make("div", { className: "text", attributes: { "aria-live": "off" } });
       const title = make("div", { className: "label", textContent: label });
-      const lane = { text, start, pieces: [], over: false, revision: 0, element: make("div", { className: "lane" }, title, text) };
+      const lane = { text, start, pieces: [], message: "", over: false, revision: 0, element: make("div", { className: "lane" }, title, text) };
       lane.watcher = new Watcher(url, (answer) => this.told(lane, answer));
       return lane;
     });
@@ -38,6 +38,7 @@ class LiveText {
     lane.over = answer.over;
     lane.revision = Math.max(answer.revision, 0);
     if (answer.live) lane.pieces = answer.live;
+    lane.message = answer.message;
     this.paint();
     if (this.lanes.every(({ over }) => over)) this.redrawing.order(true);
     else if (this.lanes.reduce((sum, { revision }) => sum + revision, 0) > this.data.revision) this.redrawing.order(false);
@@ -54,13 +55,14 @@ class LiveText {
 
   paint() {
     const parting = this.parting;
-    for (const { text, start, pieces } of this.lanes) {
+    for (const { text, start, pieces, message } of this.lanes) {
       const cut = parting < 0 ? pieces.length : parting;
       text.replaceChildren(
         make("span", { className: "quiet", textContent: start }),
         pieces.slice(0, cut).join(""),
         ...pieces.slice(cut, cut + 1).map((piece) => make("mark", { textContent: piece })),
         pieces.slice(cut + 1).join(""),
+        make("span", { className: "quiet", textContent: pieces.length ? "" : message }),
         make("span", { className: "caret", textContent: "▍", attributes: { "aria-hidden": "true" } }),
       );
     }
