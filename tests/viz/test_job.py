@@ -6,8 +6,8 @@ import pytest
 
 from models.errors import BadText
 from models.progress import Progress
-from viz.services.bounded_store import BoundedStore
 from viz.services.job import Job
+from viz.services.kept import Budget, Kept
 
 PATIENCE_S = 20
 
@@ -57,7 +57,7 @@ def test_cancelling_ends_the_work_where_it_next_tells_its_progress():
 
 
 def test_who_waits_for_a_cancelled_computation_makes_a_try_of_its_own():
-    store: BoundedStore[str] = BoundedStore(100, len)
+    store: Kept[str] = Kept(Budget(2**20))
     begun, go_on = threading.Event(), threading.Event()
 
     def slow(progress: Progress) -> str:

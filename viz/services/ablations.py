@@ -17,10 +17,9 @@ from models.pruning.chance import ChanceLoss, chance_ablations
 from viz import services
 from viz.heads_off import Head
 from viz.services import Request
-from viz.services.bounded_store import BoundedStore
+from viz.services.kept import Kept, results
 from viz.services.replacements import ReplacedBy, outputs
 
-GIGABYTE = 2**30
 DRAWS = 5  # of random heads
 
 
@@ -45,35 +44,30 @@ class Effect:
     ablation: models.Ablation
     shift: Tensor
 
-    @property
-    def nbytes(self) -> int:
-        return self.ablation.after.nbytes + self.shift.nbytes
+
+@st.cache_resource(show_spinner=False)
+def _baselines() -> Kept[models.Baseline]:
+    return Kept(results())
 
 
 @st.cache_resource(show_spinner=False)
-def _baselines() -> BoundedStore[models.Baseline]:
-    # Their captures are those of the pages, which are counted where they are kept.
-    return BoundedStore(GIGABYTE // 2, lambda base: 0 if base.logits is None else base.logits.nbytes)
+def _effects() -> Kept[Effect]:
+    return Kept(results())
 
 
 @st.cache_resource(show_spinner=False)
-def _effects() -> BoundedStore[Effect]:
-    return BoundedStore(GIGABYTE // 2, lambda effect: effect.nbytes)
+def _chances() -> Kept[ChanceLoss]:
+    return Kept(results())
 
 
 @st.cache_resource(show_spinner=False)
-def _chances() -> BoundedStore[ChanceLoss]:
-    return BoundedStore(2**20, lambda chance: 100 * sum(map(len, chance.draws)))
-
-
-@st.cache_resource(show_spinner=False)
-def _gradients() -> BoundedStore[Tensor]:
-    return BoundedStore(2**20, lambda found: found.nbytes)
+def _gradients() -> Kept[Tensor]:
+    return Kept(results())
 
 
 def baseline(request: Request, progress: Progress = models.no_progress) -> models.Baseline:
     """The request's run with all heads on and its loss, which ablations are compared to. Raises HeadlightError."""
-    return _baselines().get(request, lambda: _baseline(request, progress))
+    return _baselines().get(request, lambda: _baseline(request, progress), progress)
 
 
 def _baseline(request: Request, progress: Progress) -> models.Baseline:
@@ -97,7 +91,7 @@ def is_effect_known(request: Request, choice: Choice) -> bool:
 
 def effect(request: Request, choice: Choice, progress: Progress = models.no_progress) -> Effect:
     """What switching the heads off does to the request's text. Raises HeadlightError."""
-    return _effects().get(_key(request, choice), lambda: _effect(request, choice, progress))
+    return _effects().get(_key(request, choice), lambda: _effect(request, choice, progress), progress)
 
 
 def _effect(request: Request, choice: Choice, progress: Progress) -> Effect:
@@ -123,7 +117,7 @@ def is_chance_known(request: Request, choice: Choice) -> bool:
 
 def chance(request: Request, choice: Choice, progress: Progress = models.no_progress) -> ChanceLoss:
     """What as many random heads of the same layers cost on the same text. Raises HeadlightError."""
-    return _chances().get(_key(request, choice), lambda: _chance(request, choice, progress))
+    return _chances().get(_key(request, choice), lambda: _chance(request, choice, progress), progress)
 
 
 def _chance(request: Request, choice: Choice, progress: Progress) -> ChanceLoss:
@@ -141,7 +135,7 @@ def gradients(request: Request, stack: str, progress: Progress = models.no_progr
             loaded, request.text, stack=stack, max_tokens=request.max_tokens, progress=progress
         ).normalized
 
-    return _gradients().get((request, stack), find)
+    return _gradients().get((request, stack), find, progress)
 
 
 def _key(request: Request, choice: Choice) -> Hashable:

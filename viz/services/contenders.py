@@ -18,8 +18,8 @@ from models.progress import Progress
 from models.random_shape import RandomShape, config_of
 from viz import services
 from viz.services import conversions, removals
-from viz.services.bounded_store import BoundedStore
 from viz.services.conversions import Conversion
+from viz.services.kept import Kept, results
 from viz.services.removals import Removal
 
 Line = tuple[tuple[int, int], ...]
@@ -42,8 +42,8 @@ class Entrant:
 
 
 @st.cache_resource(show_spinner=False)
-def _anatomies() -> BoundedStore[Anatomy]:
-    return BoundedStore(2**22, lambda _: 2**14)
+def _anatomies() -> Kept[Anatomy]:
+    return Kept(results())
 
 
 def load(entrant: Entrant, progress: Progress = models.no_progress) -> models.AttentionModel:

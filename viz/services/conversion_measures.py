@@ -11,8 +11,8 @@ from models.conversion.measure import live_bytes
 from models.progress import Progress, part
 from viz import services
 from viz.services import Request
-from viz.services.bounded_store import BoundedStore
 from viz.services.conversions import Conversion, convert, converted
+from viz.services.kept import Kept, results
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,8 @@ class Measured:
 
 
 @st.cache_resource(show_spinner=False)
-def _all_measured() -> BoundedStore[Measured]:
-    return BoundedStore(2**20, lambda _: 256)
+def _all_measured() -> Kept[Measured]:
+    return Kept(results())
 
 
 def measured(of: Conversion | Request, text: str | None, progress: Progress = models.no_progress) -> Measured:
@@ -34,7 +34,7 @@ def measured(of: Conversion | Request, text: str | None, progress: Progress = mo
 
     A converted model that nobody looks at is dropped as soon as it is measured. Raises HeadlightError.
     """
-    return _all_measured().get(_key(of, text), lambda: _measure(of, text, progress))
+    return _all_measured().get(_key(of, text), lambda: _measure(of, text, progress), progress)
 
 
 def is_measured(of: Conversion | Request, text: str | None) -> bool:

@@ -5,7 +5,7 @@ Like viz/services/runs.py: a result is found by what it was made from, is made o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -20,9 +20,7 @@ from models.progress import Progress, part
 from viz import services
 from viz.figures.atlas import Atlas, make_atlas
 from viz.services import TILE, Request, saved_models
-from viz.services.bounded_store import BoundedStore
-
-SPECTRA_BYTES = 2**29
+from viz.services.kept import Kept, results
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +52,23 @@ class Conversion:
 
 
 @st.cache_resource(show_spinner=False)
-def _spectra() -> BoundedStore[models.LatentSpectra]:
-    return BoundedStore(SPECTRA_BYTES, _spectra_bytes)
+def _spectra() -> Kept[models.LatentSpectra]:
+    return Kept(results())
 
 
 @st.cache_resource(show_spinner=False)
-def _pattern_changes() -> BoundedStore[torch.Tensor]:
-    return BoundedStore(2**22, lambda change: change.nbytes)
+def _pattern_changes() -> Kept[torch.Tensor]:
+    return Kept(results())
 
 
 @st.cache_resource(show_spinner=False)
-def _change_atlases() -> BoundedStore[Atlas]:
-    return BoundedStore(2**24, lambda atlas: len(atlas.png))
+def _change_atlases() -> Kept[Atlas]:
+    return Kept(results())
 
 
 def spectra(fitting: Fitting, progress: Progress = models.no_progress) -> models.LatentSpectra:
     """What latents of a model would hold, shared by conversions to any size. Raises HeadlightError."""
-    return _spectra().get(fitting, lambda: _fit(fitting, progress))
+    return _spectra().get(fitting, lambda: _fit(fitting, progress), progress)
 
 
 def has_spectra(fitting: Fitting) -> bool:
@@ -85,15 +83,9 @@ def _fit(fitting: Fitting, progress: Progress) -> models.LatentSpectra:
     )
 
 
-def _spectra_bytes(found: models.LatentSpectra) -> int:
-    layers = [getattr(layer, field.name) for layer in found.layers for field in fields(layer)]
-    seen = [getattr(layer, field.name) for layer in found.calibration.layers for field in fields(layer)]
-    return sum(tensor.nbytes for tensor in (*layers, *seen))
-
-
 def converted(conversion: Conversion, progress: Progress = models.no_progress) -> models.AttentionModel:
     """The model that a conversion makes. Raises HeadlightError, for a size that there is not before anything is worked out."""
-    return services.model_store().get(conversion, lambda: convert(conversion, progress))
+    return services.model_store().get(conversion, lambda: convert(conversion, progress), progress)
 
 
 def convert(conversion: Conversion, progress: Progress = models.no_progress) -> models.AttentionModel:
@@ -125,7 +117,7 @@ def converted_capture(
 ) -> models.Capture:
     """What the converted model does with a request's text. Raises HeadlightError."""
     return services.capture_store().get(
-        (conversion, request), lambda: _run_converted(conversion, request, progress)
+        (conversion, request), lambda: _run_converted(conversion, request, progress), progress
     )
 
 

@@ -15,11 +15,8 @@ from viz import latent_cuts, services
 from viz.figures.atlas import Atlas, make_atlas
 from viz.latent_cuts import Parts
 from viz.services import Request
-from viz.services.bounded_store import BoundedStore
+from viz.services.kept import Kept, results
 
-GIGABYTE = 2**30
-EFFECT_BYTES = GIGABYTE // 2
-NUMBER_BYTES = 32  # of a Python float in a tuple, as a cut keeps its directions
 SMALL_FLOPS = 1e11  # what a page may do unasked: a second or two on two cores
 
 
@@ -36,11 +33,6 @@ class CutEffect:
     no_loss: str
     change: Tensor
     atlas: Atlas
-
-    @property
-    def nbytes(self) -> int:
-        rows = (row for cut in self.run.latents_off for row in cut.directions)
-        return self.run.nbytes + len(self.atlas.png) + NUMBER_BYTES * sum(map(len, rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +51,13 @@ class LayerWorth:
 
 
 @st.cache_resource(show_spinner=False)
-def _effects() -> BoundedStore[CutEffect]:
-    return BoundedStore(EFFECT_BYTES, lambda effect: effect.nbytes)
+def _effects() -> Kept[CutEffect]:
+    return Kept(results())
 
 
 @st.cache_resource(show_spinner=False)
-def _worths() -> BoundedStore[LayerWorth]:
-    return BoundedStore(2**20, lambda worth: 200 * len(worth.layers))
+def _worths() -> Kept[LayerWorth]:
+    return Kept(results())
 
 
 def is_effect_known(request: Request, parts: Parts) -> bool:
@@ -76,7 +68,7 @@ def cut_effect(
     request: Request, run: models.Capture, parts: Parts, progress: Progress = models.no_progress
 ) -> CutEffect:
     """What switching `parts` off does to the text whose run, with nothing off, is `run`. Raises HeadlightError."""
-    return _effects().get((request, parts), lambda: _work_out(request, run, parts, progress))
+    return _effects().get((request, parts), lambda: _work_out(request, run, parts, progress), progress)
 
 
 def _work_out(request: Request, run: models.Capture, parts: Parts, progress: Progress) -> CutEffect:
@@ -114,7 +106,7 @@ def is_worth_quick(request: Request, run: models.Capture) -> bool:
 
 def layer_worth(request: Request, run: models.Capture, progress: Progress = models.no_progress) -> LayerWorth:
     """What the latents are worth on the request's text, whose run with nothing off is `run`. Raises HeadlightError."""
-    return _worths().get(request, lambda: _weigh(request, run, progress))
+    return _worths().get(request, lambda: _weigh(request, run, progress), progress)
 
 
 def _weigh(request: Request, run: models.Capture, progress: Progress) -> LayerWorth:

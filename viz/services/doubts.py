@@ -14,8 +14,8 @@ from models.progress import Progress, no_progress, part
 from models.pruning.function_words import FunctionWordAttention, function_word_attention
 from models.pruning.order import heads_of
 from viz.services import importance
-from viz.services.bounded_store import BoundedStore
 from viz.services.importance import Evaluation
+from viz.services.kept import Kept, results
 
 MOST_POINTS = 16  # numbers of heads that are tried
 DRAWS = 3
@@ -35,8 +35,8 @@ class FewHeads:
 
 
 @st.cache_resource(show_spinner=False)
-def _words() -> BoundedStore[FunctionWordAttention]:
-    return BoundedStore(2**20, lambda found: 3 * found.share.nbytes + len(found.marked))
+def _words() -> Kept[FunctionWordAttention]:
+    return Kept(results())
 
 
 def kept_counts(evaluation: Evaluation) -> tuple[int, ...]:
@@ -101,7 +101,7 @@ def words(evaluation: Evaluation, progress: Progress = no_progress) -> FunctionW
         run, _ = capture_with_logits(model, encoded)
         return function_word_attention(run, evaluation.stack, part(progress, 0.3, 1.0))
 
-    return _words().get(evaluation, make)
+    return _words().get(evaluation, make, progress)
 
 
 def are_words_known(evaluation: Evaluation) -> bool:

@@ -19,11 +19,9 @@ from models.pruning.chance import random_heads
 from models.pruning.order import Order, heads_of
 from models.pruning.quality import Quantity, pruned_quality, quantity_of
 from viz import services
-from viz.services.bounded_store import BoundedStore
+from viz.services.kept import Kept, results
 from viz.services.replacements import ZEROS, ReplacedBy, outputs
 
-KEPT_BYTES = 32 * 2**20
-ENTRY_BYTES = 4_096  # of a small result and its key
 POINTS = 17  # of a curve
 KEEP = 0.1  # of the heads, at its end: with none left the loss explodes, and would hide all that comes before
 DRAWS = 3  # random orders of a curve
@@ -71,14 +69,8 @@ class ReadTexts:
 
 
 @st.cache_resource(show_spinner=False)
-def _results() -> BoundedStore[Any]:
-    return BoundedStore(KEPT_BYTES, _weigh)
-
-
-def _weigh(result: Any) -> int:
-    tensors = [getattr(result, name, None) for name in ("values", "raw", "loss")]
-    texts = sum(4 * len(text) for text in result.texts) if isinstance(result, ReadTexts) else 0
-    return ENTRY_BYTES + texts + sum(tensor.nbytes for tensor in tensors if isinstance(tensor, torch.Tensor))
+def _results() -> Kept[Any]:
+    return Kept(results())
 
 
 def _kept(key: Hashable, make: Callable[[], T]) -> T:

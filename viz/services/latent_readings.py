@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar, cast
 
 import streamlit as st
@@ -22,24 +21,14 @@ from models.latents.subspace_overlap import SubspaceOverlap
 from models.progress import Progress
 from viz import services
 from viz.services import Request
-from viz.services.bounded_store import BoundedStore
-
-KEPT_BYTES = 64 * 2**20
+from viz.services.kept import Kept, results
 
 T = TypeVar("T")
 
 
 @st.cache_resource(show_spinner=False)
-def _readings() -> BoundedStore[Any]:
-    return BoundedStore(KEPT_BYTES, _nbytes)
-
-
-def _nbytes(found: Any) -> int:
-    if isinstance(found, Tensor):
-        return found.nbytes
-    if isinstance(found, tuple):
-        return sum(map(_nbytes, found))
-    return sum(_nbytes(getattr(found, field.name)) for field in fields(found)) if is_dataclass(found) else 8
+def _readings() -> Kept[Any]:
+    return Kept(results())
 
 
 def _kept(key: tuple, make: Callable[[], T]) -> T:

@@ -9,13 +9,13 @@ import streamlit as st
 
 import models
 from models.progress import Progress
-from viz.services.bounded_store import BoundedStore
+from viz.services.kept import Kept, results
 from viz.services.known_configs import KNOWN_CONFIGS
 
 
 @st.cache_resource(show_spinner=False)
-def _anatomies() -> BoundedStore[models.Anatomy]:
-    return BoundedStore(2**22, lambda _: 2**14)
+def _anatomies() -> Kept[models.Anatomy]:
+    return Kept(results())
 
 
 def is_read(source: str) -> bool:

@@ -11,8 +11,8 @@ import models
 from models.head_gates import Head, HeadsOff
 from models.progress import Progress, part
 from viz.services import importance
-from viz.services.bounded_store import BoundedStore
 from viz.services.importance import Evaluation
+from viz.services.kept import Kept, results
 
 MORE = 0.05  # loss that weak heads may cost together
 PROMPT, NEW, REPEATS = 480, 32, 5
@@ -35,8 +35,8 @@ class Saving:
 
 
 @st.cache_resource(show_spinner=False)
-def _savings() -> BoundedStore[Saving]:
-    return BoundedStore(2**20, lambda _: 8_192)
+def _savings() -> Kept[Saving]:
+    return Kept(results())
 
 
 def weak_heads(evaluation: Evaluation) -> tuple[Head, ...]:
@@ -51,7 +51,7 @@ def is_saving_known(evaluation: Evaluation) -> bool:
 
 def saving(evaluation: Evaluation, progress: Progress = models.no_progress) -> Saving:
     """Raises HeadlightError, where nothing can be measured or removed."""
-    return _savings().get(evaluation, lambda: _measure(evaluation, progress))
+    return _savings().get(evaluation, lambda: _measure(evaluation, progress), progress)
 
 
 def _measure(evaluation: Evaluation, progress: Progress) -> Saving:

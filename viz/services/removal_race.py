@@ -13,8 +13,8 @@ from models.measuring.reading_time import reading_in_turn
 from models.progress import Progress, part
 from viz import services
 from viz.services import removals
-from viz.services.bounded_store import BoundedStore
 from viz.services.forecast import SLACK
+from viz.services.kept import Kept, results
 from viz.services.removals import Removal
 
 NAMES = ("full", "gated", "removed")
@@ -49,13 +49,13 @@ class Race:
 
 
 @st.cache_resource(show_spinner=False)
-def _races() -> BoundedStore[Race]:
-    return BoundedStore(2**20, lambda _: 1024)
+def _races() -> Kept[Race]:
+    return Kept(results())
 
 
 @st.cache_resource(show_spinner=False)
-def _larger_batches() -> BoundedStore[int]:
-    return BoundedStore(2**16, lambda _: 64)
+def _larger_batches() -> Kept[int]:
+    return Kept(results())
 
 
 def is_run(removal: Removal, batch: int, take: int = 0) -> bool:
@@ -67,7 +67,7 @@ def race(removal: Removal, batch: int, take: int = 0, progress: Progress = model
 
     take: 0 for the first time that it is timed, 1 for the second, and so on.
     """
-    return _races().get((removal, batch, take), lambda: _run(removal, batch, progress))
+    return _races().get((removal, batch, take), lambda: _run(removal, batch, progress), progress)
 
 
 def latest(removal: Removal, batch: int, take: int) -> Race | None:

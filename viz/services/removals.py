@@ -20,7 +20,7 @@ from models.removal.sameness import Sameness, compare_with_gated
 from viz import services
 from viz.heads_off import Head, write
 from viz.services import Request, saved_models
-from viz.services.bounded_store import BoundedStore
+from viz.services.kept import Kept, results
 
 LARGEST_ZIP = 2**30  # bytes: a download is made in memory
 TOKENIZER_BYTES = 5 * 10**6  # and other small files beside the weights: rather too much than too little
@@ -46,13 +46,13 @@ def removal_of(request: Request, stack: str, off: tuple[Head, ...]) -> Removal:
 
 
 @st.cache_resource(show_spinner=False)
-def _costs() -> BoundedStore[models.RemovalCost]:
-    return BoundedStore(2**20, lambda cost: 40 * len(cost.heads_before) + 1000)
+def _costs() -> Kept[models.RemovalCost]:
+    return Kept(results())
 
 
 @st.cache_resource(show_spinner=False)
-def _samenesses() -> BoundedStore[Sameness]:
-    return BoundedStore(2**18, lambda _: 128)
+def _samenesses() -> Kept[Sameness]:
+    return Kept(results())
 
 
 def cost(removal: Removal) -> models.RemovalCost:
@@ -76,6 +76,7 @@ def removed(removal: Removal, progress: Progress = models.no_progress) -> models
     return services.model_store().get(
         removal,
         lambda: models.remove_heads(removal.original, removal.off, removal.stack, progress=progress),
+        progress,
     )
 
 
@@ -85,7 +86,9 @@ def is_compared(removal: Removal, request: Request) -> bool:
 
 def sameness(removal: Removal, request: Request, progress: Progress = models.no_progress) -> Sameness:
     """How far the smaller model is from the whole one with these heads switched off, on the request's text."""
-    return _samenesses().get(_text_key(removal, request), lambda: _compare(removal, request, progress))
+    return _samenesses().get(
+        _text_key(removal, request), lambda: _compare(removal, request, progress), progress
+    )
 
 
 def _compare(removal: Removal, request: Request, progress: Progress) -> Sameness:

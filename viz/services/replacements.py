@@ -11,17 +11,16 @@ from models.progress import Progress
 from models.pruning.ablation import Method
 from viz import services
 from viz.samples import SAMPLES
-from viz.services.bounded_store import BoundedStore
+from viz.services.kept import Kept, results
 
-KEPT_BYTES = 2**28
 MEAN_TOKENS = 1_024  # of the evaluation text, that a head's mean output is taken over
 ReplacedBy = tuple[Method, str]  # for "resample" with the title of a sample, else with ""
 ZEROS: ReplacedBy = ("zero", "")
 
 
 @st.cache_resource(show_spinner=False)
-def _kept() -> BoundedStore[HeadOutputs]:
-    return BoundedStore(KEPT_BYTES, lambda outputs: sum(call.nbytes for call in outputs.per_call))
+def _kept() -> Kept[HeadOutputs]:
+    return Kept(results())
 
 
 def outputs(
@@ -31,7 +30,9 @@ def outputs(
     if replaced_by == ZEROS:
         return None
     key = (model, device, dtype, replaced_by)
-    return _kept().get(key, lambda: _outputs(services.model(model, device, dtype), replaced_by, progress))
+    return _kept().get(
+        key, lambda: _outputs(services.model(model, device, dtype), replaced_by, progress), progress
+    )
 
 
 def _outputs(model: models.AttentionModel, replaced_by: ReplacedBy, progress: Progress) -> HeadOutputs:

@@ -5,7 +5,6 @@ Nothing here belongs to one visitor: a result is found by what it was made from 
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 import streamlit as st
@@ -14,12 +13,9 @@ import torch
 import models
 from models.progress import Progress, part
 from viz.figures.atlas import Atlas, make_atlas
-from viz.services.bounded_store import BoundedStore
 from viz.services.forecast import forecast, measured_flops_per_s
+from viz.services.kept import Kept, held_by_model, loaded, results
 
-GIGABYTE = 2**30
-MODEL_BYTES = int(float(os.environ.get("HEADLIGHT_MODEL_GB", "6")) * GIGABYTE)
-CAPTURE_BYTES = int(float(os.environ.get("HEADLIGHT_CAPTURE_GB", "2")) * GIGABYTE)
 TILE = 32
 
 
@@ -36,25 +32,25 @@ class Request:
 
 
 @st.cache_resource(show_spinner=False)
-def model_store() -> BoundedStore[models.AttentionModel]:
+def model_store() -> Kept[models.AttentionModel]:
     """Loaded models by name, device and number format, and converted ones by what they were made from."""
-    return BoundedStore(MODEL_BYTES, lambda model: model.module.get_memory_footprint())
+    return Kept(loaded(), held_by_model)
 
 
 @st.cache_resource(show_spinner=False)
-def capture_store() -> BoundedStore[models.Capture]:
+def capture_store() -> Kept[models.Capture]:
     """Captures by their request, and those of converted models by conversion and request."""
-    return BoundedStore(CAPTURE_BYTES, lambda run: run.nbytes)
+    return Kept(results())
 
 
 @st.cache_resource(show_spinner=False)
-def _token_losses() -> BoundedStore[torch.Tensor]:
-    return BoundedStore(16 * 2**20, lambda losses: losses.nbytes)
+def _token_losses() -> Kept[torch.Tensor]:
+    return Kept(results())
 
 
 @st.cache_resource(show_spinner=False)
-def _atlases() -> BoundedStore[Atlas]:
-    return BoundedStore(64 * 2**20, lambda atlas: len(atlas.png))
+def _atlases() -> Kept[Atlas]:
+    return Kept(results())
 
 
 def model(
@@ -62,7 +58,7 @@ def model(
 ) -> models.AttentionModel:
     """The loaded model, shared; loads it where nobody has. Raises HeadlightError."""
     return model_store().get(
-        (name, device, dtype), lambda: models.load(name, device, dtype, progress=progress)
+        (name, device, dtype), lambda: models.load(name, device, dtype, progress=progress), progress
     )
 
 
@@ -77,7 +73,7 @@ def is_captured(request: Request) -> bool:
 
 def capture(request: Request, progress: Progress = models.no_progress) -> models.Capture:
     """The capture of a request with its overview worked out. Raises HeadlightError."""
-    return capture_store().get(request, lambda: _run(request, progress))
+    return capture_store().get(request, lambda: _run(request, progress), progress)
 
 
 def _run(request: Request, progress: Progress) -> models.Capture:

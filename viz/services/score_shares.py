@@ -8,14 +8,12 @@ import models
 from models.latents.reading import ScoreShares
 from models.latents.reading import score_shares as work_out
 from viz.services import Request
-from viz.services.bounded_store import BoundedStore
-
-KEPT_BYTES = 4 * 2**20
+from viz.services.kept import Kept, results
 
 
 @st.cache_resource(show_spinner=False)
-def _shares() -> BoundedStore[ScoreShares]:
-    return BoundedStore(KEPT_BYTES, lambda shares: shares.content.nbytes + shares.coupling.nbytes)
+def _shares() -> Kept[ScoreShares]:
+    return Kept(results())
 
 
 def is_known(request: Request) -> bool:

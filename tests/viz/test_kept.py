@@ -5,14 +5,17 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import torch
 
-from viz.services.bounded_store import BoundedStore
+import models
+from viz.services.job import Cancelled
+from viz.services.kept import SMALL_BYTES, Budget, Kept, held, held_by_model
 
 PATIENCE_S = 20
 
 
-def store(limit: int = 10) -> BoundedStore[bytes]:
-    return BoundedStore(limit, len)
+def store(limit: int = 10) -> Kept[bytes]:
+    return Kept(Budget(limit), lambda value: {id(value): len(value)})
 
 
 def fail() -> bytes:
@@ -29,7 +32,7 @@ def test_what_is_kept_is_not_made_again():
 def test_the_least_recently_used_goes_first():
     kept = store(limit=10)
     for name in "abc":
-        kept.get(name, lambda: b"xxx")
+        kept.get(name, lambda: bytes(bytearray(b"xxx")))
     kept.get("a", fail)  # used again, so "b" is now the oldest
     kept.get("d", lambda: b"xxxx")
     assert [name in kept for name in "abcd"] == [True, False, True, True]
@@ -39,7 +42,7 @@ def test_the_least_recently_used_goes_first():
 def test_several_go_for_one_that_is_large():
     kept = store(limit=10)
     for name in "abc":
-        kept.get(name, lambda: b"xxx")
+        kept.get(name, lambda: bytes(bytearray(b"xxx")))
     kept.get("d", lambda: b"x" * 7)
     assert [name in kept for name in "abcd"] == [False, False, True, True]
 
@@ -54,9 +57,9 @@ def test_one_over_the_limit_is_kept_alone():
 
 
 def test_what_grows_after_it_was_kept_is_weighed_anew():
-    kept: BoundedStore[list[int]] = BoundedStore(4, len)
-    growing = kept.get("a", list)
-    growing.extend(range(4))
+    kept: Kept[list[int]] = Kept(Budget(4), lambda value: {id(value): len(value)})
+    kept.get("a", list)
+    kept.get("a", list).extend(range(4))
     kept.get("b", lambda: [1])
     assert ("a" in kept, "b" in kept) == (False, True)
 
@@ -141,3 +144,82 @@ def test_after_a_failure_too_newcomers_wait_for_the_one_who_makes():
         steps["second ends"].set()
         assert second.result(PATIENCE_S) == newcomer.result(PATIENCE_S) == b"x"
         assert isinstance(first.exception(PATIENCE_S), RuntimeError)
+
+
+def tensors(*sizes: int) -> list[torch.Tensor]:
+    return [torch.zeros(size, dtype=torch.uint8) for size in sizes]
+
+
+def test_stores_share_one_budget():
+    budget = Budget(1_000_000)
+    one, other = Kept[list[torch.Tensor]](budget), Kept[list[torch.Tensor]](budget)
+    one.get("a", lambda: tensors(600_000))
+    other.get("a", lambda: tensors(300_000))
+    assert 900_000 <= budget.nbytes < 910_000
+    other.get("b", lambda: tensors(300_000))
+    assert ("a" in one, "a" in other, "b" in other) == (False, True, True)
+    assert (len(one), len(other)) == (0, 2)
+
+
+def test_who_holds_what_another_has_let_go_is_weighed_with_it():
+    """A page's capture and an effect that holds that capture: letting go of the first frees nothing."""
+    budget = Budget(1_000_000)
+    captures, effects = Kept[list[torch.Tensor]](budget), Kept[list[list[torch.Tensor]]](budget)
+    captures.get("text", lambda: tensors(500_000))
+    effects.get("text", lambda: [captures.get("text", list)])
+    assert budget.nbytes < 510_000  # counted once
+    captures.get("second", lambda: tensors(400_000))
+    captures.get("third", lambda: tensors(300_000))
+    assert "text" not in effects
+    assert budget.nbytes < 710_000
+
+
+def test_small_results_outlive_large_ones():
+    kept = Kept[list[torch.Tensor]](Budget(10 * SMALL_BYTES))
+    kept.get("an hour's work", lambda: tensors(SMALL_BYTES // 4))
+    for number in range(30):
+        kept.get(number, lambda: tensors(3 * SMALL_BYTES))
+    assert "an hour's work" in kept
+    assert [number in kept for number in range(30)] == [False] * 27 + [True] * 3
+
+
+def test_views_of_one_storage_weigh_that_storage_once():
+    whole = torch.zeros(1000, 1000)
+    assert 4_000_000 <= sum(held({"a": whole[:10], "b": (whole.T, whole[5])}).values()) < 4_010_000
+
+
+def test_a_capture_weighs_what_it_holds_and_a_baseline_without_logits_weighs_its_captures(tiny_llama):
+    model = models.load(str(tiny_llama))
+    run = models.capture(model, "the boat waves back at the old mill")
+    weights = {weight.untyped_storage().data_ptr() for weight in model.module.parameters()}
+    own = sum(size for place, size in held(run).items() if place not in weights)
+    assert own >= run.nbytes
+    assert run.tiles(32).untyped_storage().data_ptr() in held(run)
+    base = models.baseline(model, "the boat waves back at the old mill")
+    assert sum(held(base).values()) >= base.run.nbytes
+    parameters = sum(weight.nbytes for weight in set(model.module.parameters()))
+    assert parameters <= sum(held_by_model(model).values())
+
+
+def test_who_waits_for_another_can_be_called_off():
+    kept, started, go_on = store(), threading.Event(), threading.Event()
+    asked = []
+
+    def slow() -> bytes:
+        started.set()
+        assert go_on.wait(PATIENCE_S)
+        return b"x"
+
+    def give_up(message: str, fraction: float) -> None:
+        asked.append(message)
+        raise Cancelled
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(kept.get, "a", slow)
+        assert started.wait(PATIENCE_S)
+        second = pool.submit(kept.get, "a", fail, give_up)
+        assert isinstance(second.exception(PATIENCE_S), Cancelled)
+        assert not first.done()
+        go_on.set()
+        assert first.result(PATIENCE_S) == b"x"
+    assert asked == ["The same is being worked out for somebody else"]
