@@ -185,7 +185,7 @@ class Capture(LatentViews):
     def scores(self, stack: str | None = None) -> Scores:
         """What every head does with this text, beside its chance level."""
         name = stack or self.stack
-        known = [value for (known_stack, _), value in self._overviews.items() if known_stack == name]
+        known = [value for (known_stack, _), value in list(self._overviews.items()) if known_stack == name]
         return (known[0] if known else self._overview(name, 32)).scores
 
     def _overview(self, stack: str | None, size: int, progress: Progress = no_progress) -> Overview:
@@ -227,7 +227,7 @@ class Capture(LatentViews):
             yield from (t for name in names if isinstance(t := getattr(attention, name), Tensor))
             if record.latent is not None:
                 yield from (t for t in (record.latent.kv, record.latent.query) if t is not None)
-        for made in self._overviews.values():
+        for made in list(self._overviews.values()):
             yield made.tiles
 
     def save(self, path: str | Path) -> None:

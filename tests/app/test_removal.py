@@ -19,7 +19,7 @@ from tests.app import visit
 from tests.sentences import assert_sentence
 from viz import services
 from viz.figures.removal_speed import SpeedRow
-from viz.services import Request, removal_race, removals
+from viz.services import Request, removal_race, removals, saved_models
 from viz.services.removal_race import Race, Timed
 from viz.services.removals import Removal
 from viz.views.prune.removal_before import compact
@@ -236,7 +236,7 @@ def test_an_encoder_reads_and_writes_nothing(tiny_bert: Path):
 def test_no_room_on_the_disk(tiny_llama: Path, monkeypatch: pytest.MonkeyPatch):
     app = pressed(open_view(model=tiny_llama, off="0.2"))
     full = type("Usage", (), {"free": 1000})()
-    monkeypatch.setattr(removals.shutil, "disk_usage", lambda _: full)
+    monkeypatch.setattr(saved_models.shutil, "disk_usage", lambda _: full)
     visit.click(app, "removal-explore")
     (sentence,) = errors(app)
     assert_sentence(sentence)

@@ -11,6 +11,7 @@ from viz.services.runs import (
     model,
     model_of,
     model_store,
+    rollout,
     token_loss,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     "model",
     "model_of",
     "model_store",
+    "rollout",
     "token_loss",
 ]

@@ -100,8 +100,11 @@ def _effect(request: Request, choice: Choice, progress: Progress) -> Effect:
     progress("Running the text without the heads", 0.5)
     ablation = models.ablate(model, before, off)
     shift = pattern_change(
-        ablation.before, ablation.after, stack=choice.stack, progress=part(progress, 0.8, 1)
+        ablation.before, ablation.after, stack=choice.stack, progress=part(progress, 0.8, 0.9)
     )
+    ablation.after.tiles(
+        services.TILE, choice.stack, part(progress, 0.9, 1.0)
+    )  # its scores with it, which the page tells
     return Effect(ablation, shift)
 
 

@@ -15,7 +15,7 @@ import torch
 import models
 from models.conversion.decoupled_model import check_decoupled
 from models.conversion.ranks import Rope, budget_elements, check_ranks
-from models.conversion.source_model import attention_layers, check_source
+from models.conversion.source_model import check_source
 from models.progress import Progress, part
 from viz import services
 from viz.figures.atlas import Atlas, make_atlas
@@ -148,16 +148,26 @@ def change_atlas(conversion: Conversion, request: Request) -> Atlas:
 
 def folder_of(conversion: Conversion) -> Path:
     """Where the converted model is kept on disk: named by all that it depends on."""
-    weight = attention_layers(services.model(*_place(conversion)))[0].q_proj.weight
     size = f"rank{conversion.rank}" if conversion.budget is None else f"{conversion.budget}bytes"
-    return saved_models.folder("converted", conversion.fitting.model, size, repr(conversion), weight)
+    return saved_models.folder("converted", services.model(*_place(conversion)), size, repr(conversion))
 
 
 def saved(conversion: Conversion) -> Path:
     """The folder with the converted model, written where it is not there yet. Raises HeadlightError."""
+    made = converted(conversion)
+    nbytes = sum(weight.nbytes for weight in made.module.parameters())
     return saved_models.written(
-        folder_of(conversion), lambda place: models.save_converted(converted(conversion), place)
+        folder_of(conversion), nbytes, lambda place: models.save_converted(made, place)
     )
+
+
+def healing_folder(conversion: Conversion, mark: str) -> Path:
+    """Where a healing of the saved model keeps its checkpoints and its result. Raises BrokenWeights without room for both."""
+    place = folder_of(conversion).parent / "healing" / f"{folder_of(conversion).name}-{mark}"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    nbytes = sum(weight.nbytes for weight in converted(conversion).module.parameters())
+    saved_models.make_room(place, 2 * nbytes)
+    return place
 
 
 def _place(conversion: Conversion) -> tuple[str, str, str]:

@@ -10,15 +10,17 @@ import contextlib
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
 
 from models.errors import HeadlightError
+from models.progress import Progress
 
 PROCESSORS_A_PASS = 4  # what one forward pass of a small model makes good use of
 MOST_WAITING = 64
+LOOK_S = 0.2  # between two tries to get a turn
 
 
 class ServerBusy(HeadlightError):
@@ -98,7 +100,19 @@ def _stand_back(niceness: int) -> None:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
 
 
+@contextlib.contextmanager
+def turn(progress: Progress) -> Iterator[None]:
+    """For what a visitor's own page waits for: inside, few others read a text. Who waits is told so, and goes away by raising."""
+    while not _turns.acquire(timeout=LOOK_S):
+        progress("Others' texts are being read; yours is next", 0.0)
+    try:
+        yield
+    finally:
+        _turns.release()
+
+
 _AT_ONCE = max(1, torch.get_num_threads() // PROCESSORS_A_PASS)
+_turns = threading.BoundedSemaphore(_AT_ONCE)
 CLICKS = Lane("click", _AT_ONCE)  # what a visitor waits for who has just clicked
 EXTRAS = Lane("extra", _AT_ONCE, niceness=5)  # what comes with it a little later
 STUDIES = Lane("study", _AT_ONCE + 1, niceness=10)  # what takes seconds to minutes

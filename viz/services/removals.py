@@ -5,7 +5,6 @@ Like viz/services/runs.py: a result is found by what it was made from, is made o
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import zipfile
 from dataclasses import dataclass
@@ -23,7 +22,6 @@ from viz.services import Request, saved_models
 from viz.services.kept import Kept, results
 
 LARGEST_ZIP = 2**30  # bytes: a download is made in memory
-TOKENIZER_BYTES = 5 * 10**6  # and other small files beside the weights: rather too much than too little
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,24 +110,15 @@ def weight_bytes(removal: Removal) -> int:
 
 def folder_of(removal: Removal) -> Path:
     """Where the smaller model is kept on disk."""
-    weight = next(weight for weight in removal.original.module.parameters() if weight.ndim > 1)
     made_from = repr((removal.model, removal.dtype, removal.stack, write(removal.off)))
-    return saved_models.folder("removed", removal.model, f"less{len(removal.off)}", made_from, weight)
+    return saved_models.folder("removed", removal.original, f"less{len(removal.off)}", made_from)
 
 
 def saved(removal: Removal) -> Path:
     """The folder with the smaller model, written where it is not there yet. Raises HeadlightError."""
-    return saved_models.written(folder_of(removal), lambda place: _export(removal, place))
-
-
-def _export(removal: Removal, place: Path) -> None:
-    needed, free = weight_bytes(removal) + TOKENIZER_BYTES, shutil.disk_usage(place.parent).free
-    if free < needed:
-        raise models.BrokenWeights(
-            f"The smaller model takes {needed / 1e6:,.3g} MB, but only {free / 1e6:,.3g} MB are free where {place} would be "
-            "written: free some space there, or set HEADLIGHT_CACHE to a folder elsewhere."
-        )
-    models.export(removed(removal), place)
+    return saved_models.written(
+        folder_of(removal), weight_bytes(removal), lambda place: models.export(removed(removal), place)
+    )
 
 
 def zipped(removal: Removal) -> bytes:

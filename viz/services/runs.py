@@ -15,6 +15,7 @@ from models.progress import Progress, part
 from viz.figures.atlas import Atlas, make_atlas
 from viz.services.forecast import forecast, measured_flops_per_s
 from viz.services.kept import Kept, held_by_model, loaded, results
+from viz.services.lanes import turn
 
 TILE = 32
 
@@ -45,6 +46,11 @@ def capture_store() -> Kept[models.Capture]:
 
 @st.cache_resource(show_spinner=False)
 def _token_losses() -> Kept[torch.Tensor]:
+    return Kept(results())
+
+
+@st.cache_resource(show_spinner=False)
+def _rollouts() -> Kept[torch.Tensor]:
     return Kept(results())
 
 
@@ -80,9 +86,10 @@ def _run(request: Request, progress: Progress) -> models.Capture:
     loaded = model_of(request, part(progress, 0.0, 0.5))
     tokens = models.count_tokens(loaded, request.text, request.max_tokens)
     progress(forecast(loaded, tokens, flops_per_s(str(loaded.device))).sentence, 0.5)
-    run = _capture(loaded, request)
-    for stack in run.stacks:
-        run.tiles(TILE, stack, part(progress, 0.7, 1.0))
+    with turn(part(progress, 0.5, 0.6)):
+        run = _capture(loaded, request)
+        for stack in run.stacks:
+            run.tiles(TILE, stack, part(progress, 0.7, 1.0))
     return run
 
 
@@ -110,6 +117,11 @@ def token_loss(request: Request, heads_off: tuple[tuple[int, int], ...] = ()) ->
             model_of(request), request.text, heads_off=off, max_tokens=request.max_tokens
         ),
     )
+
+
+def rollout(request: Request, run: models.Capture, stack: str) -> torch.Tensor:
+    """Attention rollout of the request's capture; see models.Capture.rollout. Raises BadSelection."""
+    return _rollouts().get((request, stack), lambda: run.rollout(stack))
 
 
 def atlas(request: Request, run: models.Capture, stack: str) -> Atlas:

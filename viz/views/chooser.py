@@ -24,7 +24,7 @@ VIEWS: dict[str, View] = {
     "Lines": lambda _, chosen: lines(chosen),
     "Compare": compare,
     "BertViz": lambda _, chosen: bertviz(chosen),
-    "Rollout": lambda _, chosen: rollout(chosen),
+    "Rollout": rollout,
     "All heads": lambda _, chosen: all_heads(chosen),
     "Continue": continuation,
     "Download": downloads,

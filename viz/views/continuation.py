@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import streamlit as st
 
 import models
@@ -9,8 +11,8 @@ from viz import services, state
 from viz.components.live_text import live_text
 from viz.plain import plain
 from viz.services import Request
-from viz.services.writing import Writing
-from viz.views.live_strip import Lane, LiveStrip, growth, kinds_shown, live_strip, pace
+from viz.services.writing import Heard
+from viz.views.live_strip import LiveStrip, growth, kinds_shown, live_strip, pace
 from viz.views.selected_head import Selection
 
 _WRITTEN = "_written"
@@ -97,8 +99,11 @@ def _start(request: Request, count: int, temperature: float, seed: int) -> None:
     _stop()
 
     model = services.model_of(request)
-    writing = Writing(lambda heard: models.stream(model, request.text, count, temperature, seed, heard=heard))
-    strip = live_strip((Lane(model.name, model, writing),), request.text, count)
+
+    def write(heard: Heard) -> Iterator[str]:
+        return models.stream(model, request.text, count, temperature, seed, heard=heard)
+
+    strip = live_strip([(model.name, model, write)], request.text, count)
     st.session_state[_WRITTEN] = (request, strip)
 
 

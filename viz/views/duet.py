@@ -71,7 +71,7 @@ def side_by_side(duet: Duet, name: str, dark: bool) -> None:
 
 def _before(duet: Duet) -> str:
     """What is shown before the texts."""
-    return duet.request.text if duet.strip.lanes[0].model.geometry.role == "decoder" else ""
+    return duet.request.text if duet.strip.lanes[0].geometry.role == "decoder" else ""
 
 
 def _written(duet: Duet, name: str, parting: int | None, dark: bool) -> None:

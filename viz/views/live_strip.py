@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -13,7 +14,7 @@ from models.inputs import count_tokens
 from viz.figures.cache_growth import Grown, KindLine, cache_growth
 from viz.figures.cost_layout import told_bytes
 from viz.services.cache_lines import CacheLines, cache_lines
-from viz.services.writing import Writing
+from viz.services.writing import Heard, Writing
 
 _ORDER = tuple(KIND_NAMES)
 _ANY_LENGTH = 2**31  # a text that is too long is refused where it is read
@@ -27,16 +28,16 @@ _HELP = {
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One that writes. label: its name in the picture."""
+    """One that writes. label: its name in the picture; geometry: of its model, which is not kept for as long as the text is."""
 
     label: str
-    model: models.AttentionModel
+    geometry: models.Geometry
     writing: Writing
 
 
 @dataclass(frozen=True, slots=True)
 class LiveStrip:
-    """Lanes of one text, and what the formulas say of each one's model."""
+    """Lanes of one text, and what the formulas say of each one's model. Kept in the visitor's session."""
 
     lanes: tuple[Lane, ...]
     formulas: tuple[CacheLines, ...]
@@ -49,9 +50,17 @@ class LiveStrip:
         return tuple(sorted(shown.values(), key=lambda line: (_ORDER.index(line.kind), line.label)))
 
 
-def live_strip(lanes: tuple[Lane, ...], text: str, new_tokens: int) -> LiveStrip:
-    """For writings of so many tokens after a text. A tenth of a second a model."""
-    return LiveStrip(lanes, tuple(_formulas(lane.model, text, new_tokens) for lane in lanes))
+Writer = tuple[
+    str, models.AttentionModel, Callable[[Heard], Iterator[str]]
+]  # its label, its model, and what writes
+
+
+def live_strip(writers: Sequence[Writer], text: str, new_tokens: int) -> LiveStrip:
+    """Have each write so many tokens after a text. A tenth of a second a model."""
+    formulas = tuple(_formulas(model, text, new_tokens) for _, model, _ in writers)
+    return LiveStrip(
+        tuple(Lane(label, model.geometry, Writing(write)) for label, model, write in writers), formulas
+    )
 
 
 def _formulas(model: models.AttentionModel, text: str, new_tokens: int) -> CacheLines:
@@ -109,7 +118,7 @@ def growth(strip: LiveStrip, shown: list[str], key: str, dark: bool) -> None:
     grown = [
         Grown(
             lane.label,
-            lane.model.geometry.kind,
+            lane.geometry.kind,
             [(step.tokens, step.cache.used) for step in lane.writing.steps if step.cache],
         )
         for lane in strip.lanes

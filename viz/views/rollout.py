@@ -5,16 +5,17 @@ from __future__ import annotations
 import streamlit as st
 
 import models
-from viz import state
+from viz import services, state
 from viz.figures.heatmap import heatmap
 from viz.plain import plain
+from viz.services import Request
 from viz.views.selected_head import Selection
 
 
-def rollout(chosen: Selection) -> None:
+def rollout(request: Request, chosen: Selection) -> None:
     """Heatmap of the rollout of the selected stack."""
     try:
-        rolled = chosen.run.rollout(chosen.stack).numpy()
+        rolled = services.rollout(request, chosen.run, chosen.stack).numpy()
     except models.BadSelection as error:
         st.info(plain(error))
         return

@@ -8,10 +8,10 @@ import streamlit as st
 
 import models
 from viz.services import Request
-from viz.services.writing import Heard, Writing
+from viz.services.writing import Heard
 from viz.views.convert.made import Made
 from viz.views.duet import Duet, side_by_side
-from viz.views.live_strip import Lane, live_strip
+from viz.views.live_strip import live_strip
 
 COUNTS = (20, 40, 80, 160)
 _WRITTEN = "_convert_written"
@@ -33,11 +33,10 @@ def continuations(made: Made) -> None:
 
 
 def _begun(made: Made, count: int) -> Duet:
-    lanes = tuple(
-        Lane(model.name, model, Writing(_writer(model, made.request, count)))
-        for model in (made.original, made.converted)
-    )
-    return Duet(made.request, live_strip(lanes, made.request.text, count))
+    writers = [
+        (model.name, model, _writer(model, made.request, count)) for model in (made.original, made.converted)
+    ]
+    return Duet(made.request, live_strip(writers, made.request.text, count))
 
 
 def _writer(model: models.AttentionModel, request: Request, count: int) -> Callable[[Heard], Iterator[str]]:

@@ -105,7 +105,7 @@ def _start(made: Made, corpus: str, tokens: int) -> None:
             folder,
             made.request.model,
             corpus,
-            folder.parent / "healing" / f"{folder.name}-{mark}",
+            conversions.healing_folder(made.conversion, mark),
             tokens=tokens,
             device=made.original.device.type,
         )

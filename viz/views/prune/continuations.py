@@ -11,9 +11,9 @@ import models
 from viz.plain import plain
 from viz.services import Request, ablations
 from viz.services.ablations import Choice
-from viz.services.writing import Heard, Writing
+from viz.services.writing import Heard
 from viz.views.duet import Duet, side_by_side
-from viz.views.live_strip import Lane, live_strip
+from viz.views.live_strip import live_strip
 from viz.views.prune.presets import in_words
 from viz.views.prune.subject import Subject
 
@@ -90,12 +90,9 @@ def _start(subject: Subject, asked: Asked) -> None:
         off = ablations.heads_off(request, asked.choice)
         return models.stream(model, request.text, *told, heads_off=off, heard=heard)
 
-    lanes = (
-        Lane("All heads", model, Writing(whole)),
-        Lane(f"{in_words(asked.choice.off)} off", model, Writing(without)),
-    )
+    writers = [("All heads", model, whole), (f"{in_words(asked.choice.off)} off", model, without)]
     how = "greedy" if not asked.temperature else f"temperature {asked.temperature:g}, one seed"
-    duet = Duet(request, live_strip(lanes, request.text, asked.count), how)
+    duet = Duet(request, live_strip(writers, request.text, asked.count), how)
     st.session_state[_WRITTEN] = (asked, duet)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from models.progress import Progress
 from viz.plain import plain
 from viz.services import Request, ablations
 from viz.services.ablations import Choice, Effect
@@ -76,19 +77,22 @@ def _results(subject: Subject, shown: Measured) -> Callable[[], None]:
     return later
 
 
-def _begun(subject: Subject) -> Job[Effect] | None:
+def _begun(subject: Subject) -> Job[None] | None:
     """The measuring of what is off, where it is not known yet; small models are done with it when this returns."""
     request, choice = subject.request, subject.choice
     if not subject.off or ablations.is_effect_known(request, choice):
         return None
-    job = job_of(NAME, (request, choice)) or begin(
-        NAME, (request, choice), lambda progress: ablations.effect(request, choice, progress), CLICKS
-    )
+
+    def work(progress: Progress) -> None:
+        """The result stays in the shared store alone, which is bounded."""
+        ablations.effect(request, choice, progress)
+
+    job = job_of(NAME, (request, choice)) or begin(NAME, (request, choice), work, CLICKS)
     job.wait(AT_ONCE_S)
     return job
 
 
-def _shown(subject: Subject, job: Job[Effect] | None) -> Measured | None:
+def _shown(subject: Subject, job: Job[None] | None) -> Measured | None:
     """What to draw: the present choice's effect, else the one that was shown before."""
     if not subject.off:
         nothing_off(subject)
@@ -104,7 +108,7 @@ def _shown(subject: Subject, job: Job[Effect] | None) -> Measured | None:
     return _earlier(request)
 
 
-def _broken_off(subject: Subject, job: Job[Effect]) -> None:
+def _broken_off(subject: Subject, job: Job[None]) -> None:
     if job.error is not None:
         obtain.complain(obtain.sentence(job.error, subject.request))
     else:
