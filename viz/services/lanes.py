@@ -102,7 +102,7 @@ def _stand_back(niceness: int) -> None:
 
 @contextlib.contextmanager
 def turn(progress: Progress) -> Iterator[None]:
-    """For what a visitor's own page waits for: inside, few others read a text. Who waits is told so, and goes away by raising."""
+    """For what a page waits for: inside, few others read a text. Who waits is told so, and goes away by raising."""
     while not _turns.acquire(timeout=LOOK_S):
         progress("Others' texts are being read; yours is next", 0.0)
     try:
