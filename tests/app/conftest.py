@@ -5,6 +5,13 @@ from pathlib import Path
 import pytest
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test here runs the page, most of them several times."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def tiny_falcon(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A class that computes its attention itself: no queries, no keys, only finished patterns."""

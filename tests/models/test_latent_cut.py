@@ -27,6 +27,8 @@ from tests.models.latent_models import (
 )
 from tests.sentences import assert_sentence
 
+pytestmark = pytest.mark.slow
+
 RANK, ROPE = 20, 6
 DIRECTIONS = torch.randn(3, RANK, generator=torch.Generator().manual_seed(17)) * torch.tensor(
     [[7], [1], [0.1]]

@@ -14,6 +14,8 @@ from models.pruning.order import ORDERS, Order, default_step
 from tests.models.engine_models import TEXT, assert_near, engine, stock, tokenizer
 from tests.sentences import assert_sentence
 
+pytestmark = pytest.mark.slow
+
 OTHER = "the dog sat on the mat"
 TEXTS = [TEXT, OTHER]
 

@@ -14,6 +14,8 @@ from tests.models.engine_models import assert_near, engine
 from tests.models.removal_models import CASES, IDS, LAYER_0, all_logits, step_logits
 from tests.sentences import assert_sentence
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(("name", "heads"), CASES, ids=IDS)
 def test_the_cost_foretold_is_the_cost_measured(name: str, heads: tuple[Head, ...]):

@@ -20,6 +20,8 @@ from tests.models.engine_models import TEXT, assert_near, engine, fresh, tokeniz
 from tests.models.removal_models import CASES, IDS, all_logits, step_logits, text_of
 from tests.sentences import assert_sentence
 
+pytestmark = pytest.mark.slow
+
 EVEN = tuple((layer, head) for layer in range(3) for head in (0, 4))
 # What transformers' own classes have room for: as many heads in every layer, as many in each group.
 STOCK: list[tuple[str, tuple[Head, ...]]] = [

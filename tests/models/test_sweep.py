@@ -14,6 +14,8 @@ from models.pruning.sweep import METRICS, Metric
 from tests.models.engine_models import SOURCE, TEXT, assert_near, engine, stock
 from tests.sentences import assert_sentence
 
+pytestmark = pytest.mark.slow
+
 OTHER = "the dog sat on the mat"
 MASKED = "the [MASK] sat on the mat"
 
