@@ -117,9 +117,10 @@ def test_losses_means_and_where_they_differ_most(app: visit.AppTest, load_once: 
         np.testing.assert_allclose(numbers(traces[kind.upper()]["y"])[1:], loss[1:], rtol=1e-5)
         np.testing.assert_allclose(table[kind.upper()], loss[1:], rtol=1e-5)
         mean = loss[1:].mean()
-        told = next(
-            text.value for text in app.markdown if text.value.startswith(f"**{kind.upper()}** {mean:.2f} ")
-        )
+        line = rf"^\*\*{kind.upper()}\*\* ([\d.]+) "
+        told = next(text.value for text in app.markdown if re.match(line, text.value))
+        shown = visit.number_in(told, line)
+        assert shown == pytest.approx(mean.item(), abs=0.0051)
         perplexity = float(re.findall(r"perplexity ([\d.,]+)", told)[0].replace(",", ""))
         assert perplexity == pytest.approx(mean.exp().item(), rel=0.005)
     spread = torch.stack(list(losses.values())).nan_to_num(0).amax(0) - torch.stack(
