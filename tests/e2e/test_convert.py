@@ -8,7 +8,8 @@ from playwright.sync_api import expect
 from tests.e2e.visitor import SLOW_MS, Visitor
 
 TEXT = "one two three four one two three four"
-QUICK = "calibration_tokens=2048&measured_on=the text in the sidebar"  # by default it reads eight times as much
+# By default the page fits to eight times as many tokens, and measures on a whole held-out text.
+QUICK = "calibration_tokens=2048&measured_on=the text in the sidebar"
 
 
 def test_from_the_first_look_to_the_model_on_every_page(visitor: Visitor, tmp_path: Path) -> None:
