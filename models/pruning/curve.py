@@ -71,7 +71,9 @@ class PruneCurve:
         share, mean = self.share, self.mean
         span = share[-1] - share[0]
         line = mean[0] + (mean[-1] - mean[0]) * (share - share[0]) / span
-        return int((line - mean).argmax())
+        below = line - mean
+        rounding = 1e-6 * mean.abs().max()  # a point of the line itself may come out below it by so much
+        return int(below.argmax()) if below.max() > rounding else 0
 
 
 def prune_curve(

@@ -1,8 +1,28 @@
 """Folders with models that the page meets: sound ones of other kinds, and spoilt ones."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from models.evaluation_text import evaluation_text
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test here runs the page, most of them several times."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_held_out_text() -> Iterator[None]:
+    """Converted models are measured on the beginning of the held-out text, one window of it: what a page shows is compared
+    with what the engine measures, and both read the same."""
+    beginning = evaluation_text()[:1500]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("models.conversion.measure.evaluation_text", lambda: beginning)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ def test_the_first_view_shows_heads_worth_looking_at():
     heads = visit.part(app, "wall-decoder")["atlas"]["heads"]
     assert heads == [9] * 30
     shown = services.capture(services.Request(visit.REAL, "auto", samples.DEFAULT.text))
-    assert np.array_equal(visit.cells(app), shown.pattern(*visit.chosen_head(app)).numpy())
+    np.testing.assert_allclose(visit.cells(app), shown.pattern(*visit.chosen_head(app)).numpy(), atol=1e-6)
     assert [entry["text"] for entry in visit.part(app, "tokens-decoder")["queries"]] == list(shown.tokens)
     # The one shown first must be worth looking at: on this text, an induction head.
     assert shown.scores().role(*visit.chosen_head(app)) == "induction"
@@ -36,7 +36,7 @@ def test_the_first_view_shows_heads_worth_looking_at():
 @pytest.mark.parametrize("scale", ["linear", "square root", "logarithmic"])
 def test_the_scale_bends_colours_and_never_the_weights(run: models.Capture, scale: str):
     app = visit.visit(model=visit.REAL, text=TEXT, layer=HEAD[0], head=HEAD[1], scale=scale)
-    np.testing.assert_array_equal(visit.cells(app), run.pattern(*HEAD).numpy())
+    np.testing.assert_allclose(visit.cells(app), run.pattern(*HEAD).numpy(), atol=1e-6)
     colours = visit.figure(app)["data"][0]["colorscale"]
     assert (len(colours) == 9) == (scale == "linear")
 
@@ -53,7 +53,7 @@ def test_leaving_out_the_first_token_blanks_its_column_alone(run: models.Capture
     app = visit.visit(model=visit.REAL, text=TEXT, layer=HEAD[0], head=HEAD[1], first_out=1)
     cells, pattern = visit.cells(app), run.pattern(*HEAD).numpy()
     assert np.isnan(cells[:, 0]).all()
-    np.testing.assert_array_equal(cells[:, 1:], pattern[:, 1:])
+    np.testing.assert_allclose(cells[:, 1:], pattern[:, 1:], atol=1e-6)
     assert visit.figure(app)["data"][0]["zmax"] == pytest.approx(pattern[:, 1:].max())
 
 
@@ -87,8 +87,8 @@ def test_compare_subtracts_the_second_head_from_the_first(run: models.Capture):
     app = visit.visit(model=visit.REAL, text=TEXT, layer=HEAD[0], head=HEAD[1], view="Compare")
     visit.rerun(app, **{"compare-layer-30": 4, "compare-head-9": 7})
     one, other = run.pattern(*HEAD).numpy(), run.pattern(4, 7).numpy()
-    np.testing.assert_array_equal(visit.cells(app, "compare-first"), one)
-    np.testing.assert_array_equal(visit.cells(app, "compare-second"), other)
+    np.testing.assert_allclose(visit.cells(app, "compare-first"), one, atol=1e-6)
+    np.testing.assert_allclose(visit.cells(app, "compare-second"), other, atol=1e-6)
     np.testing.assert_allclose(visit.cells(app, "compare-difference"), one - other, atol=1e-7)
 
 
@@ -97,7 +97,7 @@ def test_compare_with_another_text_and_another_model(run: models.Capture):
     visit.rerun(app, **{"compare-way": "another text"})
     visit.rerun(app, **{"compare-text": "one two one two"})
     other = services.capture(services.Request(visit.REAL, "auto", "one two one two"))
-    np.testing.assert_array_equal(visit.cells(app, "compare-second"), other.pattern(*HEAD).numpy())
+    np.testing.assert_allclose(visit.cells(app, "compare-second"), other.pattern(*HEAD).numpy(), atol=1e-6)
     assert any("different tokens" in caption.value for caption in app.caption)
     visit.rerun(app, **{"compare-way": "another model"})
     visit.rerun(app, **{"compare-model": "minilm"})

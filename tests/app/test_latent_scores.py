@@ -77,8 +77,9 @@ def test_numbers_badges_and_hover_are_the_engines(app: AppTest, run: models.Capt
     shares = score_shares(run)
     (line,) = [text.value for text in app.markdown if "coupling" in text.value]
     share, coupling = shares.content[HEAD].item(), shares.coupling[HEAD].item()
-    assert f"content share **{share:.3g}**" in line
-    assert f"coupling **{coupling:.3g}**" in line
+    for name, value in (("content share", share), ("coupling", coupling)):
+        told = visit.number_in(line, rf"{name} \*\*([-−\d.e]+)\*\*")
+        assert told == pytest.approx(value, rel=visit.THREE_DIGITS)
     assert "measured" in line
     assert app.markdown[0].value == f"#### L2 H5 · {shares.kind(*HEAD)}"
     wall = visit.part(app, "latent-scores-wall")

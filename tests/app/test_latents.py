@@ -131,7 +131,8 @@ def test_what_heads_read_from_the_position(app: visit.AppTest, mla: Any):
         np.testing.assert_allclose(shown, norms[:, TOKEN], rtol=1e-4)
         np.testing.assert_allclose(marks, norms.mean(1), rtol=1e-4)
     assert f"#### Position {TOKEN}, ·four" in told(app).replace("\\", "")
-    assert f"{latent[TOKEN].norm():.3g}" in told(app)
+    length = visit.number_in(told(app), r"Norm of the latent itself ([\d.]*\d)")
+    assert length == pytest.approx(latent[TOKEN].norm().item(), rel=visit.THREE_DIGITS)
 
 
 def test_who_uses_the_dimension_and_which_tokens_excite_it(app: visit.AppTest, mla: Any):
@@ -145,9 +146,11 @@ def test_who_uses_the_dimension_and_which_tokens_excite_it(app: visit.AppTest, m
     best, worst = int(values.argmax()), int(values.argmin())
     (note,) = [note for note in visit.notes(app) if "highest at" in note]
     for name, at, there in (("highest", best, values[best] > 0), ("lowest", worst, values[worst] < 0)):
-        number = f"{values[at]:+.3g}".replace("-", "−")
-        found = re.search(rf"{name} at \*\*[^ ]+\*\* {re.escape(number)} \({at}\)", note)
-        assert bool(found) == bool(there), f"{name}: only what has that sign is named"
+        place = rf"{name} at \*\*[^ ]+\*\* ([+−][\d.e−]+) \({at}\)"
+        assert bool(re.search(place, note)) == bool(there), f"{name}: only what has that sign is named"
+        if there:
+            value = values[at].item()
+            assert visit.number_in(note, place) == pytest.approx(value, rel=visit.THREE_DIGITS)
 
 
 def test_the_chosen_head_stands_out(app: visit.AppTest):
@@ -169,7 +172,8 @@ def test_spectra(mla: Any):
     np.testing.assert_allclose(numbers(bar["y"]), ranks, rtol=1e-4)
     assert set(numbers(width["y"])) == {RANK}
     assert set(numbers(positions["y"])) == {len(layers[0][0][0])}
-    assert f"**Effective rank {ranks[LAYER]:.3g}** of 128 dimensions in L2" in told(app)
+    rank = visit.number_in(told(app), r"\*\*Effective rank ([\d.]+)\*\* of 128 dimensions in L2")
+    assert rank == pytest.approx(ranks[LAYER], rel=visit.THREE_DIGITS)
     assert f"cannot show more than {len(layers[0][0][0])} directions" in told(app)
     lines = {line["name"]: line for line in visit.figure(app, "latents-singular-values")["data"]}
     values = np.linalg.svd(layers[LAYER][0][0].numpy(), compute_uv=False)

@@ -226,7 +226,8 @@ def test_a_shift_is_told_by_the_head_that_moved_most(load_once: Loader):
     shift = ablation.pattern_shift
     layer, head = divmod(int(shift.argmax()), 8)
     (title,) = [text.value for text in app.markdown if text.value.startswith("#### ")]
-    assert title.startswith(f"#### {100 * shift.max().item():.3g}% of the attention of L{layer} H{head}")
+    told = visit.number_in(title, rf"^#### ([\d.]+)% of the attention of L{layer} H{head}\b")
+    assert told == pytest.approx(100 * shift.max().item(), rel=visit.THREE_DIGITS)
     drawn = visit.cells(app, "prune-moved-1")
     np.testing.assert_allclose(drawn, ablation.after.pattern(layer, head), atol=1e-6)
 

@@ -19,6 +19,7 @@ from viz.figures.token_text import label
 APP = Path(__file__).resolve().parents[2] / "viz" / "shell" / "shell.py"  # what app.py serves
 REAL = "smollm2-135m"
 TIMEOUT_S = 180
+THREE_DIGITS = 0.0051  # relative: what rounding to three significant digits may take from 1.005
 
 
 def visit(**address: object) -> AppTest:
@@ -140,6 +141,16 @@ def settled(app: AppTest, work: Callable[[AppTest], list[Any]]) -> AppTest:
         if all(any(begun is known for known in done) for begun in work(app)):
             return app
     raise AssertionError("the page's work does not come to an end")
+
+
+def number_in(text: str, pattern: str) -> float:
+    """The number that a text shows, the only group of `pattern`.
+
+    It is rounded, and at an edge either way: compare it with THREE_DIGITS of tolerance, never as text.
+    """
+    found = re.search(pattern, text)
+    assert found, f"nothing like {pattern!r} in {text!r}"
+    return float(found[1].replace(",", "").replace("−", "-"))
 
 
 def numbers(sent: Any) -> list[float]:

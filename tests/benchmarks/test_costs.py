@@ -2,7 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
+
 from tests.benchmarks.costs import MHA, MODES, QUICK, TARGETS, costs, decode, steady
+
+pytestmark = pytest.mark.slow
 
 
 def test_lines_of_a_tiny_run():

@@ -23,6 +23,8 @@ from tests import tiny_models
 from tests.models.test_conversion import module, source, spectra
 from tests.sentences import assert_sentence
 
+pytestmark = pytest.mark.slow
+
 PLAN = Healing(tokens=6 * 1024, tokens_per_step=1024, rate=2e-3, warmup_steps=2)
 WORDS = ("the", "cat", "sat", "on", "a", "mat", "and", "John", "gave", "drinks", "to", "Mary;")
 

@@ -25,6 +25,8 @@ from tests.conversion.test_heal import text
 from tests.models.test_conversion import module, source, spectra
 from tests.sentences import assert_sentence
 
+pytestmark = pytest.mark.slow
+
 PATIENCE_S = 240.0
 
 

@@ -8,10 +8,12 @@ from playwright.sync_api import expect
 from tests.e2e.visitor import SLOW_MS, Visitor
 
 TEXT = "one two three four one two three four"
+# By default the page fits to eight times as many tokens, and measures on a whole held-out text.
+QUICK = "calibration_tokens=2048&measured_on=the text in the sidebar"
 
 
 def test_from_the_first_look_to_the_model_on_every_page(visitor: Visitor, tmp_path: Path) -> None:
-    page = visitor.open(f"convert?model=family-gqa&text={TEXT}", size=(1440, 1700))
+    page = visitor.open(f"convert?model=family-gqa&text={TEXT}&{QUICK}", size=(1440, 1700))
     wall = page.get_by_role("grid", name=re.compile("^What changed in all heads"))
     expect(wall).to_be_visible(timeout=SLOW_MS)
     expect(page.get_by_text("1,024 bytes").first).to_be_visible()

@@ -93,7 +93,7 @@ def test_a_click_is_seen_before_the_server_has_answered(visitor: Visitor) -> Non
     page = open_prune(visitor, "&off=1.1")
     page.context.set_offline(True)
     wall(page).click(position=point(page, 2, 6))
-    expect(struck_out(page)).to_have_text("switched off · 2", timeout=2_000)
+    expect(struck_out(page)).to_have_text("switched off · 2")
     page.context.close()
     visitor.opened.clear()  # without a network it complains, and rightly
 

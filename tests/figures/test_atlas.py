@@ -18,20 +18,20 @@ def pixels(atlas):
 
 # Layer 0 has three heads of 2 x 2, layer 1 has two: five tiles on a sheet of 3 columns and 2 rows.
 RAGGED = [
-    np.array([[[1.0, 0.0], [0.25, 0.0]], [[0.5, 0.0], [0.0, 0.125]], [[0.0, 0.0], [0.0, 0.0]]]),
-    np.array([[[0.04, 0.0], [np.nan, 0.01]], [[1.0, 0.0], [0.0, 1.0]]]),
+    np.array([[[1.0, 0.0], [0.16, 0.0]], [[0.5, 0.0], [0.0, 0.08]], [[0.0, 0.0], [0.0, 0.0]]]),
+    np.array([[[0.04, 0.0], [np.nan, 0.0064]], [[1.0, 0.0], [0.0, 1.0]]]),
 ]
 
 
 def test_every_tile_on_its_own_square_root_scale():
     atlas = make_atlas(RAGGED)
     assert (atlas.heads, atlas.size, atlas.columns, atlas.count) == ((3, 2), 2, 3, 5)
-    # sqrt(0.25 / 1) = 1/2 -> 128;  sqrt(0.125 / 0.5) = 1/2 -> 128;  sqrt(0.01 / 0.04) = 1/2 -> 128
+    # sqrt(0.16 / 1) = sqrt(0.08 / 0.5) = sqrt(0.0064 / 0.04) = 2/5 -> 102, far from where rounding turns
     expected = [
         [255, 0, 255, 0, 0, 0],
-        [128, 0, 0, 128, 0, 0],
+        [102, 0, 0, 102, 0, 0],
         [255, 0, 255, 0, 0, 0],
-        [0, 128, 0, 255, 0, 0],
+        [0, 102, 0, 255, 0, 0],
     ]
     assert pixels(atlas).tolist() == expected
 
@@ -43,10 +43,10 @@ def test_one_scale_for_the_whole_model():
 
 
 def test_linear_and_log_scales():
-    assert pixels(make_atlas(RAGGED, scale="linear"))[1, 0] == 64
-    # one hundredth is two of four decades down
-    tile = np.array([[[[1.0, 0.01], [1e-6, 0.0]]]])
-    assert pixels(make_atlas(tile, scale="log")).tolist() == [[255, 128], [0, 0]]
+    assert pixels(make_atlas(RAGGED, scale="linear"))[1, 0] == 41  # 0.16 of 255 is 40.8
+    # One tenth is one of four decades down: 191.25. (Of one hundredth, 127.5, processors make 127 or 128.)
+    tile = np.array([[[[1.0, 0.1], [1e-6, 0.0]]]])
+    assert pixels(make_atlas(tile, scale="log")).tolist() == [[255, 191], [0, 0]]
 
 
 def test_padded_tiles_are_cut_to_the_heads_that_exist():
@@ -70,5 +70,5 @@ def test_what_is_no_wall_of_tiles_is_refused(bad):
 
 
 def test_packed_weights():
-    packed = base64.b64decode(pack_weights([[1.0, 0.25], [0.0, np.nan], [1 / 65025, 2.0]]))
-    assert list(packed) == [255, 128, 0, 0, 1, 255]
+    packed = base64.b64decode(pack_weights([[1.0, 0.16], [0.0, np.nan], [1 / 65025, 2.0]]))
+    assert list(packed) == [255, 102, 0, 0, 1, 255]

@@ -93,3 +93,10 @@ def assert_near(found: Tensor, expected: Tensor, tolerance: float = 1e-5) -> Non
     scale = expected.abs().max().item()
     assert 0 < scale < float("inf")
     assert (found - expected).abs().max().item() <= tolerance * scale
+
+
+def assert_same_weights(found: AttentionModel, expected: AttentionModel) -> None:
+    """To the bit. What they compute may still differ: weights read from a file lie elsewhere, and that chooses the kernel."""
+    ours, theirs = found.module.state_dict(), expected.module.state_dict()
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)

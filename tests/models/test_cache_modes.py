@@ -36,6 +36,8 @@ from tests.models.zoo import build
 from tests.models.zoo_latent import LATENT
 from tests.sentences import assert_sentence
 
+pytestmark = pytest.mark.slow
+
 FAMILY = Path("models/weights/family-mla")
 TOLERANCE = 1e-4  # of the logits' scale
 

@@ -41,6 +41,8 @@ from tests.models.zoo import build, inputs
 from tests.models.zoo_encoders import PAIRS
 from tests.sentences import assert_sentence
 
+pytestmark = pytest.mark.slow
+
 LLAMA3 = LlamaConfig(
     vocab_size=128256,
     hidden_size=4096,

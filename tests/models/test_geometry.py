@@ -252,6 +252,7 @@ def _text_types() -> list[str]:
 NOT_READABLE = {"gemma4_assistant"}
 
 
+@pytest.mark.slow
 def test_every_text_config_of_transformers_has_a_geometry_or_a_sentence():
     refused = set()
     for name in _text_types():

@@ -19,6 +19,8 @@ from models.tap import Tap, tapped
 from tests.models.engine_models import assert_near, engine
 from tests.sentences import assert_sentence
 
+pytestmark = pytest.mark.slow
+
 # Numbers kept per token, worked out by hand: 3 layers, 6 heads of 10; latents of 20 with a rotary key of 6, keys of 10 + 6
 # and values of 14 when they are expanded.
 KEPT = {

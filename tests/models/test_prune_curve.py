@@ -14,6 +14,8 @@ from models.pruning.order import ORDERS, Order, default_step
 from tests.models.engine_models import TEXT, assert_near, engine, stock, tokenizer
 from tests.sentences import assert_sentence
 
+pytestmark = pytest.mark.slow
+
 OTHER = "the dog sat on the mat"
 TEXTS = [TEXT, OTHER]
 
@@ -77,7 +79,7 @@ def test_heads_ranked_on_one_text_are_measured_on_another(order: Order):
     assert found.heads == ranked.heads != models.prune_curve(model, TEXT, order, step=5).heads
     for count, loss in zip(found.removed, found.loss[0].tolist(), strict=True):
         off = models.token_loss(model, TEXT, heads_off=found.heads[:count])[1:]
-        assert loss == pytest.approx(off.mean().item(), abs=1e-5)
+        assert loss == pytest.approx(off.mean().item(), rel=1e-5)
 
 
 def test_random_orders_follow_the_seed():
@@ -121,7 +123,8 @@ def test_what_can_be_removed_and_the_knee_of_a_curve_worked_out_by_hand():
     assert curve.removable(9.0) == 1.0
     assert curve.knee == 4  # the line is 2, 2.8, 3.6, 4.4, 5.2, 6
     assert by_hand([0.0, 0.04, 0.06, 1.0], "kl").removable() == pytest.approx(1 / 3)
-    assert by_hand([1.0, 2.0, 3.0]).knee == 0
+    for points in range(3, 40):  # nothing lies below a straight line, whichever way its points are rounded
+        assert by_hand([5 + 0.1 * place for place in range(points)]).knee == 0
 
 
 @pytest.mark.parametrize(("name", "metric"), [("bert", "kl"), ("minilm", "distance")])
@@ -129,8 +132,8 @@ def test_an_encoder_by_how_far_its_output_moves(name: str, metric: str):
     model = engine("bert") if name == "bert" else without_head("bert")
     curve = models.prune_curve(model, [OTHER], points=4)
     assert curve.metric == metric
-    assert curve.mean[0] == 0
-    assert (curve.mean[1:] > 0).all()
+    assert curve.mean[0] == pytest.approx(0, abs=1e-6)
+    assert (curve.mean[1:] > 1e-4).all()
     with pytest.raises(BadSelection) as caught:
         models.prune_curve(model, [OTHER], "gradient")
     assert_sentence(caught.value)

@@ -13,6 +13,8 @@ from models.measuring.measure import measure
 from models.random_shape import PRESETS, Preset, RandomShape, config_of, random_shape
 from tests.sentences import assert_sentence
 
+pytestmark = pytest.mark.slow
+
 TINY = RandomShape("gqa", layers=3, d_model=48, heads=6, d_head=10, kv_heads=2, vocab=131)
 LATENT = replace(TINY, kind="mla", kv_heads=0, kv_lora_rank=20, qk_rope_head_dim=6, feed_forward=56)
 

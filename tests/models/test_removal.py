@@ -24,6 +24,8 @@ from tests.models.removal_models import (
 )
 from tests.sentences import assert_sentence
 
+pytestmark = pytest.mark.slow
+
 DECODERS = [case for case in CASES if case[0] not in ("bert", "roberta")]
 
 

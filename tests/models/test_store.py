@@ -21,6 +21,8 @@ from tests import wheels
 from tests.hub_server import COMMIT, Hub
 from tests.sentences import assert_sentence
 
+pytestmark = pytest.mark.slow
+
 
 def entry_of(model: Path, shelf: Path) -> Entry:
     packed = wheels.build(model, shelf)

@@ -58,13 +58,13 @@ def test_a_head_switched_off_is_a_head_whose_part_of_the_output_projection_is_ze
 def test_blocks_make_no_difference(monkeypatch: pytest.MonkeyPatch):
     whole = token_loss(engine("gpt2"), TEXT)
     monkeypatch.setattr(sys.modules["models.token_loss"], "BLOCK", 3)  # models.token_loss is the function
-    torch.testing.assert_close(token_loss(engine("gpt2"), TEXT), whole, equal_nan=True)
+    assert_near(token_loss(engine("gpt2"), TEXT)[1:], whole[1:])
 
 
 def test_an_encoded_text_and_a_cut_one():
     model = engine("gpt2")
     whole = token_loss(model, TEXT)
-    torch.testing.assert_close(token_loss(model, encode(model, TEXT)), whole, equal_nan=True)
+    assert_near(token_loss(model, encode(model, TEXT))[1:], whole[1:])
     assert_near(token_loss(model, TEXT, max_tokens=5)[1:], whole[1:5])
     assert len(token_loss(model, "cat " * 90, max_tokens=512)) == 64  # the model's context
 

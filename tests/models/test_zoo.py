@@ -23,6 +23,8 @@ from tests.models.zoo_encoders import ENCODERS, PAIRS
 from tests.models.zoo_latent import HYBRIDS, LATENT
 from tests.models.zoo_others import OWN_ATTENTION, REFUSED
 
+pytestmark = pytest.mark.slow
+
 SHOWN = DECODERS + LATENT + HYBRIDS + ENCODERS + PAIRS + OWN_ATTENTION
 PATTERN_TOLERANCE = 1e-5
 LOGIT_TOLERANCE = 1e-4  # of the largest logit

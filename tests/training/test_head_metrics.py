@@ -15,6 +15,8 @@ from models.training import HeadMetrics
 from tests.training import wandb_file
 from tests.training.short_run import BATCH, PROBE, SEQUENCE, STEPS, llama, trainer
 
+pytestmark = pytest.mark.slow
+
 EVERY_FOURTH = (0, 4, 8, 12)
 
 

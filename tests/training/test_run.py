@@ -32,6 +32,8 @@ from models.training.run import Diverged, Place, Trained
 from models.training.texts import read_dataset, read_text
 from models.training.vocabulary import Tokens, tokenize
 
+pytestmark = pytest.mark.slow
+
 RECIPE = Recipe(
     tokens=20 * CONTEXT,
     tokens_per_step=CONTEXT,
