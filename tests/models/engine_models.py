@@ -81,7 +81,7 @@ def stock_generates(name: str, text: str, new_tokens: int, **settings) -> list[i
         do_sample=False,
         max_new_tokens=new_tokens,
         use_cache=False,  # transformers' cache has no room for a T5 decoder deeper than its encoder
-        **{"forced_eos_token_id": None} | settings,  # BART's default puts an end mark at the limit
+        **settings,
     )
     end = stock(name).config.eos_token_id
     return [token for token in written[0].tolist() if token != end]
