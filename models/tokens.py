@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
@@ -79,7 +80,8 @@ def _added(tokenizer: PreTrainedTokenizerBase) -> set[int]:
     listed = tokenizer.added_tokens_decoder
     if not tokenizer.is_fast:
         return set(listed)
-    vocabulary = tokenizer.backend_tokenizer.model
+    backend: Any = tokenizer.backend_tokenizer
+    vocabulary = backend.model
     return {number for number, token in listed.items() if vocabulary.token_to_id(token.content) != number}
 
 

@@ -1,6 +1,6 @@
 """What a tokenizer puts around a text: nothing twice, and no end mark in front of what a model is to write."""
 
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import torch
@@ -66,11 +66,11 @@ def test_what_follows_a_text_follows_it_and_not_its_end_mark(template):
     given = encode(model, TEXT)
     assert list(given.ids["text"]) == ids
     assert marks_left_out(model, TEXT) == ((), ("</s>",))
-    generator = cast(PreTrainedModel, model.module)
+    generator: Any = model.module
     expected = generator.generate(torch.tensor([ids]), do_sample=False, max_new_tokens=6)[0].tolist()
     assert list(token_ids(model, given, 6)) == expected[len(ids) :]
     run = capture(model, TEXT)
-    logits = model.module(torch.tensor([ids])).logits[0, -1]
+    logits = generator(torch.tensor([ids])).logits[0, -1]
     assert run.places == (len(ids) - 1,)
     assert run.top_next(1)[0].token_id == int(logits.argmax())
     assert len(token_loss(model, TEXT)) == len(ids)

@@ -99,5 +99,6 @@ def translator(which: Any, **settings: int) -> PreTrainedModel:
         "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2,
     }  # fmt: skip
     made = build(Row(kind, kind, "seq2seq", config))
-    made.generation_config.update(**{"decoder_start_token_id": 2, "forced_eos_token_id": None} | settings)
+    asked: dict[str, Any] = {"decoder_start_token_id": 2, "forced_eos_token_id": None} | settings
+    made.generation_config.update(**asked)
     return made
