@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -45,7 +45,7 @@ class NextToken:
     @torch.inference_mode()
     def scores(self, ids: Tensor, logits: Tensor) -> Tensor:
         """Logits [vocab] behind the tokens `ids` [1, pos] as the settings leave them, float32; -inf for what they forbid."""
-        return self._processors(ids, logits[None].float())[0]
+        return self._processors(cast(torch.LongTensor, ids), cast(torch.FloatTensor, logits[None].float()))[0]
 
 
 def next_token(model: AttentionModel, given: Encoded, new_tokens: int) -> NextToken:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from typing import cast
 
 from transformers import PreTrainedTokenizerBase
 
@@ -40,7 +41,7 @@ def languages(model: AttentionModel) -> Languages | None:
     code_of = {number: code for code, number in ids.items()}
     settings = getattr(model.module, "generation_config", None)
     forced, start = (
-        code_of.get(getattr(settings, name, None), "")
+        code_of.get(cast(int, getattr(settings, name, None)), "")
         for name in ("forced_bos_token_id", "decoder_start_token_id")
     )
     source = getattr(model.tokenizer, "src_lang", "")
@@ -79,4 +80,5 @@ def _codes(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
             token for token in tokenizer.all_special_tokens if token not in roles and _CODE.fullmatch(token)
         ]
         listed = {code: tokenizer.convert_tokens_to_ids(code) for code in codes}
-    return {code: number for code, number in listed.items() if number not in (None, tokenizer.unk_token_id)}
+    known = {code: number for code, number in listed.items() if number not in (None, tokenizer.unk_token_id)}
+    return cast(dict[str, int], known)

@@ -30,7 +30,9 @@ _PROOFS: tuple[tuple[Spelling, tuple[str, str], str], ...] = (
 def spellings(tokenizer: PreTrainedTokenizerBase) -> frozenset[Spelling]:
     """All that a tokenizer's decoder undoes: SentencePiece marks spaces and may fall back to bytes. Empty where nothing is
     known of it."""
-    found = {name for name, pieces, text in _PROOFS if _joined(tokenizer, pieces).strip(" ") == text}
+    found: set[Spelling] = {
+        name for name, pieces, text in _PROOFS if _joined(tokenizer, pieces).strip(" ") == text
+    }
     return frozenset(found or _spelled_without_decoder(tokenizer))
 
 

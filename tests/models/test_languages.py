@@ -77,7 +77,7 @@ def test_a_given_target_begins_with_its_language(kind):
 
 def test_a_target_that_starts_with_its_language(tmp_path):
     """The first mBART models name the language as the start token."""
-    which = translators.mbart(tmp_path)
+    which: Any = translators.mbart(tmp_path)
     german, french = (which.lang_code_to_id[code] for code in ("de_DE", "fr_XX"))
     model = wrap(translators.translator(which, decoder_start_token_id=german), which)
     known = languages(model)
