@@ -39,6 +39,7 @@ from models.generation import WritingStep, stream
 from models.geometry import Geometry, geometry
 from models.head_gates import HeadsOff
 from models.inputs import count_tokens
+from models.languages import Languages, languages, with_languages
 from models.latents.cut import LatentCut
 from models.loading import load, wrap
 from models.measuring.measure import Contender, Measurement, Repeats, measure, measure_in_turn
@@ -89,6 +90,7 @@ __all__ = [
     "HeadsOff",
     "HealingProgress",
     "HealingRun",
+    "Languages",
     "LatentCut",
     "LatentSpectra",
     "Measurement",
@@ -129,6 +131,7 @@ __all__ = [
     "export",
     "geometry",
     "gradient_importance",
+    "languages",
     "latent_spectra",
     "load",
     "mean_outputs",
@@ -155,5 +158,6 @@ __all__ = [
     "sweep",
     "token_loss",
     "whole_groups",
+    "with_languages",
     "wrap",
 ]

@@ -16,6 +16,7 @@ from transformers import Cache
 
 from models.caches.modes import CacheBytes, cache_bytes, new_cache
 from models.errors import BadSelection
+from models.generation_settings import next_token
 from models.head_gates import Gate, Off, gates
 from models.inputs import Encoded, decoder_start, encode
 from models.model import AttentionModel
@@ -51,7 +52,8 @@ def stream(
 ) -> Generator[str]:
     """Yield the continuation of a text as pieces of text; for an encoder-decoder, its answer to the text.
 
-    temperature: 0 takes the likeliest token each time, above it draws from softmax(logits / temperature) with `seed`.
+    temperature: 0 takes the likeliest token each time, above it draws from softmax(logits / temperature) with `seed`; the
+    model's generation settings are followed either way, but for how they would draw.
     Pieces are held back until they are whole characters. cache: how a model with latent attention keeps its past, if not
     as it was loaded: "expanded", "latent", "absorbed" or "auto"; see `new_cache`. heads_off: (layer, head), or a HeadsOff
     that replaces by zeros or means, at every step. heard: is told of each step, before its token. Raises BadText,
@@ -94,7 +96,11 @@ def token_ids(
     heads_off: Off = (),
     heard: Callable[[WritingStep], None] = _unheard,
 ) -> Generator[int]:
-    """Token ids that follow, up to the model's end token, its context or `new_tokens`; the rest as in `stream`."""
+    """Token ids that follow, up to the model's end token, its context or `new_tokens`; the rest as in `stream`.
+
+    Each is the likeliest that the model's generation settings allow, or force: what transformers' generate gives with
+    do_sample=False, num_beams=1 and max_new_tokens, without its end token.
+    """
     if not model.module.can_generate():
         raise BadSelection(
             f"The weights of {model.name} have no language head, so it cannot write; choose another model, or give the "
@@ -107,18 +113,22 @@ def token_ids(
         if model.geometry.role == "encoder-decoder"
         else _decoder_steps(model, given, new_cache(model, cache), gated)
     )
-    ends, never = _end_tokens(model), _forbidden_tokens(model)
-    begun = time.perf_counter()
-    logits, held = next(step)
     used = 1 if model.geometry.role == "encoder-decoder" else len(given.ids["text"])
     limit = new_tokens if model.geometry.context is None else min(new_tokens, model.geometry.context - used)
+    if limit < 1:
+        return
+    rule = next_token(model, given, limit)
+    ids = rule.begun
+    begun = time.perf_counter()
+    logits, held = next(step)
     for count in range(1, limit + 1):
-        token = _choose(logits.index_fill(0, never, -torch.inf), temperature, generator)
+        token = _choose(rule.scores(ids, logits), temperature, generator)
         heard(WritingStep(time.perf_counter() - begun, used + count - 1, _bytes_of(held)))
-        if token in ends:
+        if token in rule.ends:
             return
         yield token
         begun = time.perf_counter()
+        ids = torch.cat([ids, ids.new_tensor([[token]])], dim=1)
         if count < limit:
             logits, held = step.send(token)
 
@@ -185,19 +195,3 @@ def _choose(logits: Tensor, temperature: float, generator: torch.Generator) -> i
         return int(logits.argmax())
     probabilities = torch.softmax(logits.float().cpu() / temperature, dim=-1)
     return int(torch.multinomial(probabilities, 1, generator=generator))
-
-
-def _end_tokens(model: AttentionModel) -> set[int]:
-    config = getattr(model.module, "generation_config", None)
-    ends = getattr(config, "eos_token_id", None)
-    listed = ends if isinstance(ends, list) else [ends]
-    return {int(token) for token in [*listed, model.tokenizer.eos_token_id] if token is not None}
-
-
-def _forbidden_tokens(model: AttentionModel) -> Tensor:
-    """Tokens that the model's own settings rule out: Marian would write its padding for ever."""
-    config = getattr(model.module, "generation_config", None)
-    words = getattr(config, "bad_words_ids", None) or []
-    single = [ids[0] for ids in words if len(ids) == 1]
-    listed = [*single, *(getattr(config, "suppress_tokens", None) or [])]
-    return torch.tensor(listed, dtype=torch.long, device=model.device)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from transformers import BatchEncoding
 
 from models.errors import BadSelection, BadText, TextTooLong
+from models.languages import Languages, languages, target_language_id
+from models.marks import Marked, is_continued, marked
 from models.model import AttentionModel
 from models.tokens import display_tokens
 
@@ -41,24 +44,56 @@ def encode(model: AttentionModel, text: Text, max_tokens: int | None = None) -> 
         )
     pair = parts[1] if len(parts) == 2 else None
     encoding = model.tokenizer(parts[0], pair, return_tensors="pt")
-    total = encoding["input_ids"].shape[1]
+    given = encoding["input_ids"][0].tolist()
+    read = marked(given, given, False) if pair is not None else _marked(model, parts[0], given)
+    encoding["input_ids"] = torch.tensor([read.ids])
+    total = read.last - read.first
     if total == 0:
         raise BadText("The text holds nothing that this model's tokenizer keeps; type some words.")
     kept = _kept(model, total, max_tokens)
-    places = _kept_places(model, encoding["input_ids"][0].tolist(), kept)
+    places = [read.first + place for place in _kept_places(model, read.ids[read.first : read.last], kept)]
     accepted = inspect.signature(model.module.forward).parameters
     inputs = {
         name: tensor[:, places].to(model.device) for name, tensor in encoding.items() if name in accepted
     }
     ids = tuple(inputs["input_ids"][0].tolist())
-    tokens = display_tokens(model.tokenizer, ids)
+    tokens = display_tokens(model.tokenizer, ids, source=model.geometry.role != "decoder")
     return Encoded(inputs, {"text": ids}, {"text": tokens}, total - kept, _second_start(encoding, pair, kept))
+
+
+def marks_left_out(model: AttentionModel, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Special tokens that the tokenizer puts in front of a text and behind it, and that the model does not read here.
+
+    In front, where the text brings them itself, as a pasted chat template's output does; behind, where the text does so or
+    the model is to write on. Raises BadText.
+    """
+    check_text(text)
+    read = _marked(model, text, model.tokenizer(text)["input_ids"])
+    shown = (display_tokens(model.tokenizer, ids) for ids in (read.begun_twice, read.ended))
+    return next(shown), next(shown)
+
+
+def _marked(model: AttentionModel, text: str, ids: list[int]) -> Marked:
+    """One text's ids, marked with the source language that was chosen."""
+    plain = model.tokenizer(text, add_special_tokens=False)["input_ids"]
+    read = marked(ids, plain, is_continued(model))
+    known = languages(model) if model.source_language else None
+    if known is None or not known.source:
+        return read
+    # Not by the tokenizer's own switch: it is one for all who read with this model.
+    own, chosen = known.ids[known.source], known.ids[model.source_language]
+    inside = range(read.start, read.stop)
+    swapped = (
+        chosen if number == own and place not in inside else number for place, number in enumerate(ids)
+    )
+    return replace(read, ids=tuple(swapped))
 
 
 def count_tokens(model: AttentionModel, text: str, max_tokens: int | None = None) -> int:
     """How many tokens of a text the model will read. Raises BadText."""
     check_text(text)
-    return _kept(model, len(model.tokenizer(text)["input_ids"]), max_tokens)
+    read = _marked(model, text, model.tokenizer(text)["input_ids"])
+    return _kept(model, read.last - read.first, max_tokens)
 
 
 def encode_pair(model: AttentionModel, source: str, target: str, max_tokens: int | None = None) -> Encoded:
@@ -66,8 +101,25 @@ def encode_pair(model: AttentionModel, source: str, target: str, max_tokens: int
     check_text(source)
     check_text(target)
     given = encode(model, source, max_tokens)
+    known = languages(model)
+    ids = _target_ids(model, target) if known is None else _translated_ids(model, target, known)
+    return with_target(model, given, [decoder_start(model), *ids], max_tokens)
+
+
+def _target_ids(model: AttentionModel, target: str) -> list[int]:
     ids = model.tokenizer(text_target=target)["input_ids"]
-    return with_target(model, given, [decoder_start(model), *_without_end(model, ids)], max_tokens)
+    plain = model.tokenizer(text_target=target, add_special_tokens=False)["input_ids"]
+    read = marked(ids, plain, False)
+    return _without_end(model, list(read.ids[read.first : read.last]))
+
+
+def _translated_ids(model: AttentionModel, target: str, known: Languages) -> list[int]:
+    """Behind the start token, a target with its language in front, as the model is to write it."""
+    ids = list(model.tokenizer(target, add_special_tokens=False)["input_ids"])
+    code = model.target_language or known.target or getattr(model.tokenizer, "tgt_lang", None)
+    if known.starts or code not in known.ids or ids[:1] == [known.ids[code]]:
+        return ids
+    return [known.ids[code], *ids]
 
 
 def with_target(
@@ -87,11 +139,14 @@ def with_target(
 
 def decoder_start(model: AttentionModel) -> int:
     """The token that an encoder-decoder's target begins with."""
-    for config in (model.module.generation_config, model.module.config):
+    known, chosen = languages(model), target_language_id(model)
+    if known is not None and known.starts and chosen is not None:
+        return chosen
+    for config in (getattr(model.module, "generation_config", None), model.module.config):
         for name in ("decoder_start_token_id", "bos_token_id", "pad_token_id"):
             token_id = getattr(config, name, None)
             if token_id is not None:
-                return int(token_id)
+                return int(token_id[0] if isinstance(token_id, list) else token_id)
     raise BadText(
         f"{model.name} does not say which token its target begins with; give a model with a generation config."
     )
@@ -116,7 +171,7 @@ def _second_start(encoding: BatchEncoding, pair: str | None, kept: int) -> int |
     return owners.index(1) if 1 in owners else None
 
 
-def _kept_places(model: AttentionModel, ids: list[int], kept: int) -> list[int]:
+def _kept_places(model: AttentionModel, ids: Sequence[int], kept: int) -> list[int]:
     """Which tokens stay when a text is cut: its beginning, and the end mark behind it, without which an encoder reads
     a text as it never saw one."""
     marked = model.geometry.role != "decoder" and ids[-1] in model.tokenizer.all_special_ids and kept > 1

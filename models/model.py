@@ -20,6 +20,7 @@ class AttentionModel:
     note: "" or one sentence that must stand beside what is shown of this model.
     cache: how a model with latent attention keeps its past while it writes, unless a call says otherwise.
     removed: which heads of another model these are, where heads were removed; None where all are there.
+    source_language, target_language: of a multilingual translator, as its tokenizer names them; "" leaves it to its settings.
     """
 
     name: str
@@ -32,3 +33,5 @@ class AttentionModel:
     note: str = ""
     cache: CacheMode = "auto"
     removed: RemovedHeads | None = None
+    source_language: str = ""
+    target_language: str = ""

@@ -22,6 +22,7 @@ from viz.components.token_strip import DIRECTIONS
 from viz.figures.heatmap import SCALES
 
 MODEL, DEVICE, DTYPE, TEXT, SECOND, LIMIT = "model", "device", "dtype", "text", "second", "limit"
+SOURCE_LANGUAGE, TARGET_LANGUAGE = "source_language", "target_language"  # "": as the model's settings say
 LAYER, HEAD, STACK, TOKEN, DIRECTION = "layer", "head", "stack", "token", "direction"
 SCALE, FIRST_OUT, VALUE_WEIGHTED, SORT, VIEW = "scale", "first_out", "value_weighted", "sort", "view"
 DIMENSION, LATENT_ORDER, LATENT_VIEW, CUT = (
@@ -114,6 +115,8 @@ KEPT: dict[str, Kept] = {
     TEXT: Kept(samples.DEFAULT.text),
     SECOND: Kept(samples.DEFAULT.second),
     LIMIT: Kept(512, _one_of(*LIMITS)),
+    SOURCE_LANGUAGE: Kept(""),
+    TARGET_LANGUAGE: Kept(""),
     LAYER: Kept(None, _count),
     HEAD: Kept(None, _count),
     STACK: Kept(""),

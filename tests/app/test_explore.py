@@ -8,6 +8,7 @@ import pytest
 import models
 from tests.app import visit
 from viz import samples, services
+from viz.figures.token_text import label
 
 pytestmark = pytest.mark.real
 
@@ -120,7 +121,9 @@ def test_the_table_holds_every_head_and_a_row_selects_it(run: models.Capture):
 
 def test_candidates_and_a_continuation_that_is_taken_over(run: models.Capture):
     app = visit.visit(model=visit.REAL, text=TEXT, view="Continue")
-    assert list(app.dataframe[0].value["token"]) == [candidate.token for candidate in run.top_next(12)]
+    assert list(app.dataframe[0].value["token"]) == [
+        label(candidate.token, 24) for candidate in run.top_next(12)
+    ]
     visit.rerun(app, **{"continue-count": 4})
     visit.click(app, "continue-go")
     (lane,) = app.session_state["_written"][1].lanes

@@ -45,10 +45,12 @@ def _row(name: str) -> Row:
     return replace(row, config=row.config | TOKENIZERS[row.auto][1] | vocabulary)
 
 
-def fresh(name: str) -> AttentionModel:
-    """A model of its own, for tests that change it."""
+def fresh(name: str, which: PreTrainedTokenizerBase | None = None, **config: Any) -> AttentionModel:
+    """A model of its own, for tests that change it; with another tokenizer than its kind's, or other settings."""
     row = _row(name)
-    return wrap(build(row), tokenizer(row.auto), name=name.capitalize())
+    which = which or tokenizer(row.auto)
+    row = replace(row, config=row.config | {"vocab_size": len(which)} | config)
+    return wrap(build(row), which, name=name.capitalize())
 
 
 @cache
@@ -81,7 +83,7 @@ def stock_generates(name: str, text: str, new_tokens: int, **settings) -> list[i
         do_sample=False,
         max_new_tokens=new_tokens,
         use_cache=False,  # transformers' cache has no room for a T5 decoder deeper than its encoder
-        **{"forced_eos_token_id": None} | settings,  # BART's default puts an end mark at the limit
+        **settings,
     )
     end = stock(name).config.eos_token_id
     return [token for token in written[0].tolist() if token != end]

@@ -22,7 +22,10 @@ TILE = 32
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Everything a capture depends on. second: the pair's other sentence, or an encoder-decoder's target."""
+    """Everything a capture depends on. second: the pair's other sentence, or an encoder-decoder's target.
+
+    source_language, target_language: of a multilingual translator; a model that does not know them takes its own.
+    """
 
     model: str
     device: str
@@ -30,6 +33,8 @@ class Request:
     second: str = ""
     max_tokens: int = 512
     dtype: str = "auto"
+    source_language: str = ""
+    target_language: str = ""
 
 
 @st.cache_resource(show_spinner=False)
@@ -69,8 +74,13 @@ def model(
 
 
 def model_of(request: Request, progress: Progress = models.no_progress) -> models.AttentionModel:
-    """The model that a request asks for."""
-    return model(request.model, request.device, request.dtype, progress)
+    """The model that a request asks for, in the languages that it asks for."""
+    loaded = model(request.model, request.device, request.dtype, progress)
+    wanted = request.source_language, request.target_language
+    known = models.languages(loaded) if any(wanted) else None
+    if known is None:
+        return loaded
+    return models.with_languages(loaded, *(code if code in known.ids else "" for code in wanted))
 
 
 def is_captured(request: Request) -> bool:

@@ -9,14 +9,17 @@ import streamlit as st
 import models
 from viz import services, state
 from viz.components.live_text import live_text
+from viz.figures.token_text import label
 from viz.plain import plain
 from viz.services import Request
 from viz.services.writing import Heard
 from viz.views.live_strip import LiveStrip, growth, kinds_shown, live_strip, pace
+from viz.views.reading_notes import probabilities_note
 from viz.views.selected_head import Selection
 
 _WRITTEN = "_written"
 CANDIDATES = 12
+LABEL_WIDTH = 24
 FIRST_LOOK_S = 0.2  # short texts are done by then
 
 
@@ -25,6 +28,8 @@ def continuation(request: Request, chosen: Selection) -> None:
     left, right = st.columns([0.4, 0.6], gap="medium")
     with left:
         _candidates(chosen.run)
+        if chosen.run.places:
+            probabilities_note(services.model_of(request))
     with right:
         if services.model_of(request).geometry.role == "encoder":
             st.info(
@@ -45,7 +50,10 @@ def _candidates(run: models.Capture) -> None:
         st.markdown("**Next token**" if pos == len(run.tokens) - 1 else f"**Candidates for position {pos}**")
         best = run.top_next(CANDIDATES, place)
         st.dataframe(
-            {"token": [candidate.token for candidate in best], "probability": [c.probability for c in best]},
+            {
+                "token": [label(candidate.token, LABEL_WIDTH) for candidate in best],
+                "probability": [candidate.probability for candidate in best],
+            },
             hide_index=True,
             column_config={
                 "probability": st.column_config.ProgressColumn(

@@ -14,6 +14,7 @@ from viz import services
 from viz.components.text_guard import REPLACEMENT
 from viz.plain import plain
 from viz.services import Request
+from viz.views.languages import language_choice
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ def obtain(request: Request) -> tuple[Request, models.Capture] | None:
         return _last()
     st.session_state[_LAST] = request
     warn_of_replacements(request)
+    language_choice(request)
     return request, run
 
 

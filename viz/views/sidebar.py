@@ -52,6 +52,8 @@ def sidebar(models_shown: str = "") -> Request:
         second=state.get(state.SECOND) or "",
         max_tokens=state.get(state.LIMIT),
         dtype=state.get(state.DTYPE),
+        source_language=state.get(state.SOURCE_LANGUAGE),
+        target_language=state.get(state.TARGET_LANGUAGE),
     )
 
 

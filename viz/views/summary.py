@@ -10,6 +10,7 @@ from viz import services
 from viz.plain import plain
 from viz.services import Request
 from viz.views.card import UNDERTRAINED, card_button
+from viz.views.reading_notes import marks_note
 
 
 def summary(request: Request, run: models.Capture) -> None:
@@ -25,6 +26,7 @@ def summary(request: Request, run: models.Capture) -> None:
             card_button(card)
     if run.dropped:
         st.warning(cut(request, model, run), icon=":material/content_cut:")
+    marks_note(request, model)
     if model.note:
         st.caption(f":material/info: {plain(model.note)}")
 

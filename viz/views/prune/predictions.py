@@ -11,6 +11,7 @@ import models
 from viz.figures.token_text import label
 from viz.services.ablations import Effect
 from viz.views.prune.subject import Subject
+from viz.views.reading_notes import probabilities_note
 
 SHOWN = 6
 
@@ -25,6 +26,7 @@ def predictions(subject: Subject, effect: Effect) -> None:
         "**At the mask**" if at_mask else "**Next token**",
         help="The likeliest tokens with all heads and without those that are off; a dot is a space. *Measured*.",
     )
+    probabilities_note(subject.model)
     rows = rows_of(before, after)
     most = max(max(row["before"], row["after"]) for row in rows)
     share: dict[str, Any] = {"format": "%.3f", "min_value": 0.0, "max_value": most}
