@@ -41,7 +41,7 @@ def mean_outputs(
             positions[call] += len(part)
     means = tuple(total / count for total, count in zip(sums, positions, strict=True))
     told = f"their mean over {sum(positions[:1]):,} tokens of {source or 'the reference texts'}"
-    return HeadOutputs(means, told)
+    return HeadOutputs(means, told, "mean")
 
 
 def other_outputs(model: AttentionModel, text: str, *, max_tokens: int | None = None) -> HeadOutputs:
@@ -50,7 +50,7 @@ def other_outputs(model: AttentionModel, text: str, *, max_tokens: int | None = 
     A longer text that is ablated with them begins with the first position again. Raises BadText, BadSelection.
     """
     seen = _outputs(model, encode_for(model, text, max_tokens=max_tokens))
-    return HeadOutputs(tuple(seen), "what they put out on another text")
+    return HeadOutputs(tuple(seen), "what they put out on another text", "resample")
 
 
 def _outputs(model: AttentionModel, encoded: Encoded) -> list[Tensor]:
