@@ -18,6 +18,7 @@ from models.overview import Overview, overview
 from models.progress import Progress, no_progress
 from models.records import FinishedPatterns, LayerRecord
 from models.scores import Scores
+from models.switched_off import SwitchedOff
 
 _CALL_TENSORS = ("query", "key", "value", "mask", "position_bias", "sinks")
 
@@ -38,7 +39,7 @@ class Capture(LatentViews):
     layers_of[stack]: the stack's layers in order. ids: token ids per axis ("text", or "source" and "target").
     predictions: probabilities of the predicted token, float32 [place, vocab]; places: their positions in the text.
     second_start: position of a sentence pair's second sentence; dropped: tokens beyond max_tokens, left out.
-    heads_off, latents_off: what was switched off in this run. What its caches hold is in models.latent_views.
+    switched_off, latents_off: what was switched off in this run. What its caches hold is in models.latent_views.
     """
 
     geometry: Geometry
@@ -51,7 +52,7 @@ class Capture(LatentViews):
     model_name: str = ""
     dropped: int = 0
     second_start: int | None = None
-    heads_off: tuple[tuple[int, int], ...] = ()
+    switched_off: SwitchedOff = field(default_factory=SwitchedOff)
     latents_off: tuple[LatentCut, ...] = ()
     _overviews: dict[tuple[str, int], Overview] = field(default_factory=dict, repr=False)
 
@@ -76,6 +77,11 @@ class Capture(LatentViews):
                 f"{self.model_name} is no encoder-decoder, so it has no {name} tokens; use .tokens."
             )
         return self.token_strings[name]
+
+    @property
+    def heads_off(self) -> tuple[tuple[int, int], ...]:
+        """(layer, head) of those that were off; .switched_off says whose they are and what stood for them."""
+        return self.switched_off.heads
 
     @property
     def stacks(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from models.geometry import Geometry
 from models.latents.cut import LatentCut
 from models.latents.record import LatentRecord
 from models.records import FinishedPatterns, LayerRecord
+from models.switched_off import SwitchedOff
 
 if TYPE_CHECKING:
     from models.capture import Capture
@@ -62,6 +63,7 @@ def save(run: Capture, path: Path) -> None:
         "dropped": run.dropped,
         "second_start": run.second_start,
         "heads_off": run.heads_off,
+        "switched_off": asdict(run.switched_off),
         "latents_off": [asdict(cut) for cut in run.latents_off],
         "candidates": [list(run.vocabulary(row)) for row in best.indices.tolist()]
         if best is not None
@@ -98,7 +100,7 @@ def load(path: Path) -> Capture:
             model_name=head["model_name"],
             dropped=head["dropped"],
             second_start=head["second_start"],
-            heads_off=tuple((layer, head_) for layer, head_ in head["heads_off"]),
+            switched_off=_switched_off(head),
             latents_off=tuple(LatentCut(**cut) for cut in head.get("latents_off", ())),
         )
         _check(run)
@@ -156,6 +158,20 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             "here; save it again with this version."
         )
     return arrays, head
+
+
+def _switched_off(head: dict[str, Any]) -> SwitchedOff:
+    heads = tuple((int(layer), int(number)) for layer, number in head["heads_off"])
+    told = head.get("switched_off")
+    if told is not None:
+        stack, source = told["stack"], told["source"]
+        if heads and stack not in head["stacks"]:
+            raise ValueError(f"heads of {stack!r} were off, of which nothing is here")
+        return SwitchedOff(heads, stack, told["stood_in"], source)
+    only = (
+        next(iter(head["stacks"])) if len(head["stacks"]) == 1 else None
+    )  # a file from before this was kept
+    return SwitchedOff(heads, only, "unknown") if heads else SwitchedOff()
 
 
 def _describe(record: LayerRecord, put: Any) -> dict[str, Any]:

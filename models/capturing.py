@@ -14,7 +14,7 @@ from models.attention_call import AttentionCall
 from models.capture import Capture
 from models.eager import eager_patterns
 from models.errors import BadSelection, UnsupportedModel
-from models.head_gates import Off, distinct, gates
+from models.head_gates import Off, gates, switched_off
 from models.inputs import Encoded, Text, encode, encode_pair, with_target
 from models.latents.cut import LatentCut, cuts, listed
 from models.latents.tap import latent_record
@@ -95,7 +95,7 @@ def _run(
         model_name=model.name,
         dropped=encoded.dropped,
         second_start=encoded.second_start,
-        heads_off=distinct(heads_off).heads,
+        switched_off=switched_off(model, heads_off),
         latents_off=cut,
     )
     return run, output

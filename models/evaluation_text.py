@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from models.errors import BadSelection, BadText
-from models.inputs import check_text
+from models.inputs import check_text, count_tokens
 from models.model import AttentionModel
 
 # Prose written for Headlight: stories, essays, a letter, some 3,500 tokens. No shipped model was trained on it, and none of
@@ -54,6 +54,48 @@ def cut_into_texts(
         length += count
         total += count
     return tuple(stripped for part in texts if (stripped := part.strip()))
+
+
+def cut_in_two(
+    model: AttentionModel,
+    text: str | None = None,
+    *,
+    tokens: int = TEXT_TOKENS,
+    max_tokens: int | None = None,
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The beginning of a text, to choose heads on, and what follows, to measure the choice on, as `cut_into_texts` cuts them.
+
+    About as many tokens in each; in shorter texts where there would be but one, and of one sentence in two parts of it. The
+    second is empty where nothing can be held out, because one of the two would have nothing to foretell. Raises BadText,
+    BadSelection.
+    """
+    texts = cut_into_texts(model, text, tokens=tokens, max_tokens=max_tokens)
+    if len(texts) == 1:
+        half = max(count_tokens(model, texts[0], 2 * tokens) // 2, 2)
+        texts = cut_into_texts(model, text, tokens=half, max_tokens=max_tokens)
+    return _parted(model, texts, tokens) or _parted(model, _halves(texts), tokens) or (texts, ())
+
+
+def _parted(
+    model: AttentionModel, texts: tuple[str, ...], tokens: int
+) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """Where about as much lies before as behind, both with something to foretell; None where there is no such place."""
+    counts = [count_tokens(model, text, tokens) for text in texts]
+    places = [place for place in range(1, len(texts)) if min(max(counts[:place]), max(counts[place:])) > 1]
+    if not places:
+        return None
+    place = min(places, key=lambda place: abs(sum(counts[:place]) - sum(counts[place:])))
+    return texts[:place], texts[place:]
+
+
+def _halves(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """All of it in two, between two words where there are words."""
+    whole = " ".join(texts)
+    middle = len(whole) // 2
+    place = min(
+        (gap.start() for gap in re.finditer(r"\s", whole)), key=lambda at: abs(at - middle), default=middle
+    )
+    return tuple(part for half in (whole[:place], whole[place:]) if (part := half.strip()))
 
 
 def _sentences(text: str) -> list[str]:

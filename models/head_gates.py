@@ -13,6 +13,7 @@ from torch import Tensor
 
 from models.errors import BadSelection
 from models.model import AttentionModel
+from models.switched_off import StoodIn, SwitchedOff
 
 Head = tuple[int, int]  # (layer, head), both from 0
 
@@ -22,11 +23,12 @@ class HeadOutputs:
     """What stands for the outputs of heads that are switched off.
 
     per_call: for every attention call of the forward pass [pos | 1, head, d_value]; one position is a mean for all of them.
-    source: what they were worked out on, in a few words.
+    source: what they were worked out on, in a few words. stood_in: in which way.
     """
 
     per_call: tuple[Tensor, ...]
     source: str
+    stood_in: StoodIn = "given"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,17 @@ def distinct(off: Off) -> HeadsOff:
     """The same in one form, each head once."""
     given = off if isinstance(off, HeadsOff) else HeadsOff(tuple(off))
     return HeadsOff(tuple(sorted(set(given.heads))), given.stack, given.instead)
+
+
+def switched_off(model: AttentionModel, off: Off) -> SwitchedOff:
+    """What is told of them with a run. Raises BadSelection for a stack that the model does not have."""
+    wanted = distinct(off)
+    if not wanted.heads:
+        return SwitchedOff()
+    stack, instead = gated_stack(model, wanted.stack), wanted.instead
+    if instead is None:
+        return SwitchedOff(wanted.heads, stack)
+    return SwitchedOff(wanted.heads, stack, instead.stood_in, instead.source)
 
 
 def gates(model: AttentionModel, off: Off) -> dict[int, Gate]:

@@ -32,6 +32,19 @@ class Encoded:
     dropped: int = 0
     second_start: int | None = None
 
+    @property
+    def predicted(self) -> tuple[int, ...]:
+        """Ids of the tokens that are foretold each from those before, but for the first: the text's, or the target's."""
+        return self.ids.get("target", self.ids.get("text", ()))
+
+
+def listed_texts(texts: str | Sequence[str]) -> tuple[str, ...]:
+    """One text or several, as several. Raises BadText where none came."""
+    given = (texts,) if isinstance(texts, str) else tuple(texts)
+    if not given:
+        raise BadText("One text or more is needed, but none came; give some.")
+    return given
+
 
 def encode(model: AttentionModel, text: Text, max_tokens: int | None = None) -> Encoded:
     """A text, or a sentence pair for an encoder. Raises BadText, or TextTooLong where max_tokens does not cut it."""

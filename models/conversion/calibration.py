@@ -101,10 +101,10 @@ def _rows(model: AttentionModel, texts: str | Sequence[str] | None, most: int) -
     return torch.stack([ids[start : start + width] for start in starts])
 
 
-def token_row(model: AttentionModel, texts: Sequence[str]) -> Tensor:
+def token_row(model: AttentionModel, texts: str | Sequence[str]) -> Tensor:
     """All texts as one row of token ids, int64 [token]. Raises BadText for what no tokenizer can read."""
     parts = []
-    for text in texts:
+    for text in (texts,) if isinstance(texts, str) else texts:
         check_text(text)
         parts.append(torch.tensor(model.tokenizer(text, verbose=False)["input_ids"], dtype=torch.long))
     if not parts:

@@ -14,7 +14,7 @@ from models.capture import Candidate, Capture
 from models.capturing import capture_with_logits, encode_for
 from models.errors import BadSelection
 from models.head_gates import Head, HeadOutputs, HeadsOff, distinct
-from models.inputs import Encoded, Text
+from models.inputs import Encoded, Text, listed_texts
 from models.model import AttentionModel
 from models.pattern_change import pattern_change
 from models.pruning.head_outputs import mean_outputs, other_outputs
@@ -63,13 +63,13 @@ class Ablation:
 
     @property
     def loss_before(self) -> float:
-        """Mean over the text's tokens but the first, nats per token; NaN for encoders."""
-        return self.token_loss_before.nanmean().item()
+        """Mean over the text's tokens but the first, nats per token; NaN for encoders, and for a text of one token."""
+        return self.token_loss_before[1:].mean().item()
 
     @property
     def loss_after(self) -> float:
         """The same with the heads off."""
-        return self.token_loss_after.nanmean().item()
+        return self.token_loss_after[1:].mean().item()
 
     @property
     def delta_loss(self) -> Tensor:
@@ -153,16 +153,16 @@ def replacement(
         return None
     if isinstance(reference, HeadOutputs):
         return reference
-    texts = [reference] if isinstance(reference, str) else list(reference or ())
-    if not texts:
+    if not reference:
         raise BadSelection(
             f"“{method}” needs a reference text for what stands in for a head; give reference=."
         )
+    texts = listed_texts(reference)
     if method == "mean":
         return mean_outputs(model, texts)
     if len(texts) > 1:
         raise BadSelection(f"“resample” takes one other text, but {len(texts)} came; give one.")
-    return other_outputs(model, texts[0])
+    return other_outputs(model, *texts)
 
 
 def _losses(model: AttentionModel, run: Capture, logits: Tensor | None) -> Tensor:
@@ -180,6 +180,12 @@ def divergence(before: Tensor | None, after: Tensor | None, positions: int) -> T
         return kl
     for start in range(0, positions, BLOCK):
         rows = slice(start, min(start + BLOCK, positions))
-        one, other = (logits[rows].float().log_softmax(-1) for logits in (before, after))
-        kl[rows] = (one.exp() * (one - other)).sum(-1).clamp(min=0).cpu()
+        kl[rows] = divergence_of(before[rows], after[rows]).cpu()
     return kl
+
+
+def divergence_of(before: Tensor, after: Tensor) -> Tensor:
+    """The same of logits [..., vocab] that are taken to float32 at once, [...]."""
+    one, other = (logits.float().log_softmax(-1) for logits in (before, after))
+    terms = one.exp() * (one - other)
+    return terms.masked_fill(one == -torch.inf, 0.0).sum(-1).clamp(min=0)  # 0 log 0 is 0

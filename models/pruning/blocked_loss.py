@@ -19,14 +19,6 @@ def plain_head(module: Any) -> nn.Linear | None:
     return head if type(head) is nn.Linear else None
 
 
-def swap(module: nn.Module, old: nn.Module, new: nn.Module) -> None:
-    """Put another part in the place of one; the module must be a copy of one's own."""
-    for part in list(module.modules()):
-        for name, child in part.named_children():
-            if child is old:
-                setattr(part, name, new)
-
-
 @torch.inference_mode()
 def blocked_loss(states: Tensor, head: nn.Linear, ids: Tensor) -> Tensor:
     """Mean loss of every row, [batch], nats per token, from what enters the head [batch, pos, d_model] and ids [pos]."""

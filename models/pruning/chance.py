@@ -18,8 +18,8 @@ from models.pruning.ablation import Baseline, Method, ablate, replacement
 class ChanceLoss:
     """What random heads cost, one entry a draw.
 
-    draws: the heads that were off. delta_loss: rise of the text's mean loss, nats per token; NaN for encoders. kl: mean
-    over the text's positions of KL(all heads || without them), nats; NaN without a language head.
+    draws: the heads that were off. delta_loss: rise of the text's mean loss, nats per token; NaN for encoders, and for a
+    text of one token. kl: mean over the text's positions of KL(all heads || without them), nats; NaN without a language head.
     """
 
     draws: tuple[tuple[Head, ...], ...]
@@ -59,7 +59,7 @@ def chance_ablations(
         progress(f"Switching off random heads, draw {number + 1} of {draws}", number / draws)
         found = ablate(model, baseline, HeadsOff(chosen, off.stack, instead))
         losses.append(found.loss_after - found.loss_before)
-        divergences.append(found.kl.nanmean().item())
+        divergences.append(found.kl.mean().item())
     progress("Random heads have been switched off", 1.0)
     return ChanceLoss(drawn, tuple(losses), tuple(divergences))
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from models.errors import BadSelection
 from models.head_gates import Head, HeadOutputs, demand_gates, gated_stack
+from models.inputs import listed_texts
 from models.model import AttentionModel
 from models.progress import Progress, no_progress, part
 from models.pruning.ablation import Method, replacement
@@ -109,11 +110,10 @@ def prune_curve(
     demand_gates(model)
     name = gated_stack(model, stack)
     _demand(order, keep, points, draws, step)
-    given = [texts] if isinstance(texts, str) else list(texts)
-    others = given if ranked_on is None else [ranked_on] if isinstance(ranked_on, str) else list(ranked_on)
+    others = listed_texts(texts if ranked_on is None else ranked_on)
     instead = replacement(model, method, reference)
-    quality = pruned_quality(model, given, name, instead, max_tokens)
-    ranking = Ranking(model, tuple(others), name, method, instead, quality.quantity, max_tokens)
+    quality = pruned_quality(model, texts, name, instead, max_tokens)
+    ranking = Ranking(model, others, name, method, instead, quality.quantity, max_tokens)
     everything = heads_of(model, name)
     end = max(round(len(everything) * (1 - keep)), 1)
     if order == "iterative":

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from models.capturing import encode_for
-from models.errors import BadSelection, BadText
+from models.errors import BadSelection
 from models.head_gates import Gate, demand_gates, gated_stack
 from models.inputs import Encoded
 from models.model import AttentionModel
 from models.progress import Progress, no_progress
+from models.pruning.measured import demand_numbers, encoded_texts, has_loss
 from models.tap import Tap, tapped
 
 
@@ -22,7 +22,8 @@ from models.tap import Tap, tapped
 class GradientImportance:
     """How much the loss would change if a head's output were scaled, to first order.
 
-    raw: [layer, head], mean over texts of |Att_h^T dL/dAtt_h|, nats per token; NaN where a layer has fewer heads.
+    raw: [layer, head], mean over texts of |Att_h^T dL/dAtt_h|, nats per token, texts of one token, which have no loss, left
+    out; NaN where a layer has fewer heads.
     normalized: the same, each layer divided by its l2 norm, as the source does before heads are ranked.
     Source: Michel et al. 2019 (arXiv 1905.10650), section 4.1.
     """
@@ -60,30 +61,33 @@ def gradient_importance(
         raise BadSelection(
             f"The weights of {model.name} have no language head, so there is no loss to derive; use a sweep by “distance”."
         )
-    given = [texts] if isinstance(texts, str) else list(texts)
-    if not given:
-        raise BadText("Importance is measured on a text, but none came; give one or more.")
-    total: Tensor | float = 0.0
-    for number, text in enumerate(given):
+    given = encoded_texts(model, texts, max_tokens, by_loss=True)
+    found = []
+    for number, encoded in enumerate(given):
         progress(f"Deriving the loss of text {number + 1} of {len(given)}", number / len(given))
-        total = total + _gradients(model, encode_for(model, text, max_tokens=max_tokens), name).abs()
+        if has_loss(encoded):
+            gradients = _gradients(model, encoded, name)
+            for own in gradients:
+                demand_numbers(model, own, number)
+            found.append(padded(gradients).abs())
     progress("The loss is derived", 1.0)
-    assert isinstance(total, Tensor)
-    return GradientImportance(total / len(given), name)
+    return GradientImportance(torch.stack(found).mean(0), name)
 
 
-def _gradients(model: AttentionModel, encoded: Encoded, stack: str) -> Tensor:
-    """dL/d(factor on a head's output) [layer, head]."""
+def _gradients(model: AttentionModel, encoded: Encoded, stack: str) -> list[Tensor]:
+    """dL/d(factor on a head's output) [head] of each layer."""
     plan = model.plan
     calls = [plan.calls_of(stack, layer) for layer in range(plan.layers(stack))]
     factors = [torch.ones(plan.sites[own[0]].heads, device=model.device, requires_grad=True) for own in calls]
     gates = {call: Gate(factor) for own, factor in zip(calls, factors, strict=True) for call in own}
     with torch.enable_grad(), tapped(Tap(gates=gates)):
         logits = model.module(**encoded.inputs).logits[0]
-        ids = torch.tensor(encoded.ids.get("target", encoded.ids.get("text")), device=logits.device)
+        ids = torch.tensor(encoded.predicted, device=logits.device)
         loss = functional.cross_entropy(logits[:-1].float(), ids[1:])
         found = torch.autograd.grad(loss, factors)
-    made = torch.full((len(calls), max(map(len, factors))), torch.nan)
-    for layer, gradient in enumerate(found):
-        made[layer, : len(gradient)] = gradient.cpu()
-    return made
+    return [gradient.cpu() for gradient in found]
+
+
+def padded(layers: Sequence[Tensor]) -> Tensor:
+    """A number a head, [head] of each layer, as [layer, head], NaN where a layer has fewer."""
+    return nn.utils.rnn.pad_sequence(list(layers), batch_first=True, padding_value=torch.nan)

@@ -9,9 +9,8 @@ from torch import Tensor, nn
 
 from models.attention_call import AttentionCall
 from models.capturing import encode_for, forward
-from models.errors import BadText
 from models.head_gates import HeadOutputs, demand_gates
-from models.inputs import Encoded
+from models.inputs import Encoded, listed_texts
 from models.model import AttentionModel
 from models.progress import Progress, no_progress
 from models.tap import Tap, tapped
@@ -19,7 +18,7 @@ from models.tap import Tap, tapped
 
 def mean_outputs(
     model: AttentionModel,
-    texts: Sequence[str],
+    texts: str | Sequence[str],
     *,
     max_tokens: int | None = None,
     source: str = "",
@@ -29,12 +28,11 @@ def mean_outputs(
 
     source: what the texts are, in a few words, to be shown. Raises BadText where there are none, BadSelection.
     """
-    if not texts:
-        raise BadText("A mean needs a reference text to be taken over, but none came; give one or more.")
+    given = listed_texts(texts)
     sums: list[Tensor] = []
     positions: list[int] = []
-    for number, text in enumerate(texts):
-        progress(f"Reading reference text {number + 1} of {len(texts)}", number / len(texts))
+    for number, text in enumerate(given):
+        progress(f"Reading reference text {number + 1} of {len(given)}", number / len(given))
         seen = _outputs(model, encode_for(model, text, max_tokens=max_tokens))
         if not sums:
             sums, positions = [torch.zeros_like(part[:1]) for part in seen], [0] * len(seen)
@@ -43,7 +41,7 @@ def mean_outputs(
             positions[call] += len(part)
     means = tuple(total / count for total, count in zip(sums, positions, strict=True))
     told = f"their mean over {sum(positions[:1]):,} tokens of {source or 'the reference texts'}"
-    return HeadOutputs(means, told)
+    return HeadOutputs(means, told, "mean")
 
 
 def other_outputs(model: AttentionModel, text: str, *, max_tokens: int | None = None) -> HeadOutputs:
@@ -52,7 +50,7 @@ def other_outputs(model: AttentionModel, text: str, *, max_tokens: int | None = 
     A longer text that is ablated with them begins with the first position again. Raises BadText, BadSelection.
     """
     seen = _outputs(model, encode_for(model, text, max_tokens=max_tokens))
-    return HeadOutputs(tuple(seen), "what they put out on another text")
+    return HeadOutputs(tuple(seen), "what they put out on another text", "resample")
 
 
 def _outputs(model: AttentionModel, encoded: Encoded) -> list[Tensor]:

@@ -74,12 +74,14 @@ class Ranking:
                 f"The order “{order}” takes no {type(importance).__name__}; give the one of its kind, or none."
             )
         values = importance.normalized if isinstance(importance, GradientImportance) else importance.mean
-        ranked = _least_first(values)
-        if importance.stack != self.stack or sorted(ranked) != list(heads_of(self.model, self.stack)):
+        every = heads_of(self.model, self.stack)
+        size = 1 + max(layer for layer, _ in every), 1 + max(head for _, head in every)
+        found = {(layer, head) for layer, head in (~values.isnan()).nonzero().tolist()}
+        if importance.stack != self.stack or values.shape != size or not found <= set(every):
             raise BadSelection(
                 f"This importance is not of the {self.stack} heads of {self.model.name}; work it out for them, or give none."
             )
-        return ranked
+        return _least_first(values, every)
 
     def next_of(self, off: tuple[Head, ...], progress: Progress) -> tuple[Head, ...]:
         """The heads that are still on, least missed first."""
@@ -94,11 +96,18 @@ class Ranking:
             max_tokens=self.max_tokens,
             progress=progress,
         )
-        return _least_first(found.mean)
+        gone = set(off)
+        return _least_first(
+            found.mean, tuple(head for head in heads_of(self.model, self.stack) if head not in gone)
+        )
 
 
-def _least_first(values: Tensor) -> tuple[Head, ...]:
-    """Heads by value, without those that have none."""
-    width = values.shape[1]
-    order = values.flatten().argsort(stable=True).tolist()
-    return tuple(divmod(place, width) for place in order if not values.flatten()[place].isnan())
+def _least_first(values: Tensor, heads: tuple[Head, ...]) -> tuple[Head, ...]:
+    """These heads by their values [layer, head]. Raises BadSelection where one has none."""
+    for layer, head in heads:
+        if values[layer, head].isnan():
+            raise BadSelection(
+                f"Heads cannot be ranked: L{layer} H{head} has no value in this importance; give one that was worked out with "
+                "all heads on, or none."
+            )
+    return tuple(sorted(heads, key=lambda head: values[head].item()))

@@ -9,13 +9,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from models.capturing import encode_for, forward
-from models.errors import BadText
+from models.capturing import forward
 from models.head_gates import Head, HeadOutputs, HeadsOff, gates
 from models.inputs import Encoded
 from models.model import AttentionModel
 from models.progress import Progress
 from models.pruning.ablation import divergence
+from models.pruning.measured import demand_numbers, encoded_texts
 from models.tap import Tap, tapped
 from models.token_loss import losses_of
 
@@ -36,7 +36,7 @@ def quantity_of(model: AttentionModel) -> Quantity:
 def distance(before: Tensor, after: Tensor) -> Tensor:
     """How far outputs [..., pos, d_model] moved, [..., pos]: the length of the difference over the length before."""
     before, after = before.float(), after.float()
-    return (after - before).norm(dim=-1) / before.norm(dim=-1)
+    return (after - before).norm(dim=-1) / before.norm(dim=-1).clamp(min=torch.finfo(torch.float32).tiny)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,13 +54,17 @@ class PrunedQuality:
     instead: HeadOutputs | None
 
     def without(self, heads: Iterable[Head], progress: Progress) -> float:
-        """The mean over all texts with these heads off, nats per token; of "distance" a share. One pass a text."""
+        """The mean over all positions of all texts with these heads off, nats per token; of "distance" a share.
+
+        One pass a text. Raises BadSelection where the model puts out NaN.
+        """
         off = HeadsOff(tuple(heads), self.stack, self.instead)
         total, positions = 0.0, 0
         for number, encoded in enumerate(self.encoded):
             told = f", text {number + 1} of {len(self.encoded)}" if len(self.encoded) > 1 else ""
             progress(f"Running without {len(off.heads)} heads{told}", number / len(self.encoded))
             found = self._of_one(encoded, number, off)
+            demand_numbers(self.model, found, number)
             total += found.sum().item()
             positions += len(found)
         return total / positions
@@ -69,7 +73,7 @@ class PrunedQuality:
         """[pos], of the positions that count."""
         output = whole_output(self.model, encoded, off)
         if self.quantity == "loss":
-            return losses_of(output, _ids(encoded))[1:]
+            return losses_of(output, encoded.predicted)[1:]
         if self.quantity == "kl":
             return divergence(self.full[number], output, len(output))
         return distance(self.full[number], output)
@@ -77,24 +81,16 @@ class PrunedQuality:
 
 def pruned_quality(
     model: AttentionModel,
-    texts: Sequence[str],
+    texts: str | Sequence[str],
     stack: str,
     instead: HeadOutputs | None,
     max_tokens: int | None,
 ) -> PrunedQuality:
     """Raises BadText where the texts hold nothing to measure, TextTooLong."""
-    if not texts:
-        raise BadText("A model is measured on a text, but none came; give one or more.")
-    encoded = tuple(encode_for(model, text, max_tokens=max_tokens) for text in texts)
     quantity = quantity_of(model)
-    if quantity == "loss" and all(len(_ids(one)) < 2 for one in encoded):
-        raise BadText("No text has a second token to foretell; give a text of two words or more.")
+    encoded = encoded_texts(model, texts, max_tokens, by_loss=quantity == "loss")
     full = () if quantity == "loss" else tuple(whole_output(model, one) for one in encoded)
     return PrunedQuality(model, encoded, quantity, full, stack, instead)
-
-
-def _ids(encoded: Encoded) -> tuple[int, ...]:
-    return encoded.ids.get("target", encoded.ids.get("text", ()))
 
 
 def whole_output(model: AttentionModel, encoded: Encoded, off: HeadsOff | None = None) -> Tensor:

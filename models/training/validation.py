@@ -11,12 +11,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from models.errors import BadText
 from models.family import CONTEXT
 
 
 def windows(tokens: NDArray[np.uint16], most: int | None = None) -> Tensor:
-    """Windows of one context that do not overlap, int64 [window, pos]; `most` takes that many, evenly spread."""
+    """Windows of one context that do not overlap, int64 [window, pos]; `most` takes that many, evenly spread.
+
+    Raises BadText where there is not one.
+    """
     count = len(tokens) // CONTEXT
+    if not count:
+        raise BadText(
+            f"The validation text has {len(tokens)} tokens, but one context of {CONTEXT} is the least: give a longer text."
+        )
     whole = torch.from_numpy(tokens[: count * CONTEXT].astype(np.int64)).view(count, CONTEXT)
     if most is None or most >= count:
         return whole

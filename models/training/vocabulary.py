@@ -16,6 +16,7 @@ from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from models.errors import BadText
 from models.family import CONTEXT, END_OF_TEXT, VOCABULARY
+from models.inputs import listed_texts
 
 END = "<|endoftext|>"
 HELD_OUT = 0.01
@@ -32,12 +33,13 @@ class Tokens:
     valid: NDArray[np.uint16]
 
 
-def tokenize(train: Sequence[str], valid: Sequence[str], folder: Path) -> Tokens:
+def tokenize(train: str | Sequence[str], valid: str | Sequence[str], folder: Path) -> Tokens:
     """Train the vocabulary on the training texts and tokenize both; kept in `folder`, and taken from there next time.
 
     Without validation texts the end of the training text is held out, HELD_OUT of it. Raises BadText where a text is
     shorter than one context of 512 tokens.
     """
+    train, valid = listed_texts(train), listed_texts(valid) if valid else ()
     place = folder / f"tokens-{_digest(train)}-{_digest(valid)}"
     if not (place / DONE).exists():
         place.mkdir(parents=True, exist_ok=True)
@@ -66,7 +68,7 @@ def _rows(
     return rows
 
 
-def train_tokenizer(texts: Sequence[str]) -> PreTrainedTokenizerFast:
+def train_tokenizer(texts: str | Sequence[str]) -> PreTrainedTokenizerFast:
     """A byte-level BPE tokenizer of 4,096 tokens (fewer where the text is small), the end token first."""
     tokenizer = Tokenizer(BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # pyright: ignore[reportAttributeAccessIssue]
@@ -77,16 +79,16 @@ def train_tokenizer(texts: Sequence[str]) -> PreTrainedTokenizerFast:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(_pieces(texts), trainer)
+    tokenizer.train_from_iterator(_pieces(listed_texts(texts)), trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token=END, eos_token=END, model_max_length=CONTEXT
     )
 
 
-def encode(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> NDArray[np.uint16]:
+def encode(tokenizer: PreTrainedTokenizerBase, texts: str | Sequence[str]) -> NDArray[np.uint16]:
     """All texts as one row of token ids, uint16 [token], the end token between two texts."""
     rows: list[NDArray[np.uint16]] = []
-    for number, text in enumerate(texts):
+    for number, text in enumerate(listed_texts(texts)):
         if number:
             rows.append(np.array([END_OF_TEXT], np.uint16))
         backend = cast(Tokenizer, tokenizer.backend_tokenizer)  # pyright: ignore[reportAttributeAccessIssue]

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import models
+from models.evaluation_text import evaluation_text
 from models.measuring.measure import Measurement, Repeats
 from models.pruning.function_words import FunctionWordAttention
 from models.pruning.order import heads_of
@@ -17,7 +18,7 @@ from tests.sentences import assert_sentence
 from viz.services.doubts import FewHeads
 from viz.services.importance import Evaluation, read_texts
 from viz.services.pruning_saves import Saving
-from viz.views.prune import doubts_cost, doubts_few, doubts_words
+from viz.views.prune import doubts_cost, doubts_few, doubts_words, importance_curve
 from viz.views.prune.importance_downloads import curves_table
 from viz.views.prune.importance_settings import readable
 
@@ -58,21 +59,30 @@ def app(tiny_llama: Path) -> visit.AppTest:
 
 
 @pytest.fixture(scope="module")
-def texts(app: visit.AppTest, tiny_llama: Path) -> tuple[str, ...]:
-    """What is measured on: not the visitor's text."""
+def ranked(app: visit.AppTest, tiny_llama: Path) -> tuple[str, ...]:
+    """What heads are ranked on: not the visitor's text."""
+    return read_texts(evaluation(tiny_llama)).ranked
+
+
+@pytest.fixture(scope="module")
+def texts(app: visit.AppTest, tiny_llama: Path, ranked: tuple[str, ...]) -> tuple[str, ...]:
+    """What sets of heads are measured on: the prose that follows."""
     found = read_texts(evaluation(tiny_llama))
-    assert 2 < found.tokens <= 256
-    return found.texts
+    assert found.held_out
+    assert 2 < found.ranked_tokens + found.measured_tokens <= 256
+    assert evaluation_text().startswith(ranked[0])
+    assert evaluation_text().index(found.measured[0]) >= len(ranked[0])
+    return found.measured
 
 
 def test_every_head_s_worth_is_that_of_a_run_without_it(
-    app: visit.AppTest, texts: tuple[str, ...], tiny_llama: Path, load_once: Loader
+    app: visit.AppTest, ranked: tuple[str, ...], tiny_llama: Path, load_once: Loader
 ):
     (warning,) = visit.complaints(app)
     assert "can hardly read this text" in warning  # the model is random
     model = load_once(str(tiny_llama))
-    full = mean_loss(model, texts, ())
-    wanted = [[mean_loss(model, texts, [(layer, head)]) - full for head in range(6)] for layer in range(3)]
+    full = mean_loss(model, ranked, ())
+    wanted = [[mean_loss(model, ranked, [(layer, head)]) - full for head in range(6)] for layer in range(3)]
     shown = visit.figure(app, "importance-grid")["data"]
     told = np.array(visit.numbers(shown[2]["customdata"]))[:, 0]
     np.testing.assert_allclose(told, np.ravel(wanted), atol=2e-3 * np.abs(wanted).max())
@@ -84,7 +94,7 @@ def test_every_head_s_worth_is_that_of_a_run_without_it(
 
 
 def test_what_stands_for_a_head_is_what_is_chosen_above(
-    texts: tuple[str, ...], tiny_llama: Path, load_once: Loader
+    ranked: tuple[str, ...], texts: tuple[str, ...], tiny_llama: Path, load_once: Loader
 ):
     app = open_prune("Importance", model=tiny_llama, off="0.1", method="mean")
     model = load_once(str(tiny_llama))
@@ -92,10 +102,10 @@ def test_what_stands_for_a_head_is_what_is_chosen_above(
     mean = models.mean_outputs(model, reference, max_tokens=model.geometry.context)
     every = heads_of(model, "decoder")
 
-    def loss(*heads: tuple[int, int]) -> float:
-        return mean_loss(model, texts, models.HeadsOff(heads, instead=mean))
+    def loss(*heads: tuple[int, int], on: tuple[str, ...] = texts) -> float:
+        return mean_loss(model, on, models.HeadsOff(heads, instead=mean))
 
-    worth = [loss(head) - loss() for head in every]
+    worth = [loss(head, on=ranked) - loss(on=ranked) for head in every]
     told = np.array(visit.numbers(visit.figure(app, "importance-grid")["data"][2]["customdata"]))[:, 0]
     np.testing.assert_allclose(told, worth, atol=2e-3 * np.abs(worth).max())
     traces = {trace["name"]: trace for trace in visit.figure(app, "importance-curve")["data"]}
@@ -119,6 +129,7 @@ def test_the_visitor_s_own_choice_is_a_point_on_the_same_text(
     assert visit.numbers(own["y"]) == pytest.approx([wanted], rel=1e-4)
     assert {"least important first", "by gradient", "random"} <= set(traces)
     assert "greedy, measured again" not in traces
+    assert any("ranked on the text before the one they are measured on" in note for note in visit.notes(app))
     assert any("Spearman" in note for note in visit.notes(app))
     assert any("random" in note and "draws" in note for note in visit.notes(app))
 
@@ -134,13 +145,13 @@ def test_the_greedy_order_is_measured_when_it_is_asked_for(tiny_llama: Path):
     assert set(table.loc[table["order"] == "random", "draw"]) == {0, 1, 2}
 
 
-def test_the_least_important_go_to_the_wall(tiny_llama: Path, texts: tuple[str, ...], load_once: Loader):
+def test_the_least_important_go_to_the_wall(tiny_llama: Path, ranked: tuple[str, ...], load_once: Loader):
     app = open_prune("Importance", model=tiny_llama)
     visit.rerun(app, **{"importance-count": 4})
     settle(visit.click(app, "importance-least"))
     model = load_once(str(tiny_llama))
-    full = mean_loss(model, texts, ())
-    cost = {head: mean_loss(model, texts, [head]) - full for head in heads_of(model, "decoder")}
+    full = mean_loss(model, ranked, ())
+    cost = {head: mean_loss(model, ranked, [head]) - full for head in heads_of(model, "decoder")}
     wanted = sorted(cost, key=cost.__getitem__)[:4]
     crosses = visit.figure(app, "importance-grid")["data"][1]
     assert sorted(zip(visit.numbers(crosses["y"]), visit.numbers(crosses["x"]), strict=True)) == sorted(
@@ -168,6 +179,7 @@ def test_a_class_without_gates_is_refused_in_its_sentence(tiny_falcon: Path):
     [
         (b"", "is empty"),
         (b" \n\t ", "is empty"),
+        (b"t", "has one token"),
         ("déjà vu".encode("latin-1"), "byte 1 cannot be read"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "is no plain text in UTF-8"),
         (b"text \x00 with a zero in it, and then more words", "holds bytes that are no text"),
@@ -186,7 +198,17 @@ def test_a_file_in_any_language_is_read(tiny_llama: Path, load_once: Loader):
     assert readable("a.txt", b"\xef\xbb\xbf" + text.encode(), load_once(str(tiny_llama))) == text
 
 
-def test_few_heads_are_measured_on_a_click(tiny_llama: Path, texts: tuple[str, ...], load_once: Loader):
+def test_a_text_too_short_to_hold_a_part_out_is_said_to_be(tiny_llama: Path):
+    short = Evaluation(str(tiny_llama), "auto", "auto", "decoder", "on", 256)
+    read = read_texts(short)
+    assert not read.held_out
+    assert read.ranked == read.measured == ("on",)
+    assert "which flatters" in importance_curve.ranked_on(short)
+
+
+def test_few_heads_are_measured_on_a_click(
+    tiny_llama: Path, ranked: tuple[str, ...], texts: tuple[str, ...], load_once: Loader
+):
     app = open_prune("Doubts", model=tiny_llama, method="mean")
     assert not app.get("plotly_chart") or "doubt-few" not in str(
         [chart.proto.id for chart in app.get("plotly_chart")]
@@ -197,7 +219,7 @@ def test_few_heads_are_measured_on_a_click(tiny_llama: Path, texts: tuple[str, .
     model = load_once(str(tiny_llama))
     assert visit.numbers(best["y"])[-1] == pytest.approx(mean_loss(model, texts, ()), rel=1e-4)
     # A head that is taken out writes zeros, whatever stands for heads above.
-    losses = {head: mean_loss(model, texts, [head]) for head in heads_of(model, "decoder")}
+    losses = {head: mean_loss(model, ranked, [head]) for head in heads_of(model, "decoder")}
     least = [min(((layer, head) for head in range(6)), key=losses.__getitem__) for layer in range(3)]
     assert visit.numbers(best["y"])[-2] == pytest.approx(mean_loss(model, texts, least), abs=1e-5)
     assert any("cannot be tried" in text.value for text in app.markdown)

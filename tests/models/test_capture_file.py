@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+import models
 from models import Capture, HeadlightError, capture, capture_file
 from models.loading import wrap
 from tests.models.engine_models import SOURCE, TARGET, TEXT, assert_near, engine, fresh
@@ -255,3 +256,32 @@ def test_the_model_is_not_needed(tmp_path):
     assert all(record.output_weight is None for record in again.layers_of["decoder"])
     token = again.top_next(1)[0]
     assert run_of("gpt2").vocabulary([token.token_id]) == (token.token,)
+
+
+@pytest.mark.parametrize("method", ["zero", "mean", "resample"])
+def test_what_was_off_and_what_stood_for_it_is_kept(method, tmp_path):
+    model = engine("t5")
+    off = models.ablate(model, SOURCE, [(1, 2), (0, 1)], method, reference=TARGET, stack="cross").off
+    run = capture(model, source=SOURCE, target=TARGET, heads_off=off)
+    again = reopened(run, tmp_path)
+    for told in (run.switched_off, again.switched_off):
+        assert (told.heads, told.stack, told.stood_in) == (((0, 1), (1, 2)), "cross", method)
+        assert told.source == ("" if off.instead is None else off.instead.source)
+    assert again.heads_off == run.heads_off == ((0, 1), (1, 2))
+
+
+def test_a_file_that_is_older_says_that_it_does_not_know(tmp_path):
+    def older(run: Capture) -> Capture:
+        run.save(tmp_path / "run.npz")
+        with np.load(tmp_path / "run.npz") as file:
+            arrays = dict(file)
+        head = json.loads(arrays["head"].tobytes())
+        del head["switched_off"]
+        (tmp_path / "run.npz").write_bytes(_archive(**(arrays | {"head": _head(head)})))
+        return Capture.load(tmp_path / "run.npz")
+
+    told = older(capture(engine("gpt2"), TEXT, heads_off=[(1, 2)])).switched_off
+    assert (told.heads, told.stack, told.stood_in) == (((1, 2),), "decoder", "unknown")
+    told = older(capture(engine("t5"), source=SOURCE, target=TARGET, heads_off=[(1, 2)])).switched_off
+    assert (told.heads, told.stack, told.stood_in) == (((1, 2),), None, "unknown")
+    assert older(run_of("gpt2")).switched_off == run_of("gpt2").switched_off

@@ -8,6 +8,7 @@ from transformers import PreTrainedModel
 
 import models
 from models import BadSelection, BadText
+from models.evaluation_text import cut_in_two
 from models.head_gates import Head
 from models.pruning.curve import PruneCurve
 from models.pruning.order import ORDERS, Order, default_step
@@ -209,3 +210,23 @@ def test_the_text_that_comes_along_is_cut_into_whole_sentences():
         models.cut_into_texts(model, "\x00\x01 text")
     with pytest.raises(BadText):
         models.cut_into_texts(model, "  \n")
+
+
+def test_a_text_is_cut_in_two_so_that_heads_are_chosen_on_one_and_measured_on_the_other():
+    model = engine("gpt2")
+
+    def read(text: str) -> int:
+        return models.count_tokens(model, text, 40)
+
+    before, after = cut_in_two(model, tokens=40, max_tokens=400)
+    assert " ".join(before + after).split() == " ".join(models.cut_into_texts(model, max_tokens=400)).split()
+    assert abs(sum(map(read, before)) - sum(map(read, after))) <= 40
+    assert cut_in_two(model, "The cat sat on the mat. The dog ran to the mat.") == (
+        ("The cat sat on the mat.",),
+        ("The dog ran to the mat.",),
+    )
+    assert cut_in_two(model, "the cat sat on the mat") == (("the cat sat",), ("on the mat",))
+    long_and_short = "the cat sat on the mat, " * 20 + "and went.\nT"
+    before, after = cut_in_two(model, long_and_short, tokens=40)
+    assert min(max(map(read, part)) for part in (before, after)) > 1
+    assert cut_in_two(model, "T") == (("T",), ())

@@ -92,12 +92,12 @@ def _by_layer(evaluation: Evaluation) -> list[list[Head]]:
 
 
 def words(evaluation: Evaluation, progress: Progress = no_progress) -> FunctionWordAttention:
-    """Attention to function words and punctuation, on the evaluation's first text. Raises HeadlightError."""
+    """Attention to function words and punctuation, on the first text that heads are ranked on. Raises HeadlightError."""
 
     def make() -> FunctionWordAttention:
         progress("Reading the text", 0.0)
         model = evaluation.loaded
-        encoded = encode_for(model, importance.read_texts(evaluation).texts[0], max_tokens=TEXT_TOKENS)
+        encoded = encode_for(model, importance.read_texts(evaluation).ranked[0], max_tokens=TEXT_TOKENS)
         run, _ = capture_with_logits(model, encoded)
         return function_word_attention(run, evaluation.stack, part(progress, 0.3, 1.0))
 

@@ -11,7 +11,7 @@ import streamlit as st
 import torch
 
 import models
-from models.evaluation_text import TEXT_TOKENS
+from models.evaluation_text import TEXT_TOKENS, cut_in_two
 from models.head_gates import Head, HeadOutputs, HeadsOff
 from models.inputs import count_tokens
 from models.progress import Progress, part
@@ -62,10 +62,20 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class ReadTexts:
-    """The texts that are measured on, and how many tokens they have in all."""
+    """What is read: the beginning, on which heads are ranked, and what follows it, on which sets of them are measured.
 
-    texts: tuple[str, ...]
-    tokens: int
+    The two are the same where the text is too short to hold a part of it out. ranked_tokens, measured_tokens: of each.
+    """
+
+    ranked: tuple[str, ...]
+    measured: tuple[str, ...]
+    ranked_tokens: int
+    measured_tokens: int
+
+    @property
+    def held_out(self) -> bool:
+        """Whether heads are measured on other text than they were ranked on."""
+        return self.ranked != self.measured
 
 
 @st.cache_resource(show_spinner=False)
@@ -82,8 +92,10 @@ def read_texts(evaluation: Evaluation) -> ReadTexts:
 
     def make() -> ReadTexts:
         model = evaluation.loaded
-        texts = models.cut_into_texts(model, evaluation.text or None, max_tokens=evaluation.tokens)
-        return ReadTexts(texts, sum(count_tokens(model, text, TEXT_TOKENS) for text in texts))
+        ranked, held_out = cut_in_two(model, evaluation.text or None, max_tokens=evaluation.tokens)
+        parts = ranked, held_out or ranked
+        counts = (sum(count_tokens(model, text, TEXT_TOKENS) for text in part) for part in parts)
+        return ReadTexts(*parts, *counts)
 
     return _kept(("texts", evaluation.by_zeros), make)
 
@@ -93,11 +105,11 @@ def _instead(evaluation: Evaluation) -> HeadOutputs | None:
 
 
 def importance(evaluation: Evaluation, progress: Progress = models.no_progress) -> models.HeadImportance:
-    """Leave-one-out importance of every head. Raises HeadlightError."""
+    """Leave-one-out importance of every head, on the text that heads are ranked on. Raises HeadlightError."""
     return _kept(
         ("importance", evaluation),
         lambda: models.sweep(
-            evaluation.loaded, read_texts(evaluation).texts, method=evaluation.replaced_by[0],
+            evaluation.loaded, read_texts(evaluation).ranked, method=evaluation.replaced_by[0],
             reference=_instead(evaluation), metric=evaluation.metric, stack=evaluation.stack,
             max_tokens=TEXT_TOKENS, progress=progress,
         ),
@@ -109,14 +121,14 @@ def is_importance_known(evaluation: Evaluation) -> bool:
 
 
 def gradient(evaluation: Evaluation, progress: Progress = models.no_progress) -> models.GradientImportance:
-    """Gradient importance of every head, which is about zeros whatever stands for them.
+    """Gradient importance of every head on the same text, which is about zeros whatever stands for them.
 
     Raises BadSelection for models without a loss per token.
     """
     return _kept(
         ("gradient", evaluation.by_zeros),
         lambda: models.gradient_importance(
-            evaluation.loaded, read_texts(evaluation).texts, stack=evaluation.stack, max_tokens=TEXT_TOKENS,
+            evaluation.loaded, read_texts(evaluation).ranked, stack=evaluation.stack, max_tokens=TEXT_TOKENS,
             progress=progress,
         ),
     )  # fmt: skip
@@ -127,13 +139,13 @@ def is_gradient_known(evaluation: Evaluation) -> bool:
 
 
 def curve(evaluation: Evaluation, order: Order, progress: Progress = models.no_progress) -> models.PruneCurve:
-    """One prune curve; by importance that was worked out before, or is now. Raises HeadlightError."""
+    """One prune curve, of heads that were ranked on the text before it. Raises HeadlightError."""
 
     def make() -> models.PruneCurve:
+        read = read_texts(evaluation)
         ranked = {"importance": importance, "gradient": gradient}.get(order)
         return models.prune_curve(
-            evaluation.loaded, read_texts(evaluation).texts, order, keep=KEEP,
-            points=POINTS, draws=DRAWS,
+            evaluation.loaded, read.measured, order, keep=KEEP, points=POINTS, draws=DRAWS, ranked_on=read.ranked,
             step=-(-head_count(evaluation) // POINTS),
             importance=None if ranked is None else ranked(evaluation), stack=evaluation.stack,
             method=evaluation.replaced_by[0], reference=_instead(evaluation), max_tokens=TEXT_TOKENS,
@@ -148,7 +160,7 @@ def is_curve_known(evaluation: Evaluation, order: Order) -> bool:
 
 
 def without(evaluation: Evaluation, heads: Iterable[Head], progress: Progress = models.no_progress) -> float:
-    """What `metric` is with these heads off. Raises HeadlightError."""
+    """What `metric` is with these heads off, on the text that they are measured on. Raises HeadlightError."""
     (found,) = without_each(evaluation, [tuple(sorted(set(heads)))], progress)
     return found
 
@@ -165,7 +177,11 @@ def without_each(
     if all(key in _results() for key in keys):
         return tuple(_kept(key, float) for key in keys)
     quality = pruned_quality(
-        evaluation.loaded, read_texts(evaluation).texts, evaluation.stack, _instead(evaluation), TEXT_TOKENS
+        evaluation.loaded,
+        read_texts(evaluation).measured,
+        evaluation.stack,
+        _instead(evaluation),
+        TEXT_TOKENS,
     )
     found = []
     for number, (key, heads) in enumerate(zip(keys, sets, strict=True)):
@@ -196,10 +212,18 @@ def random_sets(evaluation: Evaluation, heads: tuple[Head, ...], where: Where) -
     return [tuple(sorted(every[place] for place in order[: len(heads)])) for order in orders]
 
 
-def operations(evaluation: Evaluation, passes: float) -> float:
-    """What this many passes over the texts take; formula: 2 operations a weight and token."""
-    weights = sum(weight.numel() for weight in evaluation.loaded.module.parameters())
-    return 2 * weights * read_texts(evaluation).tokens * passes
+def measuring_operations(evaluation: Evaluation, passes: float) -> float:
+    """What this many passes over the text that is measured on take; formula: 2 operations a weight and token."""
+    return _operations(evaluation, passes * read_texts(evaluation).measured_tokens)
+
+
+def ranking_operations(evaluation: Evaluation, passes: float) -> float:
+    """The same of the text that heads are ranked on."""
+    return _operations(evaluation, passes * read_texts(evaluation).ranked_tokens)
+
+
+def _operations(evaluation: Evaluation, tokens: float) -> float:
+    return 2 * tokens * sum(weight.numel() for weight in evaluation.loaded.module.parameters())
 
 
 def head_count(evaluation: Evaluation) -> int:

@@ -128,6 +128,8 @@ left. All of it is *measured* on this text; on another text another layer may ma
     "Importance": """
 A head matters if the model gets worse without it. **Leave-one-out** importance switches each head off alone and asks how far
 the loss rises on a text that is not yours: indigo where the head is missed, orange where the model does better without it.
+Heads that were chosen on a text look better on it than elsewhere, so they are ranked on the first half of it, and curves and
+sets of heads are measured on the second.
 **Gradient** importance guesses the same for all heads from one backward pass (Michel et al. 2019, arXiv 1905.10650). Where the
 two disagree, the guess is wrong, or heads stand in for one another: of two that do the same, neither is missed alone.
 
@@ -142,9 +144,9 @@ tokens are noisy: small differences mean nothing.
     "Doubts": """
 Things that people say about pruning, each with an experiment on the model in view and with what came of it. The sentence below
 a figure is put together from the numbers that were *measured*: on another model, another text or another machine it may say
-the opposite. Where a limit decides (5% of the loss, 90% of the attention), it is named. Importance is leave-one-out, measured
-on the text that is set in the view Importance. Nothing is trained after heads are taken away, so a model that was trained with
-fewer heads may do better than what is left here.
+the opposite. Where a limit decides (5% of the loss, 90% of the attention), it is named. Importance is leave-one-out, on the
+first half of the text that is set in the view Importance, and what is chosen by it is measured on the second. Nothing is
+trained after heads are taken away, so a model that was trained with fewer heads may do better than what is left here.
 """,
     "Measure": """
 Each contender reads a prompt of random tokens and writes some more, one by one. Contenders take turns, A B C A B C, after a

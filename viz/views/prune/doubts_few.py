@@ -40,7 +40,7 @@ def few_step(evaluation: Evaluation) -> Step:
     return Step(
         lambda: service.is_few_heads_known(evaluation),
         lambda progress: _make(evaluation, progress),
-        importance.operations(evaluation, passes + 3),
+        importance.measuring_operations(evaluation, passes + 3),
     )
 
 

@@ -39,12 +39,12 @@ def stop_words(subject: Subject, evaluation: Evaluation) -> None:
         Step(
             lambda: service.are_words_known(evaluation),
             lambda progress: service.words(evaluation, progress),
-            importance.operations(evaluation, 2),
+            importance.ranking_operations(evaluation, 2),
         ),
         Step(
             lambda: _is_worth_known(evaluation),
             lambda progress: _worth(evaluation, progress),
-            importance.operations(evaluation, 2 + 2 * importance.CHANCE_DRAWS),
+            importance.measuring_operations(evaluation, 2 + 2 * importance.CHANCE_DRAWS),
         ),
     ]
     measuring(

@@ -51,7 +51,7 @@ def main_steps(evaluation: Evaluation) -> list[Step]:
         Step(
             lambda: service.is_without_known(evaluation, ()),
             lambda progress: service.without(evaluation, (), progress),
-            service.operations(evaluation, 1),
+            service.measuring_operations(evaluation, 1),
         ),
         sweep_step(evaluation),
     ]
@@ -61,7 +61,7 @@ def main_steps(evaluation: Evaluation) -> list[Step]:
             Step(
                 lambda: service.is_gradient_known(evaluation),
                 lambda progress: service.gradient(evaluation, progress),
-                service.operations(evaluation, GRADIENT_PASSES),
+                service.ranking_operations(evaluation, GRADIENT_PASSES),
             )
         )
     shown: list[Order] = [
@@ -75,20 +75,22 @@ def sweep_step(evaluation: Evaluation) -> Step:
     return Step(
         lambda: service.is_importance_known(evaluation),
         lambda progress: service.importance(evaluation, progress),
-        service.operations(evaluation, PASSES_A_HEAD * service.head_count(evaluation) + 2),
+        service.ranking_operations(evaluation, PASSES_A_HEAD * service.head_count(evaluation) + 2),
     )
 
 
 def curve_step(evaluation: Evaluation, order: Order) -> Step:
     """One curve, its heads ranked already."""
     passes = float(service.POINTS * (service.DRAWS if order == "random" else 1))
+    operations = service.measuring_operations(evaluation, passes)
     if order == "iterative":
         # Of the sweeps' heads half are off already, on average.
-        passes += service.POINTS * (PASSES_A_HEAD * service.head_count(evaluation) / 2 + 4)
+        sweeps = service.POINTS * (PASSES_A_HEAD * service.head_count(evaluation) / 2 + 4)
+        operations += service.ranking_operations(evaluation, sweeps)
     return Step(
         lambda: service.is_curve_known(evaluation, order),
         lambda progress: service.curve(evaluation, order, progress),
-        service.operations(evaluation, passes),
+        operations,
     )
 
 

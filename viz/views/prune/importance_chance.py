@@ -49,13 +49,13 @@ def chance_steps(evaluation: Evaluation, heads: tuple[Head, ...]) -> list[Step]:
         return Step(
             lambda: service.is_chance_known(evaluation, heads, where),
             lambda progress: service.chance(evaluation, heads, where, progress),
-            service.operations(evaluation, CHANCE_DRAWS),
+            service.measuring_operations(evaluation, CHANCE_DRAWS),
         )
 
     own = Step(
         lambda: service.is_without_known(evaluation, heads),
         lambda progress: service.without(evaluation, heads, progress),
-        service.operations(evaluation, 1),
+        service.measuring_operations(evaluation, 1),
     )
     return [own, of("layers"), of("model")]
 

@@ -11,6 +11,7 @@ import streamlit as st
 import models
 from models.pruning.quality import Quantity
 from models.pruning.rank_agreement import rank_agreement
+from models.pruning.ways import Passes
 from viz.figures.head_grid import head_grid
 from viz.figures.rank_scatter import rank_scatter
 from viz.heads_off import Head
@@ -31,6 +32,15 @@ RISES: dict[Quantity, tuple[str, str]] = {
     "loss": ("loss rises by", "nats per token"),
     "kl": ("predictions move by", "nats (KL)"),
     "distance": ("the output moves by", "of its length"),
+}
+
+
+# Said where a sweep could not take the quicker way.
+_PASSES: dict[Passes, str] = {
+    "resumed": "",
+    "whole": " Layers of this model cannot be run without those below them, so heads took whole passes, several at once: "
+    "slower, the same numbers.",
+    "single": " This model’s heads can only be switched off one after the other, a whole pass each: slower, the same numbers.",
 }
 
 
@@ -61,9 +71,17 @@ def heads(subject: Subject, evaluation: Evaluation) -> None:
 def _measured_on(evaluation: Evaluation) -> None:
     read = service.read_texts(evaluation)
     where = "your file" if evaluation.text else "prose that comes with Headlight"
-    count = f"{len(read.texts)} texts" if len(read.texts) > 1 else "one text"
     stands = replaced_in_words(evaluation.replaced_by)
-    told = f"*Measured* on {read.tokens:,} tokens of {where}, in {count}; {stands}."
+    if read.held_out:
+        told = (
+            f"Single heads are *measured*, and so ranked, on {read.ranked_tokens:,} tokens of {where} ({_count(read.ranked)}), "
+            f"and sets of heads on the {read.measured_tokens:,} tokens after them ({_count(read.measured)}); {stands}."
+        )
+    else:
+        told = (
+            f"*Measured* on {read.measured_tokens:,} tokens of {where} ({_count(read.measured)}), too few to hold some of them "
+            f"out for what is chosen by them; {stands}."
+        )
     if evaluation.metric == "loss" and service.is_without_known(evaluation, ()):
         loss, even = service.without(evaluation, ()), math.log(evaluation.loaded.geometry.vocab)
         told += f" With all heads on: **{loss:.3g}** nats per token."
@@ -75,6 +93,10 @@ def _measured_on(evaluation: Evaluation) -> None:
                 icon=":material/translate:",
             )
     st.caption(told)
+
+
+def _count(texts: tuple[str, ...]) -> str:
+    return f"{len(texts)} texts" if len(texts) > 1 else "one text"
 
 
 def _grid(subject: Subject, evaluation: Evaluation, found: models.HeadImportance) -> None:
@@ -96,7 +118,7 @@ def _grid(subject: Subject, evaluation: Evaluation, found: models.HeadImportance
     )
     st.caption(
         f"**{head_name(*most)}** is missed most: without it {measure} {values[most]:.3g} {unit}.{better} "
-        "Click a head to switch it off, or on again."
+        "Click a head to switch it off, or on again." + _PASSES[found.passes]
     )
 
 

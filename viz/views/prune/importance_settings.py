@@ -29,7 +29,8 @@ def settings(subject: Subject) -> Evaluation:
         st.select_slider(
             "Tokens at most", state.EVALUATION_LIMITS, key=state.EVALUATED_TOKENS, width=260,
             format_func=lambda count: f"{count:,}",
-            help="Whole sentences up to so many tokens, in texts of 256 at most. More tokens: less noise, more time.",
+            help="Whole sentences up to so many tokens, in texts of 256 at most: heads are ranked on the first half, and what "
+            "is chosen so is measured on the second. More tokens: less noise, more time.",
         )  # fmt: skip
     if source == OWN:
         st.file_uploader(
@@ -89,7 +90,7 @@ def readable(name: str, content: bytes, model: models.AttentionModel) -> str:
         texts = cut_into_texts(model, text, max_tokens=state.EVALUATION_LIMITS[0])
     except models.BadText as error:
         raise models.BadText(f"The file {shown} cannot be measured on: {error}") from None
-    if sum(len(model.tokenizer(part)["input_ids"]) for part in texts) < 2:
+    if max(len(model.tokenizer(part)["input_ids"]) for part in texts) < 2:
         raise models.BadText(
             f"The file {shown} has one token, which nothing foretells; choose one with some hundred words of plain text."
         )
