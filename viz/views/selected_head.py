@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
+from torch import Tensor
 
 import models
 from viz import state
 from viz.figures.heatmap import LARGEST, SCALES, heatmap
+from viz.figures.score_bars import ScoreBar, score_bars
 from viz.plain import plain
 
 SCORE_NAMES = {
@@ -89,10 +90,9 @@ def head_name(layer: int, head: int) -> str:
 
 
 def selected_head(chosen: Selection) -> None:
-    """Title, scores, controls and heatmap of the selected head."""
+    """Title, scores and heatmap of the selected head."""
     st.markdown(f"#### {chosen.title}", help=_role_help(chosen))
-    st.caption(_score_line(chosen))
-    controls()
+    st.html(score_bars(_bars(chosen), chosen.dark))
     drawn = chosen.drawn()
     if drawn.notice:
         st.warning(plain(drawn.notice))
@@ -136,27 +136,32 @@ def _shown_tokens(chosen: Selection) -> tuple[int, int]:
 
 
 def controls() -> None:
-    """How patterns are drawn: colour scale, without the first token, value-weighted."""
+    """How patterns are drawn, in a row of its own."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.segmented_control(
-            "Colour scale",
-            SCALES,
-            key=state.SCALE,
-            required=True,
-            label_visibility="collapsed",
-            help="How weights become colours: the square root and the logarithm make faint attention visible.",
-        )
-        st.toggle(
-            "Leave out first token",
-            key=state.FIRST_OUT,
-            help="Many heads park their attention on the first token, which drowns everything else. This blanks it.",
-        )
-        st.toggle(
-            "Value-weighted",
-            key=state.VALUE_WEIGHTED,
-            help="Multiply each weight by the size of what it carries: the norm of a·v·W_O (Kobayashi et al. 2020). A "
-            "large weight on a tiny value moves nothing.",
-        )
+        drawing_controls()
+
+
+def drawing_controls() -> None:
+    """Colour scale, without the first token, value-weighted."""
+    st.segmented_control(
+        "Colour scale",
+        SCALES,
+        key=state.SCALE,
+        required=True,
+        label_visibility="collapsed",
+        help="How weights become colours: the square root and the logarithm make faint attention visible.",
+    )
+    st.toggle(
+        "Leave out first token",
+        key=state.FIRST_OUT,
+        help="Many heads park their attention on the first token, which drowns everything else. This blanks it.",
+    )
+    st.toggle(
+        "Value-weighted",
+        key=state.VALUE_WEIGHTED,
+        help="Multiply each weight by the size of what it carries: the norm of a·v·W_O (Kobayashi et al. 2020). A "
+        "large weight on a tiny value moves nothing.",
+    )
 
 
 def _chart_config(chosen: Selection) -> dict:
@@ -168,16 +173,24 @@ def _chart_config(chosen: Selection) -> dict:
     }
 
 
-def _score_line(chosen: Selection) -> str:
+def _bars(chosen: Selection) -> list[ScoreBar]:
+    """Shares on a scale from 0 to 1; what has a unit up to the most that any head, or chance, gives."""
     scores = chosen.run.scores(chosen.stack)
-    parts = []
-    for name in scores.names:
-        value, chance = (
-            table[name][chosen.layer, chosen.head].item() for table in (scores.values, scores.chance)
+    at = (chosen.layer, chosen.head)
+    return [
+        ScoreBar(
+            SCORE_NAMES[name],
+            scores.values[name][at].item(),
+            scores.chance[name][at].item(),
+            _most(scores.values[name], scores.chance[name]) if name in UNITS else 1.0,
+            UNITS.get(name, ""),
         )
-        if not math.isnan(value):
-            parts.append(f"{SCORE_NAMES[name]} **{value:.3g}**{UNITS.get(name, '')} (chance {chance:.3g})")
-    return " · ".join(parts)
+        for name in scores.names
+    ]
+
+
+def _most(*tables: Tensor) -> float:
+    return max(float(table.nan_to_num(0.0).max()) for table in tables) or 1.0
 
 
 def _role_help(chosen: Selection) -> str:
