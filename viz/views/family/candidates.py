@@ -10,7 +10,7 @@ from viz.figures.token_text import label
 from viz.views.family.members import Member
 
 CANDIDATES = 5
-TOKEN_PX, SHARE_PX = 84, 58
+TOKEN_PX, SHARE_PX = 66, 52
 
 
 def candidates(members: Sequence[Member]) -> None:

@@ -40,7 +40,7 @@ def losses(members: Sequence[Member], dark: bool) -> None:
             f"exponential {np.exp(mean):.6g}.",
         )
     table = loss_table(members)
-    lines, rows = pair("losses", 0.6, 0.4)
+    lines, rows = pair("losses", 0.55, 0.45)
     with lines:
         _lines(members, dark)
     with rows:
@@ -95,9 +95,13 @@ def _rows(table: pd.DataFrame) -> None:
         hide_index=True,
         height=290,
         column_config={
-            name: st.column_config.NumberColumn(format="%.2f", help="nats")
-            for name in table
-            if name not in ("pos", "token")
+            "pos": st.column_config.NumberColumn(width=42),
+            "token": st.column_config.TextColumn(width=66),
+            **{
+                name: st.column_config.NumberColumn(format="%.2f", help="nats", width=48)
+                for name in table
+                if name not in ("pos", "token")
+            },
         },
         on_select=lambda: _select_row(table),
         selection_mode="single-row",

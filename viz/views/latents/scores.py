@@ -145,6 +145,17 @@ def _kinds(subject: Subject, shares: ScoreShares) -> None:
         key="latent-scores-kinds",
         hide_index=True,
         column_config={
-            "mean content share": st.column_config.ProgressColumn(format="%.2f", min_value=0.0, max_value=1.0)
-        },
+            "layer": st.column_config.TextColumn(width=48),
+            "content": st.column_config.NumberColumn(width=62),
+            "mixed": st.column_config.NumberColumn(width=54),
+            "position": st.column_config.NumberColumn(width=64),
+            "mean content share": st.column_config.ProgressColumn(
+                "mean share",
+                format="%.2f",
+                min_value=0.0,
+                max_value=1.0,
+                width=110,
+                help="Content's share of the scores, mean over the layer's heads.",
+            ),
+        },  # fmt: skip
     )

@@ -65,7 +65,7 @@ def _losses(subject: Subject, effect: CutEffect) -> None:
         return
     before, after = services.token_loss(subject.request).numpy(), effect.loss.numpy()
     _means(before, after, effect)
-    left, right = pair("latent-cut-losses", 0.64, 0.36)
+    left, right = pair("latent-cut-losses", 0.6, 0.4)
     with left:
         st.plotly_chart(
             loss_change(before, after, subject.run.tokens, selected=subject.position, dark=subject.dark),
@@ -122,9 +122,10 @@ def _hardest(subject: Subject, before: np.ndarray, after: np.ndarray) -> None:
         height=250,
         column_config={
             "pos": st.column_config.NumberColumn(width=44),
-            "before": st.column_config.NumberColumn(format="%.2f"),
-            "after": st.column_config.NumberColumn(format="%.2f"),
-            "change": st.column_config.NumberColumn(format="%+.2f"),
+            "token": st.column_config.TextColumn(width=70),
+            "before": st.column_config.NumberColumn(format="%.2f", width=56),
+            "after": st.column_config.NumberColumn(format="%.2f", width=56),
+            "change": st.column_config.NumberColumn(format="%+.2f", width=60),
         },
         on_select=lambda: _select_row(table),
         selection_mode="single-row",
@@ -181,7 +182,8 @@ def _candidates(subject: Subject, effect: CutEffect) -> None:
         "**Next token**, before and with the cut", help="After the text's last token; a dot is a space."
     )
     most = max(before[0].probability, after[0].probability)
-    share = st.column_config.ProgressColumn("p", format="%.3f", min_value=0.0, max_value=most)
+    share = st.column_config.ProgressColumn("p", format="%.3f", min_value=0.0, max_value=most, width=96)
+    token = st.column_config.TextColumn(width=82)
     st.dataframe(
         {
             "before": [label(one.token, 24) for one in before],
@@ -191,7 +193,7 @@ def _candidates(subject: Subject, effect: CutEffect) -> None:
         },
         key="latent-cut-candidates",
         hide_index=True,
-        column_config={"p before": share, "p with the cut": share},
+        column_config={"before": token, "with the cut": token, "p before": share, "p with the cut": share},
     )
 
 

@@ -33,10 +33,10 @@ def predictions(subject: Subject, effect: Effect) -> None:
         key="prune-predictions",
         hide_index=True,
         column_config={
-            "token": st.column_config.TextColumn(width="small"),
-            "before": st.column_config.ProgressColumn("all heads", help="Probability with all heads.", **share),
-            "after": st.column_config.ProgressColumn("heads off", help="Probability without those that are off.", **share),
-            "move": st.column_config.TextColumn("rank", width="small", help="Its place among all tokens, before and after."),
+            "token": st.column_config.TextColumn(width=74),
+            "before": st.column_config.ProgressColumn("all heads", help="Probability with all heads.", width=104, **share),
+            "after": st.column_config.ProgressColumn("heads off", help="Probability without those that are off.", width=104, **share),
+            "move": st.column_config.TextColumn("rank", width=100, help="Its place among all tokens, before and after."),
         },
     )  # fmt: skip
 
