@@ -16,6 +16,7 @@ from viz.views.selected_head import Selection
 from viz.views.writing import Writing
 
 _WRITTEN = "_written"
+TOKEN_PX = 130  # of its column; a longer token is read by a double click
 CANDIDATES = 12
 LOOK_EVERY_S = 0.3
 FIRST_LOOK_S = 0.2  # short texts are done by then
@@ -49,9 +50,10 @@ def _candidates(run: models.Capture) -> None:
             {"token": [candidate.token for candidate in best], "probability": [c.probability for c in best]},
             hide_index=True,
             column_config={
+                "token": st.column_config.TextColumn(width=TOKEN_PX),
                 "probability": st.column_config.ProgressColumn(
                     format="%.3f", min_value=0.0, max_value=max(c.probability for c in best)
-                )
+                ),
             },
         )
 

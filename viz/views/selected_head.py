@@ -11,7 +11,8 @@ from torch import Tensor
 
 import models
 from viz import state
-from viz.figures.heatmap import LARGEST, SCALES, heatmap
+from viz.figures.heatmap import LARGEST, heatmap
+from viz.figures.scales import SCALES
 from viz.figures.score_bars import ScoreBar, score_bars
 from viz.plain import plain
 
@@ -96,16 +97,16 @@ def selected_head(chosen: Selection) -> None:
     drawn = chosen.drawn()
     if drawn.notice:
         st.warning(plain(drawn.notice))
-    start, stop = _shown_tokens(chosen)
-    queries, keys = slice(start, stop), slice(start, stop) if chosen.stack != "cross" else slice(None)
+    _narrow(chosen)
+    shown = shown_part(chosen, drawn)
     figure = heatmap(
-        drawn.weights[queries, keys],
-        chosen.query_tokens[queries],
-        chosen.key_tokens[keys],
+        shown.weights,
+        shown.query_tokens,
+        shown.key_tokens,
         scale=state.get(state.SCALE),
         leave_out_first=state.get(state.FIRST_OUT),
         measure=drawn.measure,
-        first_token=start,
+        first_token=shown.first_token,
         dark=chosen.dark,
     )
     st.plotly_chart(
@@ -113,12 +114,39 @@ def selected_head(chosen: Selection) -> None:
     )
 
 
-def _shown_tokens(chosen: Selection) -> tuple[int, int]:
-    """The part of a long text that is drawn: all of it, unless the visitor narrows it down."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The part of a head that the visitor looks at, weights [query, key]. first_token: its first token's position."""
+
+    weights: NDArray[np.float32]
+    query_tokens: tuple[str, ...]
+    key_tokens: tuple[str, ...]
+    first_token: int
+
+
+def shown_part(chosen: Selection, drawn: Drawn) -> Shown:
+    """All of the head, unless the visitor has narrowed a long text down."""
+    start, stop = _range(chosen)
+    queries, keys = slice(start, stop), slice(start, stop) if chosen.stack != "cross" else slice(None)
+    return Shown(drawn.weights[queries, keys], chosen.query_tokens[queries], chosen.key_tokens[keys], start)
+
+
+def _is_long(chosen: Selection) -> bool:
+    return max(len(chosen.query_tokens), len(chosen.key_tokens)) > LARGEST
+
+
+def _range(chosen: Selection) -> tuple[int, int]:
     tokens = len(chosen.query_tokens)
-    if max(tokens, len(chosen.key_tokens)) <= LARGEST:
-        return 0, tokens
-    start, stop = st.slider(
+    start, stop = st.session_state.get(f"window-{tokens}", (0, tokens)) if _is_long(chosen) else (0, tokens)
+    return min(start, tokens - 1), max(stop, start + 1)
+
+
+def _narrow(chosen: Selection) -> None:
+    """For a text of more tokens than are drawn one by one: which of them to draw."""
+    if not _is_long(chosen):
+        return
+    tokens = len(chosen.query_tokens)
+    st.slider(
         "Tokens shown",
         0,
         tokens,
@@ -126,13 +154,12 @@ def _shown_tokens(chosen: Selection) -> tuple[int, int]:
         key=f"window-{tokens}",
         help=f"Up to {LARGEST} tokens are drawn one by one; of more, each cell is the mean of several.",
     )
-    stop = max(stop, start + 1)
+    start, stop = _range(chosen)
     if stop - start > LARGEST:
         side = -(-(stop - start) // LARGEST)
         st.caption(
             f"Each cell is the mean of up to {side} x {side} weights; narrow the range to see every one."
         )
-    return min(start, tokens - 1), stop
 
 
 def controls() -> None:

@@ -10,8 +10,9 @@ import pandas as pd
 import streamlit as st
 
 from viz import state
+from viz.figures.long_tokens import whole
 from viz.figures.token_losses import token_losses
-from viz.figures.token_text import label
+from viz.figures.token_text import shortened
 from viz.plain import plain
 from viz.views.columns import four, pair
 from viz.views.family.head import picked_token
@@ -55,7 +56,7 @@ def _short(number: float) -> str:
 def loss_table(members: Sequence[Member]) -> pd.DataFrame:
     """A row a token that has a loss: pos, token, each member's loss and how far they lie apart; widest first."""
     text = members[0].run.tokens
-    columns: dict[str, Any] = {"pos": range(len(text)), "token": [label(token, 24) for token in text]}
+    columns: dict[str, Any] = {"pos": range(len(text)), "token": [whole(token) for token in text]}
     columns |= {member.name: member.loss.numpy() for member in members}
     table = pd.DataFrame(columns).iloc[1:]
     own = table[[member.name for member in members]]
@@ -86,8 +87,8 @@ def _rows(table: pd.DataFrame) -> None:
     widest = table.iloc[0]
     if len(table.columns) > 4:
         st.caption(
-            f"Furthest apart at token {widest['pos']}, **{plain(widest['token'])}**: {widest[SPREAD]:.2f} nats. Click a row, "
-            "or a point of the lines, to choose its token."
+            f"Furthest apart at token {widest['pos']}, **{plain(shortened(widest['token'], 24))}**: {widest[SPREAD]:.2f} nats. "
+            "Click a row, or a point of the lines, to choose its token."
         )
     st.dataframe(
         table,

@@ -157,5 +157,5 @@ def _kinds(subject: Subject, shares: ScoreShares) -> None:
                 width=110,
                 help="Content's share of the scores, mean over the layer's heads.",
             ),
-        },  # fmt: skip
+        },
     )

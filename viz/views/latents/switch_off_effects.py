@@ -9,9 +9,9 @@ import streamlit as st
 
 from viz import services, state
 from viz.components.head_wall import BY_LAYER, head_wall
+from viz.figures.long_tokens import whole
 from viz.figures.loss_change import loss_change
 from viz.figures.small_heatmap import small_difference, small_heatmap
-from viz.figures.token_text import label
 from viz.latent_cuts import Parts
 from viz.plain import plain
 from viz.services import cut_effects
@@ -105,7 +105,7 @@ def _hardest(subject: Subject, before: np.ndarray, after: np.ndarray) -> None:
     table = pd.DataFrame(
         {
             "pos": range(len(tokens)),
-            "token": [label(token, 24) for token in tokens],
+            "token": [whole(token) for token in tokens],
             "before": before,
             "after": after,
             "change": after - before,
@@ -186,9 +186,9 @@ def _candidates(subject: Subject, effect: CutEffect) -> None:
     token = st.column_config.TextColumn(width=82)
     st.dataframe(
         {
-            "before": [label(one.token, 24) for one in before],
+            "before": [whole(one.token) for one in before],
             "p before": [one.probability for one in before],
-            "with the cut": [label(one.token, 24) for one in after],
+            "with the cut": [whole(one.token) for one in after],
             "p with the cut": [one.probability for one in after],
         },
         key="latent-cut-candidates",
