@@ -49,7 +49,7 @@ def score_bars(bars: Sequence[ScoreBar], dark: bool) -> str:
 def _cell(bar: ScoreBar) -> str:
     told = f"{bar.name}: {bar.value:.6g}{bar.unit}"
     if math.isfinite(bar.chance):
-        told += f"; by chance {bar.chance:.6g} (the tick)"
+        told += f"; by chance {bar.chance:.6g}{bar.unit} (the tick)"
     places = f"--value:{_part(bar.value, bar.full)};--chance:{_part(bar.chance, bar.full)}"
     return (
         f'<div title="{escape(told)}"><span>{escape(bar.name)}</span>'

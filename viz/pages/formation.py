@@ -101,11 +101,11 @@ def _two_losses(kind: Kind, record: Record) -> None:
     if card is None or last is None:
         return
     st.caption(
-        f"The loss of {kind.upper()} ends at {last:.2f} here, while its card and the page Family say "
-        f"{card.validation_loss:.2f}: at every record it is measured on a sample of the validation text, {WATCHED_WINDOWS} "
-        f"windows spread evenly over it ({WATCHED_WINDOWS * (CONTEXT - 1):,} tokens), after the training on all of it "
-        f"({card.validation_tokens:,} tokens) with the weights as they are stored. The same sample at every record and of "
-        "every model: the curves can be compared with each other, and the cards with each other."
+        f"The validation loss of {kind.upper()} ends at {last:.2f} here, while its card and the page Family say "
+        f"{card.validation_loss:.2f}. What is drawn here was measured during the training, at every record on the same sample of "
+        f"the validation text: {WATCHED_WINDOWS} windows spread evenly over it, {WATCHED_WINDOWS * (CONTEXT - 1):,} tokens. The "
+        f"card’s was measured after it on the whole text, {card.validation_tokens:,} tokens, with the weights as they are "
+        "stored. Compare curves with curves, and cards with cards."
     )
 
 

@@ -9,6 +9,7 @@ from models.latents.reading import ScoreShares
 from models.latents.views import HIDDEN
 from viz import services, state
 from viz.components.head_wall import BY_LAYER, head_wall
+from viz.figures.number_text import number_text
 from viz.figures.score_parts import score_heatmaps
 from viz.plain import plain
 from viz.services.score_shares import is_known, score_shares
@@ -96,7 +97,7 @@ def _numbers(subject: Subject, shares: ScoreShares) -> str:
     )
     if share != share:
         return "No share can be told: on this text the scores of each query are all equal."
-    return f"content share **{share:.3g}** · rotary share **{1 - share:.3g}** · coupling **{coupling:.3g}** *measured*"
+    return f"content share **{number_text(share)}** · rotary share **{number_text(1 - share)}** · coupling **{number_text(coupling)}** *measured*"
 
 
 def _wall(subject: Subject, shares: ScoreShares) -> None:

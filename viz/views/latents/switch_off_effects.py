@@ -11,6 +11,7 @@ from viz import services, state
 from viz.components.head_wall import BY_LAYER, head_wall
 from viz.figures.long_tokens import whole
 from viz.figures.loss_change import loss_change
+from viz.figures.number_text import number_text
 from viz.figures.small_heatmap import small_difference, small_heatmap
 from viz.latent_cuts import Parts
 from viz.plain import plain
@@ -89,7 +90,7 @@ def _means(before: np.ndarray, after: np.ndarray, effect: CutEffect) -> None:
         ("As it is", f"{one:.3g} nats · perplexity {_short(np.exp(one))}", f"{one:.6g} nats per token"),
         ("With the cut", f"{other:.3g} nats · perplexity {_short(np.exp(other))}", f"{other:.6g} nats per token"),
         ("Change", f"{other - one:+.3g} nats · perplexity × {_short(np.exp(other - one))}", f"{other - one:+.6g} nats"),
-        ("Attention moved", f"{moved:.3g} on average", f"{moved:.6g}, the mean of all heads' “changed”, 0 to 1"),
+        ("Attention moved", f"{number_text(moved)} on average", f"{moved:.6g}, the mean of all heads' “changed”, 0 to 1"),
     ]  # fmt: skip
     for column, (name, shown, exact) in zip(columns, told, strict=True):
         column.markdown(f"**{name}** *measured*  \n{shown}", help=f"{exact}, on this text.")
@@ -204,7 +205,7 @@ def _head(subject: Subject, effect: CutEffect) -> None:
     moved = effect.change[where].item()
     st.markdown(f"#### {head_name(*where)}")
     st.caption(
-        f"**{moved:.3g}** of its attention went elsewhere (mean total variation distance, *measured*). In the difference, "
+        f"**{number_text(moved)}** of its attention went elsewhere (mean total variation distance, *measured*). In the difference, "
         "indigo is where the head looks more with the cut, orange where it looks less."
     )
     tokens, top = subject.run.tokens, max(float(before.max()), float(after.max()))
