@@ -100,11 +100,12 @@ def _two_losses(kind: Kind, record: Record) -> None:
     last = record.curve.loss[-1]
     if card is None or last is None:
         return
+    sample = WATCHED_WINDOWS * (CONTEXT - 1)
     st.caption(
         f"The validation loss of {kind.upper()} ends at {last:.2f} here, while its card and the page Family say "
-        f"{card.validation_loss:.2f}. What is drawn here was measured during the training, at every record on the same sample of "
-        f"the validation text: {WATCHED_WINDOWS} windows spread evenly over it, {WATCHED_WINDOWS * (CONTEXT - 1):,} tokens. The "
-        f"card’s was measured after it on the whole text, {card.validation_tokens:,} tokens, with the weights as they are "
+        f"{card.validation_loss:.2f}. What is drawn here was measured during the training, at every record on the same "
+        f"sample of the validation text: {WATCHED_WINDOWS} windows spread evenly over it, {sample:,} tokens. The card’s was "
+        f"measured after it on the whole text, {card.validation_tokens:,} tokens, with the weights as they are "
         "stored. Compare curves with curves, and cards with cards."
     )
 

@@ -115,8 +115,10 @@ def _angles(subject: Subject, found: SubspaceOverlap, other: int, reads: str) ->
         alt="Principal angles between what the two heads read",
     )
     smallest = math.degrees(angles[0].item()) if len(angles) else 90.0
+    overlap, chance = (
+        number_text(table[subject.head, other].item()) for table in (found.overlap, found.chance)
+    )
     st.caption(
         f"They read {found.ranks[subject.head]} and {found.ranks[other]} directions of the latent. Overlap "
-        f"{number_text(found.overlap[subject.head, other].item())} (by chance {number_text(found.chance[subject.head, other].item())}), "
-        f"smallest angle {number_text(smallest)}°. Worked out from the *weights*."
+        f"{overlap} (by chance {chance}), smallest angle {number_text(smallest)}°. Worked out from the *weights*."
     )

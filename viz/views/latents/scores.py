@@ -97,7 +97,8 @@ def _numbers(subject: Subject, shares: ScoreShares) -> str:
     )
     if share != share:
         return "No share can be told: on this text the scores of each query are all equal."
-    return f"content share **{number_text(share)}** · rotary share **{number_text(1 - share)}** · coupling **{number_text(coupling)}** *measured*"
+    content, rotary, coupled = map(number_text, (share, 1 - share, coupling))
+    return f"content share **{content}** · rotary share **{rotary}** · coupling **{coupled}** *measured*"
 
 
 def _wall(subject: Subject, shares: ScoreShares) -> None:

@@ -205,8 +205,8 @@ def _head(subject: Subject, effect: CutEffect) -> None:
     moved = effect.change[where].item()
     st.markdown(f"#### {head_name(*where)}")
     st.caption(
-        f"**{number_text(moved)}** of its attention went elsewhere (mean total variation distance, *measured*). In the difference, "
-        "indigo is where the head looks more with the cut, orange where it looks less."
+        f"**{number_text(moved)}** of its attention went elsewhere (mean total variation distance, *measured*). In the "
+        "difference, indigo is where the head looks more with the cut, orange where it looks less."
     )
     tokens, top = subject.run.tokens, max(float(before.max()), float(after.max()))
     columns = st.columns(3, gap="small")
