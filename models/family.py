@@ -17,6 +17,9 @@ from models.geometry import Kind
 
 VOCABULARY = 4096
 CONTEXT = 512
+WATCHED_WINDOWS = (
+    32  # contexts of the validation text on which the loss is measured at each record of the heads
+)
 END_OF_TEXT = 0  # stands between two books
 
 _SHARED: Mapping[str, Any] = MappingProxyType(

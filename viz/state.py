@@ -19,7 +19,7 @@ from models.pruning.ablation import METHODS
 from models.scores import ROLES
 from viz import samples
 from viz.components.token_strip import DIRECTIONS
-from viz.figures.heatmap import SCALES
+from viz.figures.scales import SCALES
 
 MODEL, DEVICE, DTYPE, TEXT, SECOND, LIMIT = "model", "device", "dtype", "text", "second", "limit"
 SOURCE_LANGUAGE, TARGET_LANGUAGE = "source_language", "target_language"  # "": as the model's settings say

@@ -22,7 +22,7 @@ from transformers import (
 )
 
 from models.errors import BadSelection, BrokenWeights, HeadlightError
-from models.family import CONTEXT, family_config, family_name
+from models.family import CONTEXT, WATCHED_WINDOWS, family_config, family_name
 from models.formation import Formation
 from models.geometry import Kind
 from models.probe import PROBE
@@ -35,7 +35,6 @@ from models.training.validation import validation_loss, windows
 from models.training.vocabulary import Tokens
 
 RUN = "run.json"
-WATCHED_WINDOWS = 32  # of the validation text, at each record of the heads
 
 
 class Diverged(HeadlightError):

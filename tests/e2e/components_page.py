@@ -77,5 +77,7 @@ def parts() -> None:
 
 parts()
 head_wall(make_atlas(patterns[:1]), key="other wall", selected=(0, 1))
+deep = [np.kron(patterns[0], np.ones((1, 4, 4)))] * 30
+head_wall(make_atlas(deep), key="deep wall", selected=(29, 1), max_height=400, label="Deep wall")
 svg = '<svg xmlns="http://www.w3.org/2000/svg" width="30" height="20"><text y="15">漢字</text></svg>'
 picture_download(svg, "L5 H3: a/b", key="save")

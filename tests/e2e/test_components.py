@@ -124,6 +124,26 @@ def test_pictures_are_saved(page: Page) -> None:
     assert "漢字" in saved.value.path().read_text("utf-8")
 
 
+def test_the_names_of_the_heads_stay_in_sight(page: Page) -> None:
+    deep = page.get_by_role("grid", name="Deep wall")
+    names = page.locator(".root:has([aria-label='Deep wall']) .names")
+    below = deep.evaluate(
+        """wall => {
+            const scroller = wall.closest(".scroll");
+            scroller.scrollTop = 150;
+            return wall.parentElement.querySelector(".names").getBoundingClientRect().y - scroller.getBoundingClientRect().y;
+        }"""
+    )
+    assert 0 <= below <= 4
+    # They cover what scrolls under them, and are no tile of it: a click there selects nothing.
+    expect(names).to_have_css("pointer-events", "none")
+    expect(deep).to_contain_text("L29 H1")
+    deep.click(position={"x": GUTTER + 20, "y": 150 + 9})
+    expect(deep).to_contain_text("L29 H1")
+    deep.click(position={"x": GUTTER + 20, "y": 150 + 60})
+    expect(deep).not_to_contain_text("L29 H1")
+
+
 @pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
 def test_the_ground_follows_the_theme(page: Page, request: pytest.FixtureRequest) -> None:
     theme = request.node.callspec.params["page"]

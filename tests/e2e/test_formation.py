@@ -110,3 +110,16 @@ def test_tokens_of_the_probe_stay_text(page: Page) -> None:
     tokens = page.locator(".probe .token")
     expect(tokens).to_have_text(["Mr", "<b>x</b>", "Clara"])
     assert page.locator(".probe b").count() == 0
+
+
+def test_no_chart_stands_alone_in_its_row(page: Page) -> None:
+    charts = page.locator(".charts figure")
+    expect(charts).to_have_count(4)
+    for width in (1280, 1000, 1700):
+        page.set_viewport_size({"width": width, "height": 1200})
+        page.wait_for_timeout(300)
+        tops = charts.evaluate_all(
+            "charts => charts.map(chart => Math.round(chart.getBoundingClientRect().y))"
+        )
+        rows = [tops.count(top) for top in sorted(set(tops))]
+        assert min(rows) > 1 or max(rows) == 1, (width, rows)

@@ -15,6 +15,7 @@ from viz.figures.bertviz_view import (
     estimated_bytes,
     head_view_html,
     model_view_html,
+    pair_sizes,
     sentence_pair_panels,
     within_limits,
 )
@@ -152,5 +153,20 @@ def test_hostile_tokens_are_drawn_and_do_not_run(view, browser):
     assert any(text.startswith("</script>") for text in drawn)
     assert page.locator("svg line").count() >= 3 * len(HOSTILE) ** 2
     assert page.evaluate("window.hacked") is None
+    assert (watch.outside(), watch.complaints) == ([], [])
+    page.close()
+
+
+def test_the_head_view_of_a_pair_can_be_filtered_in_the_browser(browser):
+    panels = sentence_pair_panels(self_panel(), second_start=2)
+    sizes = [(len(panel.query_tokens), len(panel.key_tokens)) for panel in panels]
+    assert list(pair_sizes(len(TOKENS), 2)) == sizes
+    page, watch = browser.new_page(), Watch()
+    watch.attach(page)
+    page.set_content(head_view_html(panels, [0, 1], range(3), layer=0))
+    chooser = page.locator("select").filter(has_text="Sentence A -> Sentence B")
+    chooser.select_option(label="Sentence A -> Sentence B")
+    page.wait_for_function("document.querySelectorAll('#vis text').length === 5")
+    assert page.locator("#vis text").all_text_contents() == list(TOKENS)
     assert (watch.outside(), watch.complaints) == ([], [])
     page.close()

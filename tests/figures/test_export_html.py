@@ -75,3 +75,22 @@ def test_from_a_file_hovering_names_the_pair_and_its_weight(browser, tmp_path):
     assert page.evaluate("window.hacked") is None
     assert (watch.outside(file.as_uri()), watch.complaints) == ([], [])
     page.close()
+
+
+def test_it_opens_as_the_head_was_looked_at(browser):
+    weights = np.array([[1.0, 0.0], [0.9, 0.1]], np.float32)
+    page = browser.new_page()
+    page.set_content(
+        head_html(
+            weights,
+            ("a", "b"),
+            ("a", "b"),
+            head="L5 H3",
+            scale="logarithmic",
+            leave_out_first=True,
+            measure="norm",
+        )
+    )
+    assert page.locator("select").input_value() == "logarithmic"
+    assert "strongest norm 0.1" in page.locator(".tools").text_content()
+    page.close()

@@ -13,6 +13,8 @@ from models.errors import BadSelection
 from tests.figures.samples import HOSTILE, attention
 from viz import theme
 from viz.figures.export_svg import heatmap_svg
+from viz.figures.heatmap import bent_scale
+from viz.figures.scales import SCALES, Scale, bent, unbent
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -103,3 +105,34 @@ def test_disagreeing_tokens_are_refused():
         BadSelection, match=r"weights of \(1, 1\) \(queries, keys\) were expected, but they are \(2, \d\)"
     ):
         heatmap_svg(np.zeros((2, 2)), ("a",), ("b",), "L0 H0", "")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_scale_on_screen_is_the_scale_that_is_saved(scale: Scale, dark: bool):
+    weights = np.array([[0.5, 0.125, 0.01, 0.0001, 0.0]])
+    source = heatmap_svg(weights, ("a",), tuple("bcdef"), "L0 H0", "", dark, scale=scale)
+    saved = np.asarray(embedded(ElementTree.fromstring(source.encode())).convert("RGB"))[0]
+    for weight, colour in zip(weights[0], saved, strict=True):
+        stops = bent_scale(scale, dark)  # what Plotly draws on the page
+        places = [place for place, _ in stops]
+        channels = np.array([[int(hue[i : i + 2], 16) for i in (1, 3, 5)] for _, hue in stops])
+        on_screen = [np.interp(weight / 0.5, places, channel) for channel in channels.T]
+        np.testing.assert_allclose(colour, on_screen, atol=6, err_msg=f"weight {weight}")
+
+
+def test_the_bar_of_a_bent_scale_names_the_weights_of_its_colours():
+    source = heatmap_svg(
+        np.array([[1.0, 0.0]]), ("a",), ("b", "c"), "L0 H0", "", scale="logarithmic", measure="norm"
+    )
+    assert [text for text in texts(ElementTree.fromstring(source.encode())) if re.fullmatch(r"[\d.]+", text)] == [
+        "1", "0.1", "0.01", "0.001", "0.0001",
+    ]  # fmt: skip
+    assert ">norm</text>" in source
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_scale_can_be_undone(scale: Scale):
+    places = np.linspace(0, 1, 11)
+    np.testing.assert_allclose(bent(unbent(places, scale), scale), places, atol=1e-12)
+    assert bent(0.0, scale) == 0.0

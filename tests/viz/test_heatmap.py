@@ -8,7 +8,8 @@ import pytest
 
 from viz import theme
 from viz.figures import heatmap as module
-from viz.figures.heatmap import LOG_DECADES, SCALES, bent_scale, pooled
+from viz.figures.heatmap import bent_scale, pooled
+from viz.figures.scales import LOG_DECADES, SCALES, Scale
 
 QUERIES, KEYS = ["a", " b", "\n"], ["x", " y", "z", "w", "v"]
 PATTERN = np.arange(15, dtype=np.float32).reshape(3, 5) / 15
@@ -108,7 +109,7 @@ def test_a_bent_scale_gives_each_weight_its_colour(weight: float, dark: bool):
 
 
 @pytest.mark.parametrize("scale", SCALES)
-def test_the_colour_bar_names_the_weights_of_its_colours(scale: module.Scale):
+def test_the_colour_bar_names_the_weights_of_its_colours(scale: Scale):
     figure = heatmap(PATTERN, QUERIES, KEYS, scale=scale)
     bar = figure.data[1].marker.colorbar
     top = float(PATTERN.max())

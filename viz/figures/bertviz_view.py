@@ -25,6 +25,7 @@ from viz.figures.document import (
     script_json,
     vendored,
 )
+from viz.figures.long_tokens import whole
 from viz.figures.page_colours import page_colours
 from viz.figures.token_text import shortened, visible
 
@@ -138,6 +139,12 @@ def sentence_pair_panels(panel: Panel, second_start: int) -> tuple[Panel, ...]:
     )
 
 
+def pair_sizes(tokens: int, second_start: int) -> tuple[tuple[int, int], ...]:
+    """Queries and keys of each of the five cuts of `sentence_pair_panels`."""
+    first, second = second_start, tokens - second_start
+    return (tokens, tokens), (first, first), (second, second), (first, second), (second, first)
+
+
 def estimated_bytes(view: View, shapes: Sequence[tuple[int, int, int, int]]) -> int:
     """What the page will weigh, in bytes, before anything is computed.
 
@@ -172,13 +179,16 @@ def _fixed_bytes(view: View) -> int:
 
 def _page(view: View, parts: Template, panels: Sequence[Panel], dark: bool, above: str = "") -> str:
     longest = 0
+    whole_of: dict[str, str] = {}
     for slot, panel in zip(parts.parameters["attention"], panels, strict=True):
         slot["attn"] = packed(_quantised(panel.attention), "uint16") | {"scale": 1 / _SCALE}
         slot["left_text"] = _labels(view, panel.query_tokens)
         slot["right_text"] = _labels(view, panel.key_tokens)
+        whole_of |= _cut(view, (*panel.query_tokens, *panel.key_tokens))
         longest = max(longest, *(len(text) for text in slot["left_text"]))
     hues = f"d3.schemeCategory10 = {script_json(_HUES_DARK if dark else _HUES)};"
     data = f"headlightBertviz({script_json(parts.parameters)})"
+    told = f"headlightTell({script_json(whole_of)});"
     assert _VIS in parts.markup, "BertViz draws into this element"
     body = (
         f'<p class="hint">{_HINT[view]}</p>\n'
@@ -186,7 +196,7 @@ def _page(view: View, parts: Template, panels: Sequence[Panel], dark: bool, abov
         + script(vendored("d3-5.7.0.min.js"))
         + script(vendored("jquery-3.7.1.slim.min.js"))
         + script(asset("unpack.js"))
-        + script(asset("bertviz.js") + hues)
+        + script(asset("bertviz.js") + hues + told)
         + script(parts.code_before + data + parts.code_after)
     )
     room = max(0, longest - 12) * 8 if view == "head" else 0  # BertViz gives the left tokens 110 px
@@ -196,6 +206,12 @@ def _page(view: View, parts: Template, panels: Sequence[Panel], dark: bool, abov
 
 def _labels(view: View, tokens: Sequence[str]) -> list[str]:
     return [shortened(visible(token), _TOKEN_WIDTH[view]) for token in tokens]
+
+
+def _cut(view: View, tokens: Sequence[str]) -> dict[str, str]:
+    """By its label, the whole of each token whose label leaves something out."""
+    pairs = zip(_labels(view, tokens), map(whole, tokens), strict=True)
+    return {short: told for short, told in pairs if len(told) > len(short)}
 
 
 def _quantised(attention: Any) -> NDArray[np.uint16]:

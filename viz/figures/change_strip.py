@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from viz import theme
-from viz.figures.token_text import visible
+from viz.figures.long_tokens import chip
 
 QUIETEST_TOP = 0.5  # nats; colours never make much of less
 READABLE_ON = 0.52  # brightness above which text is dark
@@ -36,7 +36,9 @@ def change_strip(values: Any, tokens: Sequence[str], told: Sequence[str], *, sig
 
 
 def _box(token: str, share: float, told: str, signed: bool, dark: bool) -> str:
-    text = visible(token)
+    short = chip(token)
+    text = short["text"]
+    told = "\n".join([short["whole"], told]) if "whole" in short else told
     shown = text.replace(" ", "·") if not text.strip(" ") else text
     ground = "" if np.isnan(share) else _ground(share, signed, dark)
     colour = f"background:{ground};color:{_text_on(ground)};" if ground else ""

@@ -11,9 +11,12 @@ import numpy as np
 
 from viz.figures.document import asset, custom_properties, html_document, packed, script, script_json
 from viz.figures.ink_image import ink_palette
+from viz.figures.long_tokens import whole
+from viz.figures.number_text import number_text
 from viz.figures.one_head import head_weights
 from viz.figures.page_colours import page_colours
-from viz.figures.token_text import label, visible
+from viz.figures.scales import Scale
+from viz.figures.token_text import visible
 
 _LABEL_WIDTH = 24
 
@@ -29,18 +32,28 @@ def head_html(
     text: str = "",
     scores: Mapping[str, tuple[float, float]] | None = None,
     dark: bool = False,
+    scale: Scale = "linear",
+    leave_out_first: bool = False,
+    measure: str = "weight",
+    first_token: int = 0,
 ) -> str:
     """A self-contained HTML document of one head; opens from a file with no network.
 
     pattern: [query, key]. head: "L5 H3". role: its name for people, "" for none. model, text: what was
-    looked at. scores: name to (value, chance level); NaN where the text gives none. Raises BadSelection
-    where tokens and weights disagree.
+    looked at. scores: name to (value, chance level); NaN where the text gives none. scale, leave_out_first: how
+    it is coloured at first. measure: what the weights are. first_token: position in the text of the first token
+    given. Raises BadSelection where tokens and weights disagree.
     """
     weights = np.nan_to_num(head_weights(pattern, query_tokens, key_tokens))
     data = {
         "pattern": packed(weights, "float32"),
-        "queryTokens": [label(token, _LABEL_WIDTH) for token in query_tokens],
-        "keyTokens": [label(token, _LABEL_WIDTH) for token in key_tokens],
+        "queryTokens": [whole(token) for token in query_tokens],
+        "keyTokens": [whole(token) for token in key_tokens],
+        "labelWidth": _LABEL_WIDTH,
+        "scale": scale,
+        "leaveOutFirst": leave_out_first and first_token == 0,
+        "measure": measure,
+        "firstToken": first_token,
         "palette": packed(np.array(ink_palette(dark)), "uint8"),
     }
     title = f"{head} · {role}" if role else head
@@ -76,4 +89,4 @@ def _score_table(scores: Mapping[str, tuple[float, float]]) -> str:
 def _cell(value: float) -> str:
     if not np.isfinite(value):
         return '<td title="the text gives no chance to tell">–</td>'
-    return f'<td title="{float(value)!r}">{value:.3g}</td>'
+    return f'<td title="{float(value)!r}">{escape(number_text(value))}</td>'

@@ -12,7 +12,9 @@ import numpy as np
 
 from viz import theme
 from viz.figures.ink_image import ink_png
+from viz.figures.long_tokens import whole
 from viz.figures.one_head import head_weights
+from viz.figures.scales import LOG_DECADES, Scale, bent
 from viz.figures.token_text import label, visible
 
 _PLOT = 560.0  # the longer side of the pattern, px
@@ -56,10 +58,14 @@ def heatmap_svg(
     title: str,
     caption: str,
     dark: bool = False,
+    *,
+    scale: Scale = "linear",
+    measure: str = "weight",
 ) -> str:
     """An SVG document of one head's weights.
 
-    pattern: [query, key], drawn from 0 to its largest weight as one embedded PNG with a pixel a weight.
+    pattern: [query, key], drawn from 0 to its largest weight as one embedded PNG with a pixel a weight; NaN is left blank.
+    scale: how weights become colours. measure: what the weights are, written above the colour bar.
     Labels are thinned where there are more tokens than room. Everything written is made legal XML: control
     characters, lone surrogates and markup are shown, not interpreted. Raises BadSelection where tokens and
     weights disagree.
@@ -73,11 +79,11 @@ def heatmap_svg(
     body = [
         f'<rect width="100%" height="100%" fill="{theme.background(dark)}"/>',
         _text(_EDGE, 24, visible(title), size=16, weight="600"),
-        _picture(ink_png(weights, top, dark), layout, muted),
-        *_query_labels(queries, layout),
-        *_key_labels(keys, layout),
+        _picture(ink_png(weights, top, dark, scale), layout, muted),
+        *_query_labels(queries, query_tokens, layout),
+        *_key_labels(keys, key_tokens, layout),
         _text(layout.left, layout.top - 8, "query ↓   key →", colour=muted),
-        _colour_bar(layout, top, dark, muted),
+        _colour_bar(layout, top, dark, muted, scale, visible(measure)),
         *(
             _text(_EDGE, layout.caption_top + _CAPTION_LINE * index, line, colour=muted)
             for index, line in enumerate(layout.caption)
@@ -109,19 +115,32 @@ def _picture(png: bytes, at: _Layout, frame: str) -> str:
     )
 
 
-def _query_labels(labels: Sequence[str], at: _Layout) -> list[str]:
+def _query_labels(labels: Sequence[str], tokens: Sequence[str], at: _Layout) -> list[str]:
     cell = at.height / len(labels)
     return [
-        _text(at.left - 6, at.top + (index + 0.5) * cell + _FONT * 0.35, labels[index], anchor="end")
+        _text(
+            at.left - 6,
+            at.top + (index + 0.5) * cell + _FONT * 0.35,
+            labels[index],
+            anchor="end",
+            told=whole(tokens[index]),
+        )
         for index in _thinned(len(labels), cell)
     ]
 
 
-def _key_labels(labels: Sequence[str], at: _Layout) -> list[str]:
+def _key_labels(labels: Sequence[str], tokens: Sequence[str], at: _Layout) -> list[str]:
     cell = at.width / len(labels)
     bottom = at.top + at.height + 10
     return [
-        _text(at.left + (index + 0.5) * cell + 3, bottom, labels[index], anchor="end", turned=-60)
+        _text(
+            at.left + (index + 0.5) * cell + 3,
+            bottom,
+            labels[index],
+            anchor="end",
+            turned=-60,
+            told=whole(tokens[index]),
+        )
         for index in _thinned(len(labels), cell)
     ]
 
@@ -131,7 +150,7 @@ def _thinned(count: int, cell: float) -> range:
     return range(0, count, math.ceil(_LABEL_PITCH / cell))
 
 
-def _colour_bar(at: _Layout, top: float, dark: bool, frame: str) -> str:
+def _colour_bar(at: _Layout, top: float, dark: bool, frame: str, scale: Scale, measure: str) -> str:
     height = min(at.height, 180.0)
     x = at.left + at.width + _BAR_GAP
     stops = theme.INK_DARK if dark else theme.INK
@@ -144,17 +163,20 @@ def _colour_bar(at: _Layout, top: float, dark: bool, frame: str) -> str:
         f'<rect x="{x:.2f}" y="{at.top:.2f}" width="{_BAR_WIDTH}" height="{height:.2f}" fill="url(#ink)"'
         f' stroke="{frame}" stroke-width="0.75"/>',
     ]
-    for tick in _ticks(top):
-        y = at.top + height * (1 - tick / top)
+    for tick in _ticks(top, scale):
+        y = at.top + height * (1 - float(bent(tick / top, scale)))
         end = x + _BAR_WIDTH
         parts.append(f'<path d="M{end:.2f} {y:.2f}h4" stroke="{frame}" stroke-width="0.75"/>')
         parts.append(_text(end + 7, y + _FONT * 0.35, f"{tick:.3g}"))
-    parts.append(_text(x, at.top - 8, "weight", colour=frame))
+    begin = min(x, x + _BAR_WIDTH + _BAR_ROOM - 4 - _CHARACTER * len(measure))
+    parts.append(_text(begin, at.top - 8, measure, colour=frame))
     return "\n".join(parts)
 
 
-def _ticks(top: float) -> list[float]:
-    """Zero and round steps up to `top`: two to five of them."""
+def _ticks(top: float, scale: Scale) -> list[float]:
+    """Zero and round steps up to `top`: two to five of them; on the logarithmic scale `top` and its tenths."""
+    if scale == "logarithmic":
+        return [top * 10.0**-decade for decade in range(int(LOG_DECADES) + 1)]
     magnitude = 10.0 ** math.floor(math.log10(top))
     step = next(size * magnitude for size in (0.25, 0.5, 1.0, 2.5) if top / (size * magnitude) <= 5)
     return [index * step for index in range(math.floor(top / step + 1e-6) + 1)]
@@ -162,14 +184,16 @@ def _ticks(top: float) -> list[float]:
 
 def _text(
     x: float, y: float, content: str, *, anchor: str = "start", turned: int = 0, size: float = _FONT,
-    weight: str = "", colour: str = "",
+    weight: str = "", colour: str = "", told: str = "",
 ) -> str:  # fmt: skip
+    """told: what is read by pointing at it, where that says more than the content."""
     turn = f' transform="rotate({turned} {x:.2f} {y:.2f})"' if turned else ""
     bold = f' font-weight="{weight}"' if weight else ""
     fill = f' fill="{colour}"' if colour else ""
+    hint = f"<title>{escape(told)}</title>" if told and told != content else ""
     return (
         f'<text x="{x:.2f}" y="{y:.2f}" font-size="{size:g}" text-anchor="{anchor}"{turn}{bold}{fill}'
-        f' xml:space="preserve">{escape(content)}</text>'
+        f' xml:space="preserve">{hint}{escape(content)}</text>'
     )
 
 

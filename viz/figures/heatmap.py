@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from viz import theme
-from viz.figures.token_text import label
-
-Scale = Literal["linear", "square root", "logarithmic"]
-SCALES: tuple[Scale, ...] = ("square root", "linear", "logarithmic")
+from viz.figures.long_tokens import hover_name, tick
+from viz.figures.scales import LOG_DECADES, Scale, unbent
 
 LARGEST = 384  # cells a side that are sent to the browser; beyond it neighbouring tokens share a cell
-LOG_DECADES = 4.0
 MAX_TICKS = 42
 LABEL_WIDTH = 14
 STOPS = 33
@@ -27,14 +23,11 @@ STOPS = 33
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """Cells of one axis: a name per cell for the hover, and where to write a label."""
+    """Cells of one axis: a name per cell for the hover, which cells are labelled, and how."""
 
     names: list[str]
     shown: list[int]
-
-    @property
-    def labels(self) -> list[str]:
-        return [self.names[cell].split(" ", 1)[1] for cell in self.shown]
+    labels: list[str]
 
 
 def heatmap(
@@ -140,11 +133,9 @@ def bent_scale(scale: Scale, dark: bool) -> theme.Colorscale:
     if scale == "linear":
         return colours
     stops = np.linspace(0.0, 1.0, STOPS)
-    places = (
-        stops**2 if scale == "square root" else np.where(stops > 0, 10 ** (-LOG_DECADES * (1 - stops)), 0.0)
-    )
     return [
-        (float(place), _colour_at(colours, float(stop))) for place, stop in zip(places, stops, strict=True)
+        (float(place), _colour_at(colours, float(stop)))
+        for place, stop in zip(unbent(stops, scale), stops, strict=True)
     ]
 
 
@@ -161,18 +152,16 @@ def _counts(edges: NDArray[np.int64], tokens: int) -> NDArray[np.int64]:
 def _axis(tokens: Sequence[str], edges: NDArray[np.int64], first_token: int) -> Axis:
     last = np.append(edges[1:], len(tokens)) - 1
     names = [
-        f"{start + first_token} {_shown(str(tokens[start]))}"
+        f"{start + first_token} {hover_name(str(tokens[start]))}"
         if start == stop
-        else f"{start + first_token}-{stop + first_token} {_shown(str(tokens[start]))}…"
+        else f"{start + first_token}-{stop + first_token} {hover_name(str(tokens[start]))}…"
         for start, stop in zip(edges.tolist(), last.tolist(), strict=True)
     ]
-    step = -(-len(names) // MAX_TICKS)
-    return Axis(names, list(range(0, len(names), step)))
-
-
-def _shown(token: str) -> str:
-    """A token as Plotly draws it literally: it reads labels as HTML, and many special tokens look like tags."""
-    return escape(label(token, LABEL_WIDTH), quote=False)
+    shown = list(range(0, len(names), -(-len(names) // MAX_TICKS)))
+    labels = [
+        tick(str(tokens[edges[cell]]), LABEL_WIDTH) + "…" * bool(last[cell] > edges[cell]) for cell in shown
+    ]
+    return Axis(names, shown, labels)
 
 
 def _colour_at(colours: theme.Colorscale, place: float) -> str:
@@ -191,12 +180,12 @@ def _mix(low: str, high: str, part: float) -> str:
 
 def _colour_bar(scale: Scale, top: float, measure: str, dark: bool) -> go.Scatter:
     """An unbent colour bar with bent labels: the bar shows every colour equally, its ticks say which weight that is."""
+    steps = LOG_DECADES if scale == "logarithmic" else 4
+    places = [1 - step / steps for step in range(int(steps), -1, -1)]
+    parts = unbent(places, scale)
     if scale == "logarithmic":
-        places = [1 - step / LOG_DECADES for step in range(int(LOG_DECADES) + 1)]
-        weights = [top * 10 ** (-LOG_DECADES * (1 - place)) for place in places]
-    else:
-        places = [0.0, 0.25, 0.5, 0.75, 1.0]
-        weights = [top * (place**2 if scale == "square root" else place) for place in places]
+        parts[0] = 10**-LOG_DECADES  # where its lowest colour begins, which is not yet nothing
+    weights = (top * parts).tolist()
     marker = {
         "color": [0.0],
         "cmin": 0.0,

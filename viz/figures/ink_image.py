@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from viz import theme
+from viz.figures.scales import Scale, bent
 
 LEVELS = 256
 
@@ -20,12 +21,13 @@ def ink_palette(dark: bool) -> list[tuple[int, int, int]]:
     return [(int(red), int(green), int(blue)) for red, green, blue in np.rint(np.stack(channels, axis=1))]
 
 
-def ink_png(weights: Any, top: float, dark: bool) -> bytes:
-    """A PNG with a palette: the pixel in row `query`, column `key` holds round(255 * weight / top).
+def ink_png(weights: Any, top: float, dark: bool, scale: Scale = "linear") -> bytes:
+    """A PNG with a palette: the pixel in row `query`, column `key` holds round(255 * weight / top), bent as the scale says.
 
     weights: [query, key]; beyond 0 to `top` it is clipped, NaN counts as 0.
     """
     values = np.nan_to_num(np.asarray(weights, dtype=np.float64) / top, nan=0.0).clip(0, 1)
+    values = bent(values, scale)
     image = Image.fromarray(np.rint(values * (LEVELS - 1)).astype(np.uint8)).convert("P")
     image.putpalette([channel for colour in ink_palette(dark) for channel in colour])
     out = io.BytesIO()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
 from viz import theme
-from viz.figures.token_text import label
+from viz.figures.long_tokens import hover_name, tick
 
 MAX_TICKS = 60
 LABEL_WIDTH = 14
@@ -34,7 +33,7 @@ def loss_change(
     for losses in (one, other):
         if losses.shape != (len(tokens),):
             raise ValueError(f"expected {len(tokens)} losses, one a token, got shape {losses.shape}")
-    names = [f"{pos} {escape(label(token, LABEL_WIDTH), quote=False)}" for pos, token in enumerate(tokens)]
+    names = [f"{pos} {hover_name(token)}" for pos, token in enumerate(tokens)]
     change = other - one
     figure = go.Figure(
         go.Bar(
@@ -49,13 +48,13 @@ def loss_change(
     )
     if selected is not None:
         figure.add_vline(selected, line={"color": theme.accent(dark), "width": 2}, layer="below")
-    shown = names[:: -(-len(names) // MAX_TICKS)]
+    step = -(-len(names) // MAX_TICKS)
     figure.update_xaxes(
         type="category",
         range=[-0.5, len(names) - 0.5],
         tickmode="array",
-        tickvals=shown,
-        ticktext=[name.split(" ", 1)[1] for name in shown],
+        tickvals=names[::step],
+        ticktext=[tick(token, LABEL_WIDTH) for token in tokens[::step]],
         tickangle=-60,
     )
     _lay_out(figure, "change of loss, nats", dark, height)

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from models.errors import BadSelection
 from viz.figures.document import asset, custom_properties, html_document, packed, script, script_json
+from viz.figures.long_tokens import whole
 from viz.figures.page_colours import page_colours
 from viz.figures.token_text import label
 
-_LABEL_WIDTH = 24
 _TOLERANCE = 1e-3
 _UNEXPLAINED = (
     "This model adds something to the score that is not drawn here (a position bias, a soft cap or a sink),"
@@ -61,8 +61,8 @@ def query_key_html(
         "pattern": packed(np.nan_to_num(weights), "float32"),
         "other": None if scores is None else packed(_finite(total - product), "float32"),
         "scaling": scale,
-        "queryTokens": [label(token, _LABEL_WIDTH) for token in query_tokens],
-        "keyTokens": [label(token, _LABEL_WIDTH) for token in key_tokens],
+        "queryTokens": [whole(token) for token in query_tokens],
+        "keyTokens": [whole(token) for token in key_tokens],
         "title": label(title, 80),
         "selected": start,
         "note": "" if _explains(total, weights) else _UNEXPLAINED,

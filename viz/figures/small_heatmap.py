@@ -8,7 +8,8 @@ from typing import Any, Literal
 import plotly.graph_objects as go
 
 from viz import theme
-from viz.figures.heatmap import Scale, difference_heatmap, heatmap
+from viz.figures.heatmap import difference_heatmap, heatmap
+from viz.figures.scales import Scale
 
 LARGEST = 192  # cells a side: more are no larger than a pixel here
 TICKS = 14

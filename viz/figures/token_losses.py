@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import plotly.graph_objects as go
 from models.geometry import Kind
 from viz import theme
 from viz.figures.kinds import KIND_STYLES
-from viz.figures.token_text import label
+from viz.figures.long_tokens import hover_name, tick
 
 MAX_TICKS = 60
 LABEL_WIDTH = 14
@@ -31,9 +30,7 @@ def token_losses(
 
     Hovering tells all of a token's losses exactly. selected: the token that a line marks.
     """
-    names = [
-        f"{pos} {escape(label(str(token), LABEL_WIDTH), quote=False)}" for pos, token in enumerate(tokens)
-    ]
+    names = [f"{pos} {hover_name(str(token))}" for pos, token in enumerate(tokens)]
     figure = go.Figure()
     for kind, values in losses.items():
         values = np.asarray(values, dtype=np.float32)
@@ -44,7 +41,7 @@ def token_losses(
         figure.add_trace(_line(kind, values, names, dark))
     if selected is not None:
         figure.add_vline(selected, line={"color": theme.accent(dark), "width": 2}, layer="below")
-    _lay_out(figure, names, dark, height)
+    _lay_out(figure, names, tokens, dark, height)
     return figure
 
 
@@ -63,8 +60,8 @@ def _line(kind: Kind, values: Any, names: list[str], dark: bool) -> go.Scatter:
     )
 
 
-def _lay_out(figure: go.Figure, names: list[str], dark: bool, height: int) -> None:
-    shown = names[:: -(-len(names) // MAX_TICKS)]
+def _lay_out(figure: go.Figure, names: list[str], tokens: Sequence[str], dark: bool, height: int) -> None:
+    step = -(-len(names) // MAX_TICKS)
     muted = theme.MUTED_DARK if dark else theme.MUTED
     grid = "rgba(128, 134, 152, 0.22)"
     figure.update_xaxes(
@@ -73,8 +70,8 @@ def _lay_out(figure: go.Figure, names: list[str], dark: bool, height: int) -> No
         categoryarray=names,
         range=[-0.5, len(names) - 0.5],
         tickmode="array",
-        tickvals=shown,
-        ticktext=[name.split(" ", 1)[1] for name in shown],
+        tickvals=names[::step],
+        ticktext=[tick(str(token), LABEL_WIDTH) for token in tokens[::step]],
         tickangle=-60,
         showgrid=False,
         automargin=True,

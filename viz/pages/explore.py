@@ -10,11 +10,11 @@ from viz.services import Request
 from viz.views.chooser import chosen_view
 from viz.views.explain import explain
 from viz.views.obtain import obtain
-from viz.views.selected_head import Selection, selected_head
+from viz.views.selected_head import Selection, drawing_controls, selected_head
 from viz.views.sidebar import sidebar
 from viz.views.summary import summary
 from viz.views.tokens import tokens
-from viz.views.wall import wall
+from viz.views.wall import is_wide, order, wall
 
 
 def page() -> None:
@@ -36,15 +36,27 @@ def heads(request: Request, run: models.Capture) -> None:
     stack = _stack(run)
     layer, head = state.head(run, stack)
     chosen = Selection(run, stack, layer, head, dark=st.context.theme.type == "dark")
-    tokens(chosen)
-    left, right = st.columns([0.44, 0.56], gap="medium")
-    with left:
-        wall(request, chosen)
-    with right:
-        selected_head(chosen)
+    with st.container(gap="xsmall"):
+        tokens(chosen)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            order(chosen)
+            drawing_controls()
+        _wall_and_head(request, chosen)
     explain("heads")
     chosen_view(request, chosen)
     state.remember()
+
+
+def _wall_and_head(request: Request, chosen: Selection) -> None:
+    """Side by side, where the wall has room enough for that."""
+    if is_wide(chosen):
+        left, right = st.container(), st.container()
+    else:
+        left, right = st.columns([0.42, 0.58], gap="medium")
+    with left:
+        wall(request, chosen)
+    with right, st.container(gap="xsmall"):
+        selected_head(chosen)
 
 
 def _stack(run: models.Capture) -> str:

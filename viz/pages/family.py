@@ -43,7 +43,7 @@ def side_by_side(members: Sequence[Member]) -> None:
     tokens(chosen)
     walls(members, head)
     heatmaps(members, chosen)
-    left, right = pair("head", 0.4, 0.6)
+    left, right = pair("head", 0.45, 0.55)
     with left:
         scores(members, chosen)
     with right:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+import models
+from models.family import CONTEXT, WATCHED_WINDOWS, family_name
 from models.geometry import KIND_NAMES, Kind
 from models.scores import ROLES
 from viz import state
@@ -67,6 +69,7 @@ def player(records: Mapping[Kind, Record]) -> None:
         "Strongest: the highest score of all heads at that step, and whose it is. Chance: even attention over all visible "
         "tokens."
     )
+    _two_losses(state.get(state.KIND), record)
     _missing_induction(records)
     explain("Formation")
     state.remember()
@@ -86,6 +89,25 @@ def _reached(record: Record, name: str) -> bool:
     """Whether a head gives that behaviour, at the last record, the share of attention that a role is named after."""
     least = next(share for _, score, share in ROLES if score == name)
     return (record.curve.best[name][-1] or 0.0) >= least
+
+
+def _two_losses(kind: Kind, record: Record) -> None:
+    """Why the last loss here is not the one on the model's card, which the page Family shows."""
+    try:
+        card = models.card_of(family_name(kind))
+    except models.BadCard:
+        return
+    last = record.curve.loss[-1]
+    if card is None or last is None:
+        return
+    sample = WATCHED_WINDOWS * (CONTEXT - 1)
+    st.caption(
+        f"The validation loss of {kind.upper()} ends at {last:.2f} here, while its card and the page Family say "
+        f"{card.validation_loss:.2f}. What is drawn here was measured during the training, at every record on the same "
+        f"sample of the validation text: {WATCHED_WINDOWS} windows spread evenly over it, {sample:,} tokens. The card’s was "
+        f"measured after it on the whole text, {card.validation_tokens:,} tokens, with the weights as they are "
+        "stored. Compare curves with curves, and cards with cards."
+    )
 
 
 def _missing_induction(records: Mapping[Kind, Record]) -> None:

@@ -12,19 +12,25 @@ PAGES = VIZ / "pages"
 # An icon of our own: Streamlit fetches its named icons for the browser's tab from the internet.
 st.set_page_config(page_title="Headlight", page_icon=VIZ / "logo.svg", layout="wide")
 st.logo(VIZ / "wordmark.svg", icon_image=VIZ / "logo.svg", size="large")
-st.html("<style>.stMainBlockContainer { padding: 3rem 2.5rem; }</style>")
+st.html(VIZ / "page.css")
 
 state.begin()
 page = st.navigation(
-    [
-        st.Page(PAGES / "explore.py", title="Explore", icon=":material/grid_view:", default=True),
-        st.Page(PAGES / "family.py", title="Family", icon=":material/view_column:"),
-        st.Page(PAGES / "formation.py", title="Formation", icon=":material/timeline:"),
-        st.Page(PAGES / "prune.py", title="Prune", icon=":material/content_cut:"),
-        st.Page(PAGES / "compare.py", title="Compare", icon=":material/speed:"),
-        st.Page(PAGES / "latents.py", title="Latents", icon=":material/density_small:"),
-        st.Page(PAGES / "convert.py", title="Convert", icon=":material/compress:"),
-    ]
+    {
+        "Look": [
+            st.Page(PAGES / "explore.py", title="Explore", icon=":material/grid_view:", default=True),
+            st.Page(PAGES / "latents.py", title="Latents", icon=":material/density_small:"),
+        ],
+        "Change": [
+            st.Page(PAGES / "prune.py", title="Prune", icon=":material/content_cut:"),
+            st.Page(PAGES / "convert.py", title="Convert", icon=":material/compress:"),
+        ],
+        "Cost": [st.Page(PAGES / "compare.py", title="Compare", icon=":material/speed:")],
+        "Learn": [
+            st.Page(PAGES / "family.py", title="Family", icon=":material/view_column:"),
+            st.Page(PAGES / "formation.py", title="Formation", icon=":material/timeline:"),
+        ],
+    }
 )
 page.run()
 state.remember()

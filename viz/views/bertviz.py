@@ -18,6 +18,7 @@ from viz.figures.bertviz_view import (
     estimated_bytes,
     head_view_html,
     model_view_html,
+    pair_sizes,
     sentence_pair_panels,
     within_limits,
 )
@@ -48,14 +49,11 @@ def bertviz(chosen: Selection) -> None:
 def _head_view(chosen: Selection) -> None:
     run, stack = chosen.run, chosen.stack
     heads = list(range(run.heads(chosen.layer, stack)))
-    shape = (1, len(heads), len(chosen.query_tokens), len(chosen.key_tokens))
-    if not _light_enough("head", shape):
+    if not _light_enough("head", chosen, 1, len(heads)):
         return
-    panel = Panel(
-        "self", run.pattern(chosen.layer, None, stack)[None].numpy(), chosen.query_tokens, chosen.key_tokens
-    )
+    panels = _panels(chosen, run.pattern(chosen.layer, None, stack)[None].numpy())
     html = head_view_html(
-        [panel], [chosen.layer], heads, layer=chosen.layer, shown_heads=[chosen.head], dark=chosen.dark
+        panels, [chosen.layer], heads, layer=chosen.layer, shown_heads=[chosen.head], dark=chosen.dark
     )
     frame(html, height=FRAME_HEIGHT, key="bertviz-head", title=f"BertViz head view of layer {chosen.layer}")
 
@@ -69,7 +67,7 @@ def _model_view(chosen: Selection) -> None:
         help="BertViz draws every weight as a line, so a few layers at a time.",
     ) if len(layers) > 1 else (0, 0)  # fmt: skip
     shown = list(range(first, last + 1))
-    if not _light_enough("model", (len(shown), heads, len(chosen.query_tokens), len(chosen.key_tokens))):
+    if not _light_enough("model", chosen, len(shown), heads):
         return
     attention = torch.stack([run.pattern(layer, None, stack)[:heads] for layer in shown]).numpy()
     html = model_view_html(_panels(chosen, attention), shown, list(range(heads)), dark=chosen.dark)
@@ -115,12 +113,15 @@ def _window(layer: int, layers: int) -> tuple[int, int]:
     return max(0, min(layer - 1, layers - 3)), min(layers - 1, max(layer + 1, 2))
 
 
-def _light_enough(view: View, shape: tuple[int, int, int, int]) -> bool:
-    if within_limits(view, [shape]):
+def _light_enough(view: View, chosen: Selection, layers: int, heads: int) -> bool:
+    queries, keys, start = len(chosen.query_tokens), len(chosen.key_tokens), chosen.run.second_start
+    sizes = [(queries, keys)] if start is None else [*pair_sizes(queries, start)]
+    shapes = [(layers, heads, *size) for size in sizes]
+    if within_limits(view, shapes):
         return True
     st.info(
-        f"BertViz's {view} view of this would weigh about {estimated_bytes(view, [shape]) / 1e6:,.0f} MB and draw "
-        f"{drawn_lines(view, [shape]):,} lines at once, more than the {BERTVIZ_LIMIT_BYTES / 1e6:.0f} MB and "
+        f"BertViz's {view} view of this would weigh about {estimated_bytes(view, shapes) / 1e6:,.0f} MB and draw "
+        f"{drawn_lines(view, shapes):,} lines at once, more than the {BERTVIZ_LIMIT_BYTES / 1e6:.0f} MB and "
         f"{BERTVIZ_LIMIT_LINES:,} lines that a browser bears. Shorten the text or choose fewer layers; the wall and the "
         "heatmap above show the same heads at any length."
     )

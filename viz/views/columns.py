@@ -19,6 +19,10 @@ _STYLE = """<style>
 @container (max-width: 880px) {
   [class*="st-key-four-columns"] [data-testid="stHorizontalBlock"] { grid-template-columns: repeat(2, minmax(0, 1fr)); }
 }
+/* Walls of heads need more room before their badges can be read. */
+@container (max-width: 1240px) {
+  [class*="st-key-four-columns-walls"] [data-testid="stHorizontalBlock"] { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+}
 @container (max-width: 420px) {
   [class*="st-key-four-columns"] [data-testid="stHorizontalBlock"] { grid-template-columns: minmax(0, 1fr); }
 }

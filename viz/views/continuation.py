@@ -18,6 +18,7 @@ from viz.views.reading_notes import probabilities_note
 from viz.views.selected_head import Selection
 
 _WRITTEN = "_written"
+TOKEN_PX = 130  # of its column; a longer token is read by a double click
 CANDIDATES = 12
 LABEL_WIDTH = 24
 FIRST_LOOK_S = 0.2  # short texts are done by then
@@ -56,9 +57,10 @@ def _candidates(run: models.Capture) -> None:
             },
             hide_index=True,
             column_config={
+                "token": st.column_config.TextColumn(width=TOKEN_PX),
                 "probability": st.column_config.ProgressColumn(
                     format="%.3f", min_value=0.0, max_value=max(c.probability for c in best)
-                )
+                ),
             },
         )
 

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
+from viz import state
 from viz.components.picture_download import picture_download
 from viz.figures.export_csv import pattern_csv
 from viz.figures.export_html import head_html
 from viz.figures.export_svg import heatmap_svg
+from viz.figures.scales import Scale
 from viz.services import Request
-from viz.views.selected_head import SCORE_NAMES, Selection
+from viz.views.selected_head import SCORE_NAMES, Selection, Shown, shown_part
 
 
 def downloads(request: Request, chosen: Selection) -> None:
@@ -30,7 +31,9 @@ def downloads(request: Request, chosen: Selection) -> None:
 
 
 def _files(request: Request, chosen: Selection, stem: str) -> None:
-    drawn = chosen.drawn()  # now: a file is made when its button is pressed, outside of the visitor's session
+    # Now: a file is made when its button is pressed, outside of the visitor's session.
+    drawn, scale, first_out = chosen.drawn(), state.get(state.SCALE), state.get(state.FIRST_OUT)
+    shown = shown_part(chosen, drawn)
     with st.container(horizontal=True):
         st.download_button(
             "CSV of the pattern",
@@ -42,7 +45,7 @@ def _files(request: Request, chosen: Selection, stem: str) -> None:
         )
         st.download_button(
             "HTML of the head",
-            lambda: _html(request, chosen, drawn.weights).encode(),
+            lambda: _html(request, chosen, shown, drawn.measure, scale, first_out).encode(),
             file_name=f"{stem}.html",
             mime="text/html",
             on_click="ignore",
@@ -59,18 +62,37 @@ def _files(request: Request, chosen: Selection, stem: str) -> None:
 
 
 def _svg(request: Request, chosen: Selection) -> str:
-    caption = f"{request.model}: {chosen.measure}, on “{' '.join(request.text.split())[:160]}”"
+    drawn, scale = chosen.drawn(), state.get(state.SCALE)
+    shown = shown_part(chosen, drawn)
+    weights, blanked = shown.weights, ""
+    if _leaves_out_first(shown):
+        weights, blanked = weights.copy(), ", first token left out"
+        weights[:, 0] = np.nan
+    text = " ".join(request.text.split())[:160]
     return heatmap_svg(
-        chosen.weights(), chosen.query_tokens, chosen.key_tokens, chosen.title, caption, chosen.dark
+        weights,
+        shown.query_tokens,
+        shown.key_tokens,
+        chosen.title,
+        f"{request.model}: {drawn.measure}, {scale} scale{blanked}, on “{text}”",
+        chosen.dark,
+        scale=scale,
+        measure=drawn.measure,
     )
 
 
-def _html(request: Request, chosen: Selection, weights: NDArray[np.float32]) -> str:
+def _leaves_out_first(shown: Shown) -> bool:
+    return state.get(state.FIRST_OUT) and shown.first_token == 0
+
+
+def _html(
+    request: Request, chosen: Selection, shown: Shown, measure: str, scale: Scale, leave_out_first: bool
+) -> str:
     scores = chosen.run.scores(chosen.stack)
     return head_html(
-        weights,
-        chosen.query_tokens,
-        chosen.key_tokens,
+        shown.weights,
+        shown.query_tokens,
+        shown.key_tokens,
         head=chosen.name,
         role=chosen.role,
         model=request.model,
@@ -83,6 +105,10 @@ def _html(request: Request, chosen: Selection, weights: NDArray[np.float32]) -> 
             for name in scores.names
         },
         dark=chosen.dark,
+        scale=scale,
+        leave_out_first=leave_out_first,
+        measure=measure,
+        first_token=shown.first_token,
     )
 
 

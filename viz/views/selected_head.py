@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
+from torch import Tensor
 
 import models
 from viz import state
-from viz.figures.heatmap import LARGEST, SCALES, heatmap
+from viz.figures.heatmap import LARGEST, heatmap
+from viz.figures.scales import SCALES
+from viz.figures.score_bars import ScoreBar, score_bars
 from viz.plain import plain
 
 SCORE_NAMES = {
@@ -89,23 +91,22 @@ def head_name(layer: int, head: int) -> str:
 
 
 def selected_head(chosen: Selection) -> None:
-    """Title, scores, controls and heatmap of the selected head."""
+    """Title, scores and heatmap of the selected head."""
     st.markdown(f"#### {chosen.title}", help=_role_help(chosen))
-    st.caption(_score_line(chosen))
-    controls()
+    st.html(score_bars(_bars(chosen), chosen.dark))
     drawn = chosen.drawn()
     if drawn.notice:
         st.warning(plain(drawn.notice))
-    start, stop = _shown_tokens(chosen)
-    queries, keys = slice(start, stop), slice(start, stop) if chosen.stack != "cross" else slice(None)
+    _narrow(chosen)
+    shown = shown_part(chosen, drawn)
     figure = heatmap(
-        drawn.weights[queries, keys],
-        chosen.query_tokens[queries],
-        chosen.key_tokens[keys],
+        shown.weights,
+        shown.query_tokens,
+        shown.key_tokens,
         scale=state.get(state.SCALE),
         leave_out_first=state.get(state.FIRST_OUT),
         measure=drawn.measure,
-        first_token=start,
+        first_token=shown.first_token,
         dark=chosen.dark,
     )
     st.plotly_chart(
@@ -113,12 +114,39 @@ def selected_head(chosen: Selection) -> None:
     )
 
 
-def _shown_tokens(chosen: Selection) -> tuple[int, int]:
-    """The part of a long text that is drawn: all of it, unless the visitor narrows it down."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The part of a head that the visitor looks at, weights [query, key]. first_token: its first token's position."""
+
+    weights: NDArray[np.float32]
+    query_tokens: tuple[str, ...]
+    key_tokens: tuple[str, ...]
+    first_token: int
+
+
+def shown_part(chosen: Selection, drawn: Drawn) -> Shown:
+    """All of the head, unless the visitor has narrowed a long text down."""
+    start, stop = _range(chosen)
+    queries, keys = slice(start, stop), slice(start, stop) if chosen.stack != "cross" else slice(None)
+    return Shown(drawn.weights[queries, keys], chosen.query_tokens[queries], chosen.key_tokens[keys], start)
+
+
+def _is_long(chosen: Selection) -> bool:
+    return max(len(chosen.query_tokens), len(chosen.key_tokens)) > LARGEST
+
+
+def _range(chosen: Selection) -> tuple[int, int]:
     tokens = len(chosen.query_tokens)
-    if max(tokens, len(chosen.key_tokens)) <= LARGEST:
-        return 0, tokens
-    start, stop = st.slider(
+    start, stop = st.session_state.get(f"window-{tokens}", (0, tokens)) if _is_long(chosen) else (0, tokens)
+    return min(start, tokens - 1), max(stop, start + 1)
+
+
+def _narrow(chosen: Selection) -> None:
+    """For a text of more tokens than are drawn one by one: which of them to draw."""
+    if not _is_long(chosen):
+        return
+    tokens = len(chosen.query_tokens)
+    st.slider(
         "Tokens shown",
         0,
         tokens,
@@ -126,37 +154,41 @@ def _shown_tokens(chosen: Selection) -> tuple[int, int]:
         key=f"window-{tokens}",
         help=f"Up to {LARGEST} tokens are drawn one by one; of more, each cell is the mean of several.",
     )
-    stop = max(stop, start + 1)
+    start, stop = _range(chosen)
     if stop - start > LARGEST:
         side = -(-(stop - start) // LARGEST)
         st.caption(
             f"Each cell is the mean of up to {side} x {side} weights; narrow the range to see every one."
         )
-    return min(start, tokens - 1), stop
 
 
 def controls() -> None:
-    """How patterns are drawn: colour scale, without the first token, value-weighted."""
+    """How patterns are drawn, in a row of its own."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.segmented_control(
-            "Colour scale",
-            SCALES,
-            key=state.SCALE,
-            required=True,
-            label_visibility="collapsed",
-            help="How weights become colours: the square root and the logarithm make faint attention visible.",
-        )
-        st.toggle(
-            "Leave out first token",
-            key=state.FIRST_OUT,
-            help="Many heads park their attention on the first token, which drowns everything else. This blanks it.",
-        )
-        st.toggle(
-            "Value-weighted",
-            key=state.VALUE_WEIGHTED,
-            help="Multiply each weight by the size of what it carries: the norm of a·v·W_O (Kobayashi et al. 2020). A "
-            "large weight on a tiny value moves nothing.",
-        )
+        drawing_controls()
+
+
+def drawing_controls() -> None:
+    """Colour scale, without the first token, value-weighted."""
+    st.segmented_control(
+        "Colour scale",
+        SCALES,
+        key=state.SCALE,
+        required=True,
+        label_visibility="collapsed",
+        help="How weights become colours: the square root and the logarithm make faint attention visible.",
+    )
+    st.toggle(
+        "Leave out first token",
+        key=state.FIRST_OUT,
+        help="Many heads park their attention on the first token, which drowns everything else. This blanks it.",
+    )
+    st.toggle(
+        "Value-weighted",
+        key=state.VALUE_WEIGHTED,
+        help="Multiply each weight by the size of what it carries: the norm of a·v·W_O (Kobayashi et al. 2020). A "
+        "large weight on a tiny value moves nothing.",
+    )
 
 
 def _chart_config(chosen: Selection) -> dict:
@@ -168,16 +200,24 @@ def _chart_config(chosen: Selection) -> dict:
     }
 
 
-def _score_line(chosen: Selection) -> str:
+def _bars(chosen: Selection) -> list[ScoreBar]:
+    """Shares on a scale from 0 to 1; what has a unit up to the most that any head, or chance, gives."""
     scores = chosen.run.scores(chosen.stack)
-    parts = []
-    for name in scores.names:
-        value, chance = (
-            table[name][chosen.layer, chosen.head].item() for table in (scores.values, scores.chance)
+    at = (chosen.layer, chosen.head)
+    return [
+        ScoreBar(
+            SCORE_NAMES[name],
+            scores.values[name][at].item(),
+            scores.chance[name][at].item(),
+            _most(scores.values[name], scores.chance[name]) if name in UNITS else 1.0,
+            UNITS.get(name, ""),
         )
-        if not math.isnan(value):
-            parts.append(f"{SCORE_NAMES[name]} **{value:.3g}**{UNITS.get(name, '')} (chance {chance:.3g})")
-    return " · ".join(parts)
+        for name in scores.names
+    ]
+
+
+def _most(*tables: Tensor) -> float:
+    return max(float(table.nan_to_num(0.0).max()) for table in tables) or 1.0
 
 
 def _role_help(chosen: Selection) -> str:

@@ -17,12 +17,12 @@ def summary(request: Request, run: models.Capture) -> None:
     """Model, kind, sizes and notices of a run."""
     model = services.model_of(request)
     card = _card(request)
-    line = " · ".join(_facts(model, run, card))
+    line, more = " · ".join(_facts(model, run, card)), _more(model, run)
     if card is None:
-        st.caption(line)
+        st.caption(line, help=more)
     else:
         with st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False):
-            st.caption(line)
+            st.caption(line, help=more)
             card_button(card)
     if run.dropped:
         st.warning(cut(request, model, run), icon=":material/content_cut:")
@@ -56,15 +56,23 @@ def _facts(model: models.AttentionModel, run: models.Capture, card: models.Card 
     facts = [
         f"**{KIND_NAMES[shape.kind]}** ({shape.kind.upper()})",
         _sizes(shape),
-        f"{heads} patterns on {len(run.tokens)} tokens, {run.nbytes / 1e6:.3g} MB kept",
+        f"{heads} patterns on {len(run.tokens)} tokens",
         f"{model.device}, {str(model.dtype).removeprefix('torch.')}",
     ]
     if card is not None and card.undertrained:
         facts.insert(0, f"**{plain(card.name)}** {UNDERTRAINED}")
+    return facts
+
+
+def _more(model: models.AttentionModel, run: models.Capture) -> str:
+    """What is not looked for every day."""
+    told = f"{run.nbytes / 1e6:.3g} MB are kept of this run."
     difference = model.plan.eager_difference
     if difference is not None and model.plan.route == "registry":
-        facts.append(f"within {difference:.1g} of transformers’ own eager attention (measured at load)")
-    return facts
+        told += (
+            f" Attention is within {difference:.1g} of transformers’ own eager attention (measured at load)."
+        )
+    return told
 
 
 def _sizes(shape: models.Geometry) -> str:

@@ -6,6 +6,8 @@ from viz import state
 from viz.components.token_strip import DIRECTIONS, TokenPick, token_strip
 from viz.views.selected_head import Selection
 
+STRIP_HEIGHT = 120  # four lines; what is above the wall and the heatmap pushes them out of sight
+
 
 def tokens(chosen: Selection) -> None:
     """A click on a token shows what it looks at, or what looks at it."""
@@ -17,6 +19,7 @@ def tokens(chosen: Selection) -> None:
         selected=_pick(chosen),
         key_tokens=None if same else chosen.key_tokens,
         skip_first=state.get(state.FIRST_OUT),
+        max_height=STRIP_HEIGHT,
         on_select=_select,
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from viz.components.registration import palette, register
+from viz.figures.long_tokens import whole
 from viz.figures.packing import pack_weights
 from viz.figures.token_text import label as token_label
 
@@ -47,8 +48,15 @@ def attention_lines(
         "label": label,
         "queries": [token_label(token, LABEL_CHARACTERS) for token in query_tokens],
         "keys": [token_label(token, LABEL_CHARACTERS) for token in keys],
+        "whole": [_cut(query_tokens), _cut(keys)],
         "weights": pack_weights(pattern),
         "skipFirst": skip_first,
         "maxHeight": max_height,
     }
     _mount(key=key, data=data)
+
+
+def _cut(tokens: Sequence[str]) -> dict[int, str]:
+    """The whole of each token whose label leaves something out, by its position."""
+    told = {index: whole(token) for index, token in enumerate(tokens)}
+    return {index: text for index, text in told.items() if len(text) > LABEL_CHARACTERS}

@@ -19,6 +19,7 @@ class AttentionLines {
     this.live = make("div", { className: "hidden", attributes: { "aria-live": "polite" } });
     const sides = make("div", { className: "sides quiet" }, make("span", { textContent: "each token" }), make("span", { textContent: "looks at" }));
     root.append(make("div", { className: "bar" }, choice, this.note), sides, this.scroller, this.live);
+    this.tooltip = new Tooltip(root);
     this.listen();
   }
 
@@ -27,13 +28,26 @@ class AttentionLines {
     this.observer.observe(this.root);
     this.skip.addEventListener("change", () => this.draw());
     this.scroller.addEventListener("scroll", () => this.draw(), { passive: true });
-    this.canvas.addEventListener("pointermove", (event) => this.pinned || this.isolate(this.tokenAt(event)));
-    this.canvas.addEventListener("pointerleave", () => this.pinned || this.isolate(null));
+    this.canvas.addEventListener("pointermove", (event) => this.hover(event));
+    this.canvas.addEventListener("pointerleave", () => {
+      this.tooltip.hide();
+      if (!this.pinned) this.isolate(null);
+    });
     this.canvas.addEventListener("click", (event) => this.pin(this.tokenAt(event)));
     this.canvas.addEventListener("keydown", (event) => this.press(event));
   }
 
+  /** Shows a token's lines alone, and the whole of one that is too long for its label. */
+  hover(event) {
+    const token = this.tokenAt(event);
+    if (!this.pinned) this.isolate(token);
+    const whole = token && this.data.whole[token[0]][token[1]];
+    if (whole) this.tooltip.show(new DOMRect(event.clientX, event.clientY, 0, 0), make("div", { textContent: whole, dir: "auto" }));
+    else this.tooltip.hide();
+  }
+
   destroy() {
+    this.tooltip.hide();
     this.observer.disconnect();
   }
 

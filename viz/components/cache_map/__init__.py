@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from viz import theme
 from viz.components.registration import palette, register
 from viz.components.selection import on_pick, order
-from viz.figures.token_text import visible
+from viz.figures.long_tokens import chip
 
 # Up to this many numbers each is sent in 16 bits, which three significant digits need; beyond it in 8.
 PRECISE = 512 * 640
@@ -89,7 +89,7 @@ def cache_map(
         "label": label,
         "palette": palette(),
         "diverging": {"light": theme.DIVERGING, "dark": theme.DIVERGING_DARK},
-        "tokens": [{"text": visible(token), "breaks": "\n" in token} for token in tokens],
+        "tokens": [chip(token) | {"breaks": "\n" in token} for token in tokens],
         "groups": [group._asdict() | {"reach": ends[group.scale]} for group in groups],
         "columns": places,
         "values": packed(cells),

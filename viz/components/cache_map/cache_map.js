@@ -195,7 +195,7 @@ class CacheMap {
     const { pos, column } = cell;
     const box = this.marks.getBoundingClientRect();
     const place = new DOMRect(box.x + columnLeft(this.layout, column), box.y + rowTop(this.layout, pos), this.layout.cell, this.layout.row);
-    const token = make("strong", { textContent: shownToken(this.data.tokens[pos].text), dir: "auto" });
+    const token = make("strong", { textContent: this.data.tokens[pos].whole ?? shownToken(this.data.tokens[pos].text), dir: "auto" });
     const where = make("span", { className: "quiet", textContent: ` position ${pos}` });
     const value = make("div", { textContent: `${this.columnName(column)}: ${this.cells.text(pos, column)}` });
     this.tooltip.show(place, token, where, value);

@@ -22,10 +22,10 @@ class TextStrip {
 
   write(tokens) {
     this.list.dir = ALIGNED_RIGHT.test(tokens.map((token) => token.text).join("")) ? "rtl" : "ltr";
-    this.chips = tokens.map(({ text }, index) => {
+    this.chips = tokens.map(({ text, whole = "" }, index) => {
       const blank = /^[ ⏎⇥]*$/.test(text);
       const own = { role: "option", dir: "auto" };
-      return make("span", { className: blank ? "token blank" : "token", textContent: shownToken(text), id: `token${index}`, attributes: own, dataset: { index } });
+      return make("span", { className: blank ? "token blank" : "token", textContent: shownToken(text), title: whole, id: `token${index}`, attributes: own, dataset: { index } });
     });
     this.list.replaceChildren(...tokens.flatMap(({ breaks }, i) => (breaks ? [this.chips[i], make("br")] : [this.chips[i]])));
   }

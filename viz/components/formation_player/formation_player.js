@@ -2,6 +2,8 @@
 
 const TILE = 200; // CSS pixels along the large tile
 const SIGNS = { Play: "M5 2.5v15l13-7.5z", Pause: "M4 2.5h4.5v15H4zM11.5 2.5H16v15h-4.5z" };
+const CHART_LEAST = 225; // CSS pixels across a chart
+const CHART_GAP = 22;
 const RECORD_MS = 420; // how long a record stays while it plays
 
 /** The film's picture holds all heads of every record; `first` is where the shown record begins. */
@@ -21,6 +23,13 @@ class Film extends Sheet {
   draw(context, index, ...place) {
     super.draw(context, this.first + index, ...place);
   }
+}
+
+/** How many charts stand side by side: as many as can be read, but never so that the last one stands alone. */
+function columnsFor(count, width) {
+  const most = clamp(Math.floor((width + CHART_GAP) / (CHART_LEAST + CHART_GAP)), 1, count);
+  for (let columns = most; columns > 1; columns--) if (count % columns !== 1) return columns;
+  return 1;
 }
 
 class FormationPlayer {
@@ -109,6 +118,8 @@ class FormationPlayer {
   redraw() {
     if (!this.data || !this.root.clientWidth) return;
     const { axis, colours } = this;
+    const columns = columnsFor(this.all.length, this.root.clientWidth);
+    this.charts.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
     for (const { chart, value, score } of this.all) {
       const series = this.data.curves.map((curve) => ({
         x: axis.counts(curve), y: value(curve), colour: this.colourOf(curve), dash: curve.dash,

@@ -44,7 +44,7 @@ class Sheet {
 
 function paintTiles(context, { layout, data, colours, sheet, only }) {
   context.clearRect(0, 0, layout.width, layout.height);
-  if (!layout.flowing) paintLabels(context, layout, colours);
+  if (!layout.flowing) paintLayers(context, layout, colours);
   const off = new Set(data.dimmed);
   for (const [index, cell] of layout.cells.entries()) {
     const shown = only === null || data.role[index] === only;
@@ -62,17 +62,26 @@ function paintTiles(context, { layout, data, colours, sheet, only }) {
   context.globalAlpha = 1;
 }
 
-function paintLabels(context, layout, colours) {
-  const step = layout.tile + layout.gap;
-  const [everyRow, everyColumn] = [Math.ceil(12 / step), Math.ceil(22 / step)];
+function paintLayers(context, layout, colours) {
+  const every = Math.ceil(12 / (layout.tile + layout.gap));
+  context.font = `11px ${colours.font}`;
+  context.fillStyle = colours.muted;
+  for (const row of layout.rows) {
+    if (row.layer % every === 0) paintRowLabel(context, layout, row);
+  }
+}
+
+/** The numbers of the heads on a ground of their own, that of the page, under which the wall can scroll. */
+function paintNames(context, { layout, colours, selected }) {
+  const every = Math.ceil(22 / (layout.tile + layout.gap));
+  context.fillStyle = colours.background;
+  context.fillRect(0, 0, layout.width, layout.header - 1);
   context.font = `11px ${colours.font}`;
   context.fillStyle = colours.muted;
   for (const left of layout.headers) {
-    for (let head = 0; head < layout.columns; head += everyColumn) paintColumnLabel(context, layout, left, head);
+    for (let head = 0; head < layout.columns; head += every) paintColumnLabel(context, layout, left, head);
   }
-  for (const row of layout.rows) {
-    if (row.layer % everyRow === 0) paintRowLabel(context, layout, row);
-  }
+  if (selected >= 0) paintSelectedName(context, layout, layout.cells[selected], colours);
 }
 
 function paintColumnLabel(context, layout, left, head) {
@@ -126,10 +135,11 @@ function paintCaption(context, cell, side, value, colours) {
   context.fillText(value === null ? "–" : numberText(value), cell.x, cell.y + side + 23, side);
 }
 
-/** Three significant digits, no exponent for the sizes that scores have. */
+/** Three significant digits; what is next to nothing is said to be so. As number_text in Python. */
 function numberText(value) {
   if (value === 0) return "0";
-  return Math.abs(value) < 0.001 ? value.toExponential(1) : String(Number(value.toPrecision(3)));
+  if (Math.abs(value) < 0.001) return value > 0 ? "<0.001" : ">−0.001";
+  return String(Number(value.toPrecision(3)));
 }
 
 function paintMarks(context, { layout, colours, selected, second, hovered }) {
@@ -138,7 +148,7 @@ function paintMarks(context, { layout, colours, selected, second, hovered }) {
   if (second >= 0) paintRing(context, layout, second, { colour: colours.second, width: 2.5, dash: [4, 2], background: colours.background });
   if (selected < 0) return;
   paintRing(context, layout, selected, { colour: colours.accent, width: 3, background: colours.background });
-  if (!layout.flowing) paintSelectedLabels(context, layout, layout.cells[selected], colours);
+  if (!layout.flowing) paintSelectedLayer(context, layout, layout.rows[layout.cells[selected].layer], colours);
 }
 
 function paintRing(context, layout, index, { colour, width, dash = [], background }) {
@@ -156,17 +166,22 @@ function paintRing(context, layout, index, { colour, width, dash = [], backgroun
   context.setLineDash([]);
 }
 
-function paintSelectedLabels(context, layout, cell, colours) {
-  const row = layout.rows[cell.layer];
-  const left = row.x;
-  const x = left + layout.gutter + cell.head * (layout.tile + layout.gap) + layout.tile / 2;
+function paintSelectedLayer(context, layout, row, colours) {
   context.fillStyle = colours.background;
-  context.fillRect(left, row.y + layout.tile / 2 - 8, layout.gutter - 5, 16);
-  const step = layout.tile + layout.gap;
-  const half = step < 22 ? 26 : step / 2; // over the neighbours' labels too, where these would be cut in two
-  context.fillRect(x - half, 0, 2 * half, layout.header - 4);
+  context.fillRect(row.x, row.y + layout.tile / 2 - 8, layout.gutter - 5, 16);
   context.fillStyle = colours.accent;
   context.font = `700 11px ${colours.font}`;
   paintRowLabel(context, layout, row);
+}
+
+function paintSelectedName(context, layout, cell, colours) {
+  const { x: left } = layout.rows[cell.layer];
+  const step = layout.tile + layout.gap;
+  const x = left + layout.gutter + cell.head * step + layout.tile / 2;
+  const half = step < 22 ? 26 : step / 2; // over the neighbours' labels too, where these would be cut in two
+  context.fillStyle = colours.background;
+  context.fillRect(x - half, 0, 2 * half, layout.header - 4);
+  context.fillStyle = colours.accent;
+  context.font = `700 11px ${colours.font}`;
   paintColumnLabel(context, layout, left, cell.head);
 }

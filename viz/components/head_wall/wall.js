@@ -11,7 +11,8 @@ class HeadWall {
     const row = make("div", { attributes: { role: "row" } }, this.cellForReaders);
     const grid = { role: "grid", "aria-activedescendant": "cell", tabindex: "0" };
     this.marks = make("canvas", { className: "marks", attributes: grid }, row);
-    this.stage = make("div", { className: "stage" }, this.base, this.marks);
+    this.names = make("canvas", { className: "names", attributes: { "aria-hidden": "true" } });
+    this.stage = make("div", { className: "stage" }, this.base, this.marks, this.names);
     this.scroller = make("div", { className: "scroll" }, this.stage);
     this.legend = make("div", { className: "legend" });
     this.live = make("div", { className: "hidden", attributes: { "aria-live": "polite" } });
@@ -78,6 +79,7 @@ class HeadWall {
 
   paint() {
     paintTiles(fitCanvas(this.base, this.layout.width, this.layout.height), this);
+    this.name(-1);
     this.mark();
   }
 
@@ -85,7 +87,20 @@ class HeadWall {
     const selected = this.indexOf(this.selection.value);
     const second = this.indexOf(this.data.second);
     paintMarks(fitCanvas(this.marks, this.layout.width, this.layout.height), { ...this, selected, second });
+    this.name(selected);
     if (selected >= 0) this.cellForReaders.textContent = this.nameOf(selected);
+  }
+
+  /** The numbers of the heads, which stay in sight while the layers below them scroll. */
+  name(selected) {
+    this.names.hidden = this.layout.flowing;
+    if (!this.layout.flowing) paintNames(fitCanvas(this.names, this.layout.width, this.layout.header), { ...this, selected });
+  }
+
+  /** Where on the wall the pointer is: over the names, wherever these have been scrolled to, it is over the names. */
+  placeOf({ offsetX: x, offsetY: y }) {
+    const inSight = y - this.scroller.scrollTop;
+    return [x, inSight < (this.layout.header ?? 0) ? inSight : y];
   }
 
   /** Position of [layer, head] in reading order, -1 where there is no such head. */
@@ -110,7 +125,7 @@ class HeadWall {
   }
 
   click(event) {
-    const index = tileAt(this.layout, event.offsetX, event.offsetY);
+    const index = tileAt(this.layout, ...this.placeOf(event));
     if (index >= 0) this.select(index, true);
   }
 
@@ -135,7 +150,7 @@ class HeadWall {
     const index = this.layout ? this.indexOf(this.selection.value) : -1;
     if (index < 0) return;
     const { x, y } = this.layout.cells[index];
-    const margin = this.layout.tile;
+    const margin = Math.max(this.layout.tile, this.layout.header ?? 0);
     const { scrollTop, scrollLeft, clientHeight, clientWidth } = this.scroller;
     const top = clamp(scrollTop, y + 2 * margin - clientHeight, Math.max(0, y - margin));
     const left = clamp(scrollLeft, x + 2 * margin - clientWidth, Math.max(0, x - margin));
@@ -144,7 +159,7 @@ class HeadWall {
 
   hover(event) {
     if (!this.layout) return;
-    const index = tileAt(this.layout, event.offsetX, event.offsetY);
+    const index = tileAt(this.layout, ...this.placeOf(event));
     if (index === this.hovered) return;
     this.hovered = index;
     this.mark();

@@ -67,8 +67,9 @@ class PruneWall extends HeadWall {
   click(event) {
     if (!this.layout) return;
     this.focused = false;
-    const index = tileAt(this.layout, event.offsetX, event.offsetY);
-    if (index < 0) this.toggleAll(this.labelled(event.offsetX, event.offsetY));
+    const place = this.placeOf(event);
+    const index = tileAt(this.layout, ...place);
+    if (index < 0) this.toggleAll(this.labelled(...place));
     else if (event.shiftKey) this.stretch(index);
     else this.toggle(index);
   }
@@ -141,8 +142,9 @@ class PruneWall extends HeadWall {
 
   hover(event) {
     if (!this.layout) return;
-    const over = tileAt(this.layout, event.offsetX, event.offsetY);
-    const band = over < 0 ? this.labelled(event.offsetX, event.offsetY) : [];
+    const place = this.placeOf(event);
+    const over = tileAt(this.layout, ...place);
+    const band = over < 0 ? this.labelled(...place) : [];
     const same = band.length === this.band.length && band[0] === this.band[0];
     this.band = band;
     this.marks.style.cursor = this.data.frozen || (over < 0 && !band.length) ? "default" : "pointer";

@@ -7,8 +7,8 @@ import numpy as np
 
 from viz.components.registration import palette, register
 from viz.components.selection import on_pick, order
+from viz.figures.long_tokens import chip
 from viz.figures.packing import pack_weights
-from viz.figures.token_text import visible
 
 Direction = Literal["looks at", "looked at by"]
 DIRECTIONS: tuple[Direction, Direction] = ("looks at", "looked at by")
@@ -80,7 +80,7 @@ def token_strip(
 
 
 def _described(tokens: Sequence[str]) -> list[dict[str, Any]]:
-    return [{"text": visible(token), "breaks": "\n" in token} for token in tokens]
+    return [chip(token) | {"breaks": "\n" in token} for token in tokens]
 
 
 def _sent(pattern: np.ndarray, selected: TokenPick) -> dict[str, Any]:

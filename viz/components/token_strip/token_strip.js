@@ -145,7 +145,8 @@ class TokenStrip {
     const [, to] = this.sides();
     const bytes = side === to ? this.bytes() : null;
     const index = Number(chip.dataset.index);
-    const lines = [make("strong", { textContent: chip.textContent, dir: "auto" }), make("span", { className: "quiet", textContent: ` token ${index}` })];
+    const tokens = side === 1 ? this.data.keys : this.data.queries;
+    const lines = [make("strong", { textContent: tokens[index].whole ?? chip.textContent, dir: "auto" }), make("span", { className: "quiet", textContent: ` token ${index}` })];
     if (bytes) lines.push(make("div", { textContent: `weight ${weightText(bytes[index])}` }));
     this.tooltip.show(chip.getBoundingClientRect(), ...lines);
   }

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from viz.figures.token_text import label
+from viz.figures.long_tokens import whole
 from viz.views.family.members import Member
 
 CANDIDATES = 5
-TOKEN_PX, SHARE_PX = 84, 58
+TOKEN_PX, SHARE_PX = 66, 52
 
 
 def candidates(members: Sequence[Member]) -> None:
@@ -18,7 +18,7 @@ def candidates(members: Sequence[Member]) -> None:
     rows: dict[str, list[str] | list[float]] = {}
     for member in members:
         best = member.run.top_next(CANDIDATES)
-        rows[member.name] = [label(candidate.token, 24) for candidate in best]
+        rows[member.name] = [whole(candidate.token) for candidate in best]
         rows[_share(member)] = [candidate.probability for candidate in best]
     st.markdown("**Next token**, the likeliest five", help="After the text's last token; a dot is a space.")
     tokens = {member.name: st.column_config.TextColumn(width=TOKEN_PX) for member in members}

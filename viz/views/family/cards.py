@@ -68,13 +68,12 @@ def _table(found: Mapping[Kind, Sequence[Card]]) -> None:
     firsts = [of_kind[0] for of_kind in found.values()]
     st.dataframe(
         {
-            "": [card.kind.upper() for card in firsts],
+            "": [card.kind.upper() + " · undertrained" * card.undertrained for card in firsts],
             "loss": [card.validation_loss for card in firsts],
             "perplexity": [card.validation_perplexity for card in firsts],
             "cache": [card.cache_bytes_per_token for card in firsts],
             "tokens seen": [card.tokens_seen for card in firsts],
             "parameters": [card.parameters for card in firsts],
-            "training": ["undertrained" if card.undertrained else "as planned" for card in firsts],
         },
         key="family-cards",
         hide_index=True,

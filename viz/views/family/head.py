@@ -19,6 +19,7 @@ from viz.views.selected_head import SCORE_NAMES, UNITS, Drawn, Selection, contro
 MOST = 3  # tokens named that the chosen token looks at
 LEAST = 0.001  # weight of a token that is named
 HEIGHT = 290
+NAME_PX, SCORE_PX = 114, 54  # of the table's columns, so that it fits beside the candidates
 
 
 def selections(members: Sequence[Member], head: tuple[int, int], dark: bool) -> list[Selection]:
@@ -128,6 +129,9 @@ def scores(members: Sequence[Member], chosen: Sequence[Selection]) -> None:
         key="family-scores",
         hide_index=True,
         column_config={
-            name: st.column_config.NumberColumn(format="%.3f") for name in rows if name != "score"
+            name: st.column_config.TextColumn(width=NAME_PX)
+            if name == "score"
+            else st.column_config.NumberColumn(format="%.3f", width=SCORE_PX)
+            for name in rows
         },
     )

@@ -10,8 +10,9 @@ import pandas as pd
 import streamlit as st
 
 from viz import state
+from viz.figures.long_tokens import whole
 from viz.figures.token_losses import token_losses
-from viz.figures.token_text import label
+from viz.figures.token_text import shortened
 from viz.plain import plain
 from viz.views.columns import four, pair
 from viz.views.family.head import picked_token
@@ -40,7 +41,7 @@ def losses(members: Sequence[Member], dark: bool) -> None:
             f"exponential {np.exp(mean):.6g}.",
         )
     table = loss_table(members)
-    lines, rows = pair("losses", 0.6, 0.4)
+    lines, rows = pair("losses", 0.55, 0.45)
     with lines:
         _lines(members, dark)
     with rows:
@@ -55,7 +56,7 @@ def _short(number: float) -> str:
 def loss_table(members: Sequence[Member]) -> pd.DataFrame:
     """A row a token that has a loss: pos, token, each member's loss and how far they lie apart; widest first."""
     text = members[0].run.tokens
-    columns: dict[str, Any] = {"pos": range(len(text)), "token": [label(token, 24) for token in text]}
+    columns: dict[str, Any] = {"pos": range(len(text)), "token": [whole(token) for token in text]}
     columns |= {member.name: member.loss.numpy() for member in members}
     table = pd.DataFrame(columns).iloc[1:]
     own = table[[member.name for member in members]]
@@ -86,8 +87,8 @@ def _rows(table: pd.DataFrame) -> None:
     widest = table.iloc[0]
     if len(table.columns) > 4:
         st.caption(
-            f"Furthest apart at token {widest['pos']}, **{plain(widest['token'])}**: {widest[SPREAD]:.2f} nats. Click a row, "
-            "or a point of the lines, to choose its token."
+            f"Furthest apart at token {widest['pos']}, **{plain(shortened(widest['token'], 24))}**: {widest[SPREAD]:.2f} nats. "
+            "Click a row, or a point of the lines, to choose its token."
         )
     st.dataframe(
         table,
@@ -95,9 +96,13 @@ def _rows(table: pd.DataFrame) -> None:
         hide_index=True,
         height=290,
         column_config={
-            name: st.column_config.NumberColumn(format="%.2f", help="nats")
-            for name in table
-            if name not in ("pos", "token")
+            "pos": st.column_config.NumberColumn(width=42),
+            "token": st.column_config.TextColumn(width=66),
+            **{
+                name: st.column_config.NumberColumn(format="%.2f", help="nats", width=48)
+                for name in table
+                if name not in ("pos", "token")
+            },
         },
         on_select=lambda: _select_row(table),
         selection_mode="single-row",

@@ -13,7 +13,7 @@ from viz.components.head_wall import head_wall
 from viz.views.columns import four
 from viz.views.family.members import STACK, Member
 
-WALL_HEIGHT = 420
+WALL_HEIGHT = 200  # two rows of walls, on most pages, and the heatmaps below them still near
 _CACHE_HELP = (
     "Bytes of key/value cache that one more token costs in bf16, all layers together, by formula (DeepSeek-V2, arXiv "
     "2405.04434, table 1): keys and values of every key/value head; for MLA the latent and the rotary key that all heads "

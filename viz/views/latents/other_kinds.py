@@ -140,6 +140,15 @@ def _sizes(requests: Sequence[Request]) -> None:
         },
         key="latents-cache-sizes",
         hide_index=True,
+        column_config={
+            "model": st.column_config.TextColumn(width=112),
+            "kind": st.column_config.TextColumn(width=46),
+            "numbers per layer": st.column_config.NumberColumn(
+                "per layer", help="Numbers cached in each layer.", width=66
+            ),
+            "numbers": st.column_config.NumberColumn(help="Numbers cached, all layers together.", width=68),
+            "bytes in bf16": st.column_config.NumberColumn(width=90),
+        },
     )
     less, more = sorted(cache_elements_per_token(shape) for shape in shapes)
     if less != more:

@@ -9,6 +9,7 @@ import streamlit as st
 import models
 from models.latents.subspace_overlap import SubspaceOverlap
 from viz import state
+from viz.figures.number_text import number_text
 from viz.figures.overlap_matrix import overlap_matrix, principal_angles
 from viz.plain import plain
 from viz.services import latent_readings
@@ -74,7 +75,9 @@ def _matrix(subject: Subject, found: SubspaceOverlap, other: int) -> None:
     apart = [(one, two) for one in range(heads) for two in range(one)]
     mean = sum(found.overlap[two].item() for two in apart) / len(apart)
     chance = sum(found.chance[two].item() for two in apart) / len(apart)
-    st.markdown(f"**Overlap of L{subject.layer}'s heads** {mean:.3g} on average, by chance {chance:.3g}")
+    st.markdown(
+        f"**Overlap of L{subject.layer}'s heads** {number_text(mean)} on average, by chance {number_text(chance)}"
+    )
     st.plotly_chart(
         overlap_matrix(
             found.overlap.numpy(), found.chance.numpy(), pair=(subject.head, other), dark=subject.dark
@@ -112,8 +115,10 @@ def _angles(subject: Subject, found: SubspaceOverlap, other: int, reads: str) ->
         alt="Principal angles between what the two heads read",
     )
     smallest = math.degrees(angles[0].item()) if len(angles) else 90.0
+    overlap, chance = (
+        number_text(table[subject.head, other].item()) for table in (found.overlap, found.chance)
+    )
     st.caption(
         f"They read {found.ranks[subject.head]} and {found.ranks[other]} directions of the latent. Overlap "
-        f"{found.overlap[subject.head, other].item():.3g} (by chance {found.chance[subject.head, other].item():.3g}), "
-        f"smallest angle {smallest:.3g}°. Worked out from the *weights*."
+        f"{overlap} (by chance {chance}), smallest angle {number_text(smallest)}°. Worked out from the *weights*."
     )

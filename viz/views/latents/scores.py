@@ -9,6 +9,7 @@ from models.latents.reading import ScoreShares
 from models.latents.views import HIDDEN
 from viz import services, state
 from viz.components.head_wall import BY_LAYER, head_wall
+from viz.figures.number_text import number_text
 from viz.figures.score_parts import score_heatmaps
 from viz.plain import plain
 from viz.services.score_shares import is_known, score_shares
@@ -96,7 +97,8 @@ def _numbers(subject: Subject, shares: ScoreShares) -> str:
     )
     if share != share:
         return "No share can be told: on this text the scores of each query are all equal."
-    return f"content share **{share:.3g}** · rotary share **{1 - share:.3g}** · coupling **{coupling:.3g}** *measured*"
+    content, rotary, coupled = map(number_text, (share, 1 - share, coupling))
+    return f"content share **{content}** · rotary share **{rotary}** · coupling **{coupled}** *measured*"
 
 
 def _wall(subject: Subject, shares: ScoreShares) -> None:
@@ -145,6 +147,17 @@ def _kinds(subject: Subject, shares: ScoreShares) -> None:
         key="latent-scores-kinds",
         hide_index=True,
         column_config={
-            "mean content share": st.column_config.ProgressColumn(format="%.2f", min_value=0.0, max_value=1.0)
+            "layer": st.column_config.TextColumn(width=48),
+            "content": st.column_config.NumberColumn(width=62),
+            "mixed": st.column_config.NumberColumn(width=54),
+            "position": st.column_config.NumberColumn(width=64),
+            "mean content share": st.column_config.ProgressColumn(
+                "mean share",
+                format="%.2f",
+                min_value=0.0,
+                max_value=1.0,
+                width=110,
+                help="Content's share of the scores, mean over the layer's heads.",
+            ),
         },
     )

@@ -9,9 +9,10 @@ import streamlit as st
 
 from viz import services, state
 from viz.components.head_wall import BY_LAYER, head_wall
+from viz.figures.long_tokens import whole
 from viz.figures.loss_change import loss_change
+from viz.figures.number_text import number_text
 from viz.figures.small_heatmap import small_difference, small_heatmap
-from viz.figures.token_text import label
 from viz.latent_cuts import Parts
 from viz.plain import plain
 from viz.services import cut_effects
@@ -65,7 +66,7 @@ def _losses(subject: Subject, effect: CutEffect) -> None:
         return
     before, after = services.token_loss(subject.request).numpy(), effect.loss.numpy()
     _means(before, after, effect)
-    left, right = pair("latent-cut-losses", 0.64, 0.36)
+    left, right = pair("latent-cut-losses", 0.6, 0.4)
     with left:
         st.plotly_chart(
             loss_change(before, after, subject.run.tokens, selected=subject.position, dark=subject.dark),
@@ -89,7 +90,7 @@ def _means(before: np.ndarray, after: np.ndarray, effect: CutEffect) -> None:
         ("As it is", f"{one:.3g} nats · perplexity {_short(np.exp(one))}", f"{one:.6g} nats per token"),
         ("With the cut", f"{other:.3g} nats · perplexity {_short(np.exp(other))}", f"{other:.6g} nats per token"),
         ("Change", f"{other - one:+.3g} nats · perplexity × {_short(np.exp(other - one))}", f"{other - one:+.6g} nats"),
-        ("Attention moved", f"{moved:.3g} on average", f"{moved:.6g}, the mean of all heads' “changed”, 0 to 1"),
+        ("Attention moved", f"{number_text(moved)} on average", f"{moved:.6g}, the mean of all heads' “changed”, 0 to 1"),
     ]  # fmt: skip
     for column, (name, shown, exact) in zip(columns, told, strict=True):
         column.markdown(f"**{name}** *measured*  \n{shown}", help=f"{exact}, on this text.")
@@ -105,7 +106,7 @@ def _hardest(subject: Subject, before: np.ndarray, after: np.ndarray) -> None:
     table = pd.DataFrame(
         {
             "pos": range(len(tokens)),
-            "token": [label(token, 24) for token in tokens],
+            "token": [whole(token) for token in tokens],
             "before": before,
             "after": after,
             "change": after - before,
@@ -122,9 +123,10 @@ def _hardest(subject: Subject, before: np.ndarray, after: np.ndarray) -> None:
         height=250,
         column_config={
             "pos": st.column_config.NumberColumn(width=44),
-            "before": st.column_config.NumberColumn(format="%.2f"),
-            "after": st.column_config.NumberColumn(format="%.2f"),
-            "change": st.column_config.NumberColumn(format="%+.2f"),
+            "token": st.column_config.TextColumn(width=70),
+            "before": st.column_config.NumberColumn(format="%.2f", width=56),
+            "after": st.column_config.NumberColumn(format="%.2f", width=56),
+            "change": st.column_config.NumberColumn(format="%+.2f", width=60),
         },
         on_select=lambda: _select_row(table),
         selection_mode="single-row",
@@ -181,17 +183,18 @@ def _candidates(subject: Subject, effect: CutEffect) -> None:
         "**Next token**, before and with the cut", help="After the text's last token; a dot is a space."
     )
     most = max(before[0].probability, after[0].probability)
-    share = st.column_config.ProgressColumn("p", format="%.3f", min_value=0.0, max_value=most)
+    share = st.column_config.ProgressColumn("p", format="%.3f", min_value=0.0, max_value=most, width=96)
+    token = st.column_config.TextColumn(width=82)
     st.dataframe(
         {
-            "before": [label(one.token, 24) for one in before],
+            "before": [whole(one.token) for one in before],
             "p before": [one.probability for one in before],
-            "with the cut": [label(one.token, 24) for one in after],
+            "with the cut": [whole(one.token) for one in after],
             "p with the cut": [one.probability for one in after],
         },
         key="latent-cut-candidates",
         hide_index=True,
-        column_config={"p before": share, "p with the cut": share},
+        column_config={"before": token, "with the cut": token, "p before": share, "p with the cut": share},
     )
 
 
@@ -202,8 +205,8 @@ def _head(subject: Subject, effect: CutEffect) -> None:
     moved = effect.change[where].item()
     st.markdown(f"#### {head_name(*where)}")
     st.caption(
-        f"**{moved:.3g}** of its attention went elsewhere (mean total variation distance, *measured*). In the difference, "
-        "indigo is where the head looks more with the cut, orange where it looks less."
+        f"**{number_text(moved)}** of its attention went elsewhere (mean total variation distance, *measured*). In the "
+        "difference, indigo is where the head looks more with the cut, orange where it looks less."
     )
     tokens, top = subject.run.tokens, max(float(before.max()), float(after.max()))
     columns = st.columns(3, gap="small")

@@ -8,7 +8,7 @@ import streamlit as st
 from torch import Tensor
 
 import models
-from viz.figures.token_text import label
+from viz.figures.long_tokens import whole
 from viz.services.ablations import Effect
 from viz.views.prune.subject import Subject
 from viz.views.reading_notes import probabilities_note
@@ -35,10 +35,10 @@ def predictions(subject: Subject, effect: Effect) -> None:
         key="prune-predictions",
         hide_index=True,
         column_config={
-            "token": st.column_config.TextColumn(width="small"),
-            "before": st.column_config.ProgressColumn("all heads", help="Probability with all heads.", **share),
-            "after": st.column_config.ProgressColumn("heads off", help="Probability without those that are off.", **share),
-            "move": st.column_config.TextColumn("rank", width="small", help="Its place among all tokens, before and after."),
+            "token": st.column_config.TextColumn(width=74),
+            "before": st.column_config.ProgressColumn("all heads", help="Probability with all heads.", width=104, **share),
+            "after": st.column_config.ProgressColumn("heads off", help="Probability without them.", width=104, **share),
+            "move": st.column_config.TextColumn("rank", width=100, help="Its place among all tokens, before and after."),
         },
     )  # fmt: skip
 
@@ -50,7 +50,7 @@ def rows_of(before: models.Capture, after: models.Capture) -> list[dict[str, Any
     order = sorted(best, key=lambda token_id: -other[token_id].item())
     return [
         {
-            "token": label(best[token_id], 24),
+            "token": whole(best[token_id]),
             "before": one[token_id].item(),
             "after": other[token_id].item(),
             "move": _move(_rank(one, token_id), _rank(other, token_id)),
