@@ -23,7 +23,7 @@ def formula_bytes(subject: Subject) -> int | None:
 
 def _cache_bytes(subject: Subject, tokens: int) -> int | None:
     model = subject.model
-    groups = layers_of(model.module.config, model.geometry)
+    groups = layers_of(model.geometry)
     if any(group.keeps == "unknown" for group in groups):
         return None
     known = Anatomy(model.name, model.geometry, groups)
