@@ -8,7 +8,7 @@ from models.caches.expanded import BLOCK
 from models.cost.anatomy import Anatomy, layers_of
 from models.cost.arithmetic import Case, cache_bytes_of
 from models.errors import BadSelection
-from models.measuring.memory import free_bytes
+from models.free_memory import free_bytes
 from models.measuring.run import CHUNK, Subject
 
 SHARE = 0.9  # of the free memory that a run may take
