@@ -109,6 +109,7 @@ def _from_json(given: Mapping[str, Any]) -> PreTrainedConfig:
         raise UnsupportedModel(
             "The config names no model_type, so it is not known which architecture it is of; paste the whole config.json."
         )
+    _demand_few_layers(rest)
     try:
         return AutoConfig.for_model(kind, **rest)
     except Exception as error:
@@ -118,6 +119,15 @@ def _from_json(given: Mapping[str, Any]) -> PreTrainedConfig:
         raise UnsupportedModel(
             f"This is no config that transformers reads as “{kind}” ({said}); check its numbers."
         ) from None
+
+
+def _demand_few_layers(held: Mapping[str, Any]) -> None:
+    """Before a config is made of it: many list their layers at once, however many there are."""
+    for name, value in held.items():
+        if isinstance(value, dict):
+            _demand_few_layers(value)
+        elif isinstance(value, int) and name.endswith(("layers", "n_layer")):
+            demand_few_layers(value)
 
 
 def _config_text(name: str) -> str:

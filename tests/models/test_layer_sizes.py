@@ -177,6 +177,21 @@ def test_a_geometry_with_lists_of_another_length_is_refused():
         )
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"model_type": "gemma3_text", "num_hidden_layers": 10**9},
+        {"model_type": "laguna", "num_hidden_layers": 10**9},
+        {"model_type": "gemma3", "text_config": {"num_hidden_layers": 10**9}},
+        {"model_type": "t5gemma", "decoder": {"num_hidden_layers": 10**9}},
+    ],
+    ids=lambda given: given["model_type"],
+)
+def test_a_pasted_config_of_a_billion_layers_is_refused_before_it_is_made(given: dict[str, Any]):
+    with pytest.raises(UnsupportedModel, match="1,000,000,000 layers"):
+        models.anatomy(given)
+
+
 def test_a_million_layers_are_refused_by_arithmetic():
     with pytest.raises(UnsupportedModel, match="1,000,000 layers"):
         geometry(LlamaConfig(num_hidden_layers=10**6))
