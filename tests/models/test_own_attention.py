@@ -39,9 +39,13 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 
 
+def asked(implementation: str) -> dict[str, Any]:
+    return {"attn_implementation": implementation}
+
+
 def falcon(kind: str, implementation: str) -> PreTrainedModel:
     torch.manual_seed(0)
-    made = FalconForCausalLM(FalconConfig(**FALCON, **KINDS[kind], attn_implementation=implementation)).eval()
+    made = FalconForCausalLM(FalconConfig(**FALCON, **KINDS[kind], **asked(implementation))).eval()
     assert made.config._attn_implementation == implementation
     return made
 
@@ -78,14 +82,14 @@ class MadeForOne(FalconForCausalLM):
         self.shift = 0.5 if config._attn_implementation == "sdpa" else 0.0
 
     def forward(self, *given: Any, **named: Any) -> Any:
-        output = super().forward(*given, **named)
+        output: Any = super().forward(*given, **named)
         if self.config._attn_implementation == "eager":
             output.logits = output.logits + self.shift
         return output
 
 
 def test_a_class_whose_output_changes_with_the_switch_is_refused_by_name_and_left_as_it_was():
-    module = MadeForOne(FalconConfig(**FALCON, attn_implementation="sdpa"))
+    module = MadeForOne(FalconConfig(**FALCON, **asked("sdpa")))
     with pytest.raises(UnsupportedModel, match="MadeForOne") as refused:
         wrap(module)
     assert_sentence(refused.value)
@@ -96,7 +100,7 @@ class ReportsAnother(FalconForCausalLM):
     """Leaves the mask out when it reports."""
 
     def forward(self, *given: Any, **named: Any) -> Any:
-        output = super().forward(*given, **named)
+        output: Any = super().forward(*given, **named)
         if named.get("output_attentions"):
             output.attentions = tuple(torch.full_like(one, 1 / one.shape[-1]) for one in output.attentions)
         return output
@@ -104,7 +108,7 @@ class ReportsAnother(FalconForCausalLM):
 
 class ComputesAnother(ReportsAnother):
     def forward(self, *given: Any, **named: Any) -> Any:
-        output = super().forward(*given, **named)
+        output: Any = super().forward(*given, **named)
         if named.get("output_attentions"):
             output.logits = output.logits.flip(1)
         return output
@@ -115,7 +119,7 @@ class ComputesAnother(ReportsAnother):
 )
 def test_patterns_that_are_not_what_is_computed_are_refused_by_name(kind: type[PreTrainedModel], why: str):
     with pytest.raises(UnsupportedModel, match=f"{kind.__name__} .*{why}") as refused:
-        wrap(kind(FalconConfig(**FALCON, attn_implementation="eager")))
+        wrap(kind(FalconConfig(**FALCON, **asked("eager"))))
     assert_sentence(refused.value)
 
 
