@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
-import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.array_file import ArrayFile, Unsound
 from models.errors import HeadlightError
 from models.scores import NAMES, Scores
 
 FORMAT = "headlight-formation"
 VERSION = 1
-# What reading a broken or foreign file can raise, in NumPy, zipfile and here.
-_DAMAGE = (
-    *(OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, EOFError, RuntimeError),
-    *(zipfile.BadZipFile, zlib.error, MemoryError, NotImplementedError),
-)
+LONGEST_NAME = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,61 +162,68 @@ class Formation:
     @staticmethod
     def load(path: str | Path) -> Formation:
         """Reopen a saved file. Raises HeadlightError where it is missing, damaged, or something else."""
-        arrays, head = _read(Path(path))
         try:
-            formation = Formation(
-                steps=tuple(head["steps"]),
-                tokens_seen=tuple(head["tokens_seen"]),
-                validation_loss=arrays["validation_loss"],
-                scores={name: arrays[f"scores.{name}"] for name in NAMES},
-                chance={name: arrays[f"chance.{name}"] for name in NAMES},
-                support={name: int(head["support"][name]) for name in NAMES},
-                tiles=arrays["tiles"],
-                token_strings=tuple(head["token_strings"]),
-                kind=str(head["kind"]),
-                model_name=str(head["model_name"]),
-            )
-            _check(formation)
-        except _DAMAGE as error:
+            with ArrayFile(Path(path)) as file:
+                head = _head(file)
+                shapes = _shapes(head, file)
+                arrays = {name: file.array(name) for name in shapes}
+        except FileNotFoundError:
+            raise HeadlightError(f"There is no file {path}; give the path of a formation.npz.") from None
+        except Unsound as error:
             raise HeadlightError(
-                f"{path} is a damaged record of a training ({error!r}); copy it again, or train again."
+                f"{path} is damaged, or no record of a training by Headlight: {error}; copy it again, or train again."
             ) from None
-        return formation
-
-
-def _read(path: Path) -> tuple[dict[str, np.ndarray], dict]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        head = json.loads(arrays.pop("head").tobytes())
-        kind, version = head["format"], head["version"]
-    except FileNotFoundError:
-        raise HeadlightError(f"There is no file {path}; give the path of a formation.npz.") from None
-    except _DAMAGE:
-        raise HeadlightError(
-            f"{path} is no record of a training by Headlight, or it is damaged; copy it again, or train again."
-        ) from None
-    if (kind, version) != (FORMAT, VERSION):
-        raise HeadlightError(
-            f"{path} holds {kind} version {version}, but {FORMAT} version {VERSION} is read here; record it again."
+        return Formation(
+            steps=tuple(head["steps"]),
+            tokens_seen=tuple(head["tokens_seen"]),
+            validation_loss=arrays["validation_loss"],
+            scores={name: arrays[f"scores.{name}"] for name in NAMES},
+            chance={name: arrays[f"chance.{name}"] for name in NAMES},
+            support={name: int(head["support"][name]) for name in NAMES},
+            tiles=arrays["tiles"],
+            token_strings=tuple(head["token_strings"]),
+            kind=head["kind"],
+            model_name=head["model_name"],
         )
-    return arrays, head
 
 
-def _check(formation: Formation) -> None:
-    """Raise ValueError where the parts do not fit together, so that no page breaks on them later."""
-    records, layers, heads, *size = formation.tiles.shape
-    whole = all(isinstance(number, int) for number in (*formation.steps, *formation.tokens_seen))
-    if not whole or list(formation.steps) != sorted(set(formation.steps)):
-        raise ValueError("its steps do not rise")
-    if not len(formation.steps) == len(formation.tokens_seen) == records:
-        raise ValueError("its records are not as many as its steps")
-    if formation.tiles.dtype != np.uint8 or len(size) != 2 or size[0] != size[1] or not size[0]:
-        raise ValueError("its tiles are no square pictures")
-    shapes = [(formation.validation_loss, (records,))]
-    shapes += [(values, (records, layers, heads)) for values in formation.scores.values()]
-    shapes += [(values, (layers, heads)) for values in formation.chance.values()]
-    if any(values.shape != shape or values.dtype != np.float32 for values, shape in shapes):
-        raise ValueError("its numbers do not fit its tiles")
-    if not all(isinstance(token, str) for token in formation.token_strings):
-        raise ValueError("its probe is no text")
+def _head(file: ArrayFile) -> dict[str, Any]:
+    """The description, where it is one of this format and version and sound in itself."""
+    head = file.text()
+    if not isinstance(head, dict) or head.get("format") != FORMAT:
+        raise Unsound("it was not saved by Headlight")
+    if head.get("version") != VERSION:
+        raise Unsound(f"it is of version {str(head.get('version'))[:20]}, but version {VERSION} is read here")
+    steps, seen, support = head.get("steps"), head.get("tokens_seen"), head.get("support")
+    whole = isinstance(steps, list) and isinstance(seen, list) and all(map(_is_whole, (*steps, *seen)))
+    if not whole or steps != sorted({*steps}) or len(steps) != len(seen):
+        raise Unsound("its steps do not rise, or are not as many as its records")
+    if not isinstance(support, dict) or not all(_is_whole(support.get(name)) for name in NAMES):
+        raise Unsound("it does not say over how many queries its scores are means")
+    told, tokens = (head.get("kind"), head.get("model_name")), head.get("token_strings")
+    if not all(isinstance(word, str) and len(word) <= LONGEST_NAME for word in told):
+        raise Unsound("it does not name its model")
+    if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
+        raise Unsound("its probe is no text")
+    return head
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and -1 <= value < 2**62
+
+
+def _shapes(head: dict[str, Any], file: ArrayFile) -> dict[str, tuple[int, ...]]:
+    """Every array's shape, by its header, once all fit together: so that no page breaks on them later."""
+    tiles = file.header("tiles")
+    records, layers, heads, *size = tiles.shape if len(tiles.shape) == 5 else (0, 0, 0)
+    if tiles.dtype != np.uint8 or len(size) != 2 or size[0] != size[1] or not size[0]:
+        raise Unsound("its tiles are no square pictures")
+    if records != len(head["steps"]):
+        raise Unsound("its records are not as many as its steps")
+    shapes: dict[str, tuple[int, ...]] = {"validation_loss": (records,)}
+    shapes |= {f"scores.{name}": (records, layers, heads) for name in NAMES}
+    shapes |= {f"chance.{name}": (layers, heads) for name in NAMES}
+    told = {name: file.header(name) for name in shapes}
+    if any(told[name].shape != shape or told[name].dtype != np.float32 for name, shape in shapes.items()):
+        raise Unsound("its numbers do not fit its tiles")
+    return shapes | {"tiles": tiles.shape}

@@ -1,16 +1,18 @@
 """What a config says of a model's attention: layers, heads, key/value heads, widths and kind."""
 
-from collections import Counter
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
 from transformers import PreTrainedConfig
-from transformers.integrations.heterogeneity import AmbiguousGlobalPerLayerAttributeError
 
+from models import config_sizes
 from models.architecture import Role, architecture
 from models.errors import UnsupportedModel
+from models.layer_kinds import Keeps, LayerKind, layer_kinds
 from models.removal.record import RemovedHeads, removed_heads, unsound
 
 Kind = Literal["mha", "mqa", "gqa", "mla"]
@@ -24,6 +26,19 @@ KIND_NAMES: Mapping[Kind, str] = MappingProxyType(
 )
 
 
+MOST_LAYERS = 4096  # a number beyond is a slip or a trick, and each layer is looked at by itself
+_PER_LAYER: Mapping[str, str] = MappingProxyType(
+    {
+        "heads": "heads_per_layer",
+        "kv_heads": "kv_heads_per_layer",
+        "d_head": "d_head_per_layer",
+        "v_head_dim": "v_head_dim_per_layer",
+        "kv_lora_rank": "kv_lora_ranks",
+        "sliding_window": "sliding_window_per_layer",
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Geometry:
     """The shape of a model's attention, read from its config, never from its name.
@@ -33,10 +48,13 @@ class Geometry:
     v_head_dim: width of one value. context: most tokens at once, None where the config sets no bound (T5).
     kind: "mha" (kv_heads == heads), "mqa" (one), "gqa" (between), "mla" (a latent of kv_lora_rank; its
     kv_heads are those after expansion). sliding_window: tokens a windowed layer sees, None without a window.
-    kv_lora_ranks: the latent's width in each layer, None where all layers have the same; kv_lora_rank is the largest.
     An MLA without qk_rope_head_dim expands whole keys and turns them by the rotary embedding afterwards.
-    heads_per_layer, kv_heads_per_layer: where heads were removed and layers differ, those of each transformer layer, 0 in
-    one that has none left; None where all layers are alike. heads and kv_heads are then the largest.
+
+    Where layers differ, the plain fields are the largest, and the `_per_layer` fields (kv_lora_ranks for the latents) are
+    those of each layer; None where all layers are alike. heads_per_layer: 0 in a layer that has lost all its heads.
+    sliding_window_per_layer: None for a layer without one. keeps_per_layer: what each keeps of the past; None where all keep
+    keys and values of every token, or of every token in their window. index_head_dim: of the key that a sparse
+    attention's index keeps beside the others.
     """
 
     layers: int
@@ -59,12 +77,49 @@ class Geometry:
     kv_lora_ranks: tuple[int, ...] | None = None
     heads_per_layer: tuple[int, ...] | None = None
     kv_heads_per_layer: tuple[int, ...] | None = None
+    d_head_per_layer: tuple[int, ...] | None = None
+    v_head_dim_per_layer: tuple[int, ...] | None = None
+    sliding_window_per_layer: tuple[int | None, ...] | None = None
+    keeps_per_layer: tuple[Keeps, ...] | None = None
+    index_head_dim: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("kv_lora_ranks", "heads_per_layer", "kv_heads_per_layer"):
+        for name in (*_PER_LAYER.values(), "keeps_per_layer"):
             value = getattr(self, name)
-            if value is not None:  # a list, where it was read from JSON
-                object.__setattr__(self, name, tuple(value))
+            if value is None:
+                continue
+            if len(value) != self.layers:
+                raise ValueError(f"{name} should be of {self.layers} layers, but {len(value)} came")
+            object.__setattr__(self, name, tuple(value))  # a list, where it was read from JSON
+
+    @property
+    def each_layer(self) -> tuple[Geometry, ...]:
+        """Every layer by itself, as a geometry of one layer."""
+        lists = {name: getattr(self, many) for name, many in _PER_LAYER.items()}
+        varying = {name: listed for name, listed in lists.items() if listed is not None}
+        keeps = self.keeps_per_layer
+        alone = replace(self, layers=1, keeps_per_layer=None, **dict.fromkeys(_PER_LAYER.values()))
+        if not varying and keeps is None:
+            return (alone,) * self.layers
+        return tuple(
+            replace(
+                alone,
+                keeps_per_layer=None if keeps is None else (keeps[place],),
+                **{name: listed[place] for name, listed in varying.items()},
+            )
+            for place in range(self.layers)
+        )
+
+    def with_layers(self, ones: Sequence[Geometry]) -> Geometry:
+        """This geometry with these layers, each given as a geometry of one layer; the inverse of `each_layer`."""
+        changed: dict[str, Any] = {}
+        for name, many in _PER_LAYER.items():
+            listed = tuple(getattr(one, name) for one in ones)
+            changed[name] = max((size for size in listed if size is not None), default=getattr(self, name))
+            changed[many] = None if set(listed) == {changed[name]} else listed
+        keeps = tuple("everything" if one.keeps_per_layer is None else one.keeps_per_layer[0] for one in ones)
+        plain = {*keeps} <= {"everything", "window"}
+        return replace(self, layers=len(ones), keeps_per_layer=None if plain else keeps, **changed)
 
 
 def geometry(config: PreTrainedConfig) -> Geometry:
@@ -74,6 +129,14 @@ def geometry(config: PreTrainedConfig) -> Geometry:
     """
     whole, record = _geometry(config), removed_heads(config)
     return whole if record is None else _less(whole, record)
+
+
+def demand_few_layers(layers: int) -> None:
+    """Raise UnsupportedModel for a number of layers that is a slip or a trick."""
+    if layers > MOST_LAYERS:
+        raise UnsupportedModel(
+            f"The config has {layers:,} layers, and more than {MOST_LAYERS:,} are not worked out; check num_hidden_layers."
+        )
 
 
 def _less(whole: Geometry, record: RemovedHeads) -> Geometry:
@@ -94,15 +157,12 @@ def _less(whole: Geometry, record: RemovedHeads) -> Geometry:
         if len({*zip(counts, kv_counts, strict=True)}) > 1 or not even:
             raise unsound("its layers or groups differ, but the config has one number of heads for all")
         return whole
-    alike = len(set(counts)) == 1 and len(set(kv_counts)) == 1
-    return replace(
-        whole,
-        heads=max(counts),
-        kv_heads=max(kv_counts),
-        kind=whole.kind if whole.kind == "mla" else _kind_of_layers(counts, kv_counts),
-        heads_per_layer=None if alike else counts,
-        kv_heads_per_layer=None if alike else kv_counts,
-    )
+    ones = [
+        replace(one, heads=heads, kv_heads=kv_heads)
+        for one, heads, kv_heads in zip(whole.each_layer, counts, kv_counts, strict=True)
+    ]
+    kind = whole.kind if whole.kind == "mla" else _kind_of_layers(counts, kv_counts)
+    return replace(whole.with_layers(ones), kind=kind)
 
 
 def _kind_of_layers(counts: tuple[int, ...], kv_counts: tuple[int, ...]) -> Kind:
@@ -113,129 +173,77 @@ def _kind_of_layers(counts: tuple[int, ...], kv_counts: tuple[int, ...]) -> Kind
 
 def _geometry(config: PreTrainedConfig) -> Geometry:
     role = architecture(config).role
-    side = _side(config, "decoder") if role == "encoder-decoder" else _text(config)
-    encoder = _side(config, "encoder") if role == "encoder-decoder" else None
-    prefix = "decoder" if encoder is not None else ""
-    heads = _heads(side, prefix)
-    d_model = _width(side)
-    rank = _number(side, "kv_lora_rank")
-    split = rank is not None and _split_key(side) > 0
-    kv_heads = heads if split else _kv_heads(side, heads)
-    d_head = _split_key(side) if split else _d_head(side, heads, d_model)
-    return Geometry(
-        layers=_layers(side, prefix),
-        heads=heads,
-        kv_heads=kv_heads,
-        d_head=d_head,
-        d_model=d_model,
-        kind=_kind(heads, kv_heads, rank),
-        context=_number(side, "max_position_embeddings", "max_seq_len", "max_target_positions"),
-        vocab=_number(side, "vocab_size", "tgt_vocab_size") or _number(config, "vocab_size") or 0,
+    both = role == "encoder-decoder"
+    side = config_sizes.side_of(config, "decoder") if both else config_sizes.text_of(config)
+    encoder = config_sizes.side_of(config, "encoder") if both else None
+    prefix, layers = ("decoder" if both else ""), config_sizes.count_layers(side, "decoder" if both else "")
+    demand_few_layers(layers)
+    rank = config_sizes.number(side, "kv_lora_rank")
+    sizes = _sizes(side, prefix)
+    whole = Geometry(
+        layers=layers,
+        **sizes,
+        d_model=config_sizes.width_of(side),
+        kind=_kind(sizes["heads"], sizes["kv_heads"], rank),
+        context=config_sizes.number(side, "max_position_embeddings", "max_seq_len", "max_target_positions"),
+        vocab=config_sizes.number(side, "vocab_size", "tgt_vocab_size")
+        or config_sizes.number(config, "vocab_size")
+        or 0,
         role=role,
-        v_head_dim=_number(side, "v_head_dim") or d_head,
-        encoder_layers=_layers(encoder, "encoder") if encoder is not None else None,
-        encoder_heads=_heads(encoder, "encoder") if encoder is not None else None,
+        encoder_layers=config_sizes.count_layers(encoder, "encoder") if encoder is not None else None,
+        encoder_heads=config_sizes.count_heads(encoder, "encoder") if encoder is not None else None,
         kv_lora_rank=rank,
-        q_lora_rank=_number(side, "q_lora_rank"),
-        qk_rope_head_dim=_number(side, "qk_rope_head_dim"),
-        qk_nope_head_dim=_number(side, "qk_nope_head_dim"),
-        sliding_window=_window(side),
-        kv_lora_ranks=_ranks(side),
+        q_lora_rank=config_sizes.number(side, "q_lora_rank"),
+        qk_rope_head_dim=config_sizes.number(side, "qk_rope_head_dim"),
+        qk_nope_head_dim=config_sizes.number(side, "qk_nope_head_dim"),
+        sliding_window=config_sizes.window_of(side),
+        kv_lora_ranks=config_sizes.latent_ranks(side),
+        index_head_dim=config_sizes.number(side, "index_head_dim"),
     )
+    # One config for encoder and decoder (T5, BART) says nothing of windows in its decoder.
+    return replace(whole, sliding_window=None) if both and side is config else _in_layers(whole, side)
 
 
-def _number(config: Any, *names: str) -> int | None:
-    """The first of these attributes that is a positive whole number; the config follows its attribute map."""
-    for name in names:
-        value = _read(config, name)
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-            return value
-    return None
+def _sizes(side: Any, prefix: str = "") -> dict[str, Any]:
+    """Of one layer's attention: heads, kv_heads, d_head, v_head_dim."""
+    heads = config_sizes.count_heads(side, prefix)
+    latent, split = config_sizes.number(side, "kv_lora_rank") is not None, config_sizes.split_key(side)
+    whole_keys = not (latent and split)
+    d_head = config_sizes.head_width(side, heads, config_sizes.width_of(side)) if whole_keys else split
+    return {
+        "heads": heads,
+        "kv_heads": config_sizes.count_kv_heads(side, heads) if whole_keys else heads,
+        "d_head": d_head,
+        "v_head_dim": config_sizes.number(side, "v_head_dim") or d_head,
+    }
 
 
-def _read(config: Any, name: str) -> Any:
-    """An attribute, or None; where it varies over the layers (Gemma 4), what most layers have."""
+def _in_layers(whole: Geometry, side: PreTrainedConfig) -> Geometry:
+    """The geometry with what its config says of single layers."""
+    kinds = layer_kinds(side, whole.layers, latent=whole.kind == "mla")
+    if kinds is None:
+        unknown = ("unknown",) * whole.layers
+        return whole if whole.role == "encoder" else replace(whole, keeps_per_layer=unknown)
+    ones = [_one(each, kind, side) for each, kind in zip(whole.each_layer, kinds, strict=True)]
+    made = whole.with_layers(ones)
+    differ = made.heads_per_layer is not None or made.kv_heads_per_layer is not None
+    if whole.kind == "mla" or not differ:
+        return made
+    attending = made.each_layer
+    counts = tuple(one.heads for one in attending), tuple(one.kv_heads for one in attending)
+    return replace(made, kind=_kind_of_layers(*counts))
+
+
+def _one(each: Geometry, kind: LayerKind, side: PreTrainedConfig) -> Geometry:
+    own = {} if kind.config is side else _own_sizes(kind.config)
+    return replace(each, **{**own, **kind.sizes}, sliding_window=kind.window, keeps_per_layer=(kind.keeps,))
+
+
+def _own_sizes(config: PreTrainedConfig) -> dict[str, Any]:
     try:
-        return getattr(config, name, None)
-    except AmbiguousGlobalPerLayerAttributeError:
-        values = [getattr(layer, name, None) for layer in config.per_layer_config]
-        return Counter(values).most_common(1)[0][0]
-
-
-def _text(config: PreTrainedConfig) -> Any:
-    """A newer config may nest what concerns text; the older ones are flat."""
-    nested = getattr(config, "text_config", None)
-    return config if nested is None else nested
-
-
-def _side(config: PreTrainedConfig, side: str) -> Any:
-    """One half of an encoder-decoder: a config of its own (T5Gemma, EncoderDecoderModel) or the flat one."""
-    nested = getattr(config, side, None)
-    return nested if isinstance(nested, PreTrainedConfig) else config
-
-
-def _heads(config: Any, prefix: str) -> int:
-    own = (f"{prefix}_attention_heads", f"num_{prefix}_attention_heads") if prefix else ()
-    heads = _number(config, *own, "num_attention_heads")
-    if heads is None:
-        raise UnsupportedModel(
-            f"“{config.model_type}” has no attention heads to show: its config sets no num_attention_heads, "
-            "as with Mamba or RWKV; choose a model with attention."
-        )
-    return heads // _convolution_share(config)
-
-
-def _convolution_share(config: Any) -> int:
-    """ConvBERT gives all but one in `head_ratio` heads to convolutions, and narrows what is left likewise."""
-    return _number(config, "head_ratio") or 1
-
-
-def _layers(config: Any, prefix: str) -> int:
-    own = (f"{prefix}_layers", f"num_{prefix}_layers") if prefix else ()
-    layers = _number(config, *own, "num_hidden_layers", "num_layers")
-    if layers is None:
-        raise UnsupportedModel(
-            f"The config of “{config.model_type}” does not say how many layers the model has."
-        )
-    return layers
-
-
-def _width(config: Any) -> int:
-    width = _number(config, "true_hidden_size", "hidden_size")  # MobileBERT attends in its narrow inner width
-    if width is None:
-        raise UnsupportedModel(f"The config of “{config.model_type}” does not say how wide the model is.")
-    return width
-
-
-def _kv_heads(config: Any, heads: int) -> int:
-    """Key/value heads; Falcon and GPT-BigCode say it with flags, DBRX and MPT in a nested config."""
-    if getattr(config, "new_decoder_architecture", False):
-        return _number(config, "num_kv_heads") or heads
-    multi_query = getattr(config, "multi_query", None)
-    if multi_query is not None:
-        return 1 if multi_query else heads
-    nested = _number(getattr(config, "attn_config", None), "kv_n_heads")
-    return nested or _number(config, "num_key_value_heads") or heads
-
-
-def _split_key(config: Any) -> int:
-    """Width of a key that has a content and a rotary part of its own, as in DeepSeek's MLA; 0 where keys are of one piece.
-
-    `head_dim` of such a config is the rotary part alone, for the rotary embedding's sake.
-    """
-    return (_number(config, "qk_nope_head_dim") or 0) + (_number(config, "qk_rope_head_dim") or 0)
-
-
-def _ranks(config: Any) -> tuple[int, ...] | None:
-    ranks = getattr(config, "kv_lora_ranks", None)
-    return tuple(ranks) if ranks and len(set(ranks)) > 1 else None
-
-
-def _d_head(config: Any, heads: int, d_model: int) -> int:
-    named = _number(
-        config, "head_dim", "d_kv", "attention_head_dim", "d_head", "dim_head", "attention_head_size"
-    )
-    return named or d_model // (heads * _convolution_share(config))
+        return _sizes(config)
+    except UnsupportedModel:  # a layer's part of a config is not always a whole one
+        return {}
 
 
 def _kind(heads: int, kv_heads: int, rank: int | None) -> Kind:
@@ -244,9 +252,3 @@ def _kind(heads: int, kv_heads: int, rank: int | None) -> Kind:
     if kv_heads == heads:
         return "mha"
     return "mqa" if kv_heads == 1 else "gqa"
-
-
-def _window(config: Any) -> int | None:
-    if getattr(config, "use_sliding_window", True) is False:
-        return None
-    return _number(config, "sliding_window", "local_attention", "window_size")

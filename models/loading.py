@@ -71,14 +71,16 @@ def wrap(
 ) -> AttentionModel:
     """A transformers model that is in memory already, ready to be looked at.
 
-    From then on its attention runs through the engine, and it stands in evaluation mode. Without a tokenizer only
+    From then on its attention runs through the engine, and it stands in evaluation mode; a class that computes its attention
+    itself runs its eager one. It is compared with transformers' eager attention as `load` does. Without a tokenizer only
     `capture_inputs` takes it. cache: as in `load`. Raises UnsupportedModel, BadSelection.
     """
-    shape = geometry(module.config)
     module.eval()
     if module._can_set_attn_implementation():
         module.set_attn_implementation(engine_name(type(module)))
     prepare(module)
+    shape = geometry(module.config)
+    shape = replace(shape, context=_usable_positions(module, shape.context))
     plan = find_plan(module, module.config)
     install_latent_hooks(module, plan)
     name = name or type(module).__name__

@@ -1,13 +1,14 @@
 """Where a model runs and in which number format."""
 
-import os
 from pathlib import Path
 
 import torch
 from safetensors import safe_open
 
 from models.errors import BadSelection, UnsupportedModel
+from models.free_memory import free_bytes
 
+SHARE = 0.9  # of the free memory that weights may take
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -45,13 +46,13 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
 
 
 def demand_memory(name: str, folder: Path, device: torch.device, dtype: torch.dtype) -> None:
-    """Raise UnsupportedModel where the weights alone would not fit into the memory of `device`."""
+    """Raise UnsupportedModel where the weights alone would not fit into what is free of the memory of `device`."""
     needed = _parameters(folder) * dtype.itemsize
-    room = _memory(device)
-    if room is not None and needed > 0.9 * room:
+    room = free_bytes(device)
+    if room is not None and needed > SHARE * room:
         raise UnsupportedModel(
             f"“{name}” takes {needed / 1e9:.1f} GB of memory as {str(dtype).removeprefix('torch.')}, but "
-            f"{device} has {room / 1e9:.1f} GB: choose a smaller model, or bfloat16 if that is not what it "
+            f"{device} has {room / 1e9:.1f} GB free: choose a smaller model, or bfloat16 if that is not what it "
             "is."
         )
 
@@ -66,13 +67,3 @@ def _parameters(folder: Path) -> int:
                     count *= size
                 total += count
     return total
-
-
-def _memory(device: torch.device) -> int | None:
-    """Bytes of memory in all; None where the system does not say."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None

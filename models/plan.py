@@ -24,6 +24,7 @@ from models.eager import (
     single_stack,
 )
 from models.errors import UnsupportedModel
+from models.own_attention import demand_truthful, use_eager
 from models.removal.surgery import spread_out
 from models.tap import ENGINES, Tap, tapped
 
@@ -236,6 +237,7 @@ def _largest_difference(
 
 
 def _eager_plan(module: PreTrainedModel, inputs: dict[str, Tensor]) -> Plan:
+    use_eager(module, inputs)
     output = forward(module, inputs, output_attentions=True)
     stacks = _expected_stacks(module) or (single_stack(output),)
     sites = [
@@ -248,5 +250,6 @@ def _eager_plan(module: PreTrainedModel, inputs: dict[str, Tensor]) -> Plan:
             f"{type(module).__name__} neither uses transformers' attention registry nor returns attention weights, so "
             "there is nothing to show; choose a model with softmax attention."
         )
+    demand_truthful(module, inputs, output)
     found = {site.stack for site in sites}
     return Plan("eager", tuple(sites), 0.0, tuple(stack for stack in stacks if stack not in found))

@@ -14,9 +14,9 @@ from transformers.models.llama.modeling_llama import LlamaForCausalLM
 
 from models.cost.weights import count_weights, skeleton
 from models.errors import BadSelection
+from models.free_memory import free_bytes
 from models.geometry import KIND_NAMES, Kind
 from models.loading import wrap
-from models.measuring.memory import free_bytes
 from models.model import AttentionModel
 from models.placement import choose_device, choose_dtype
 from models.quiet import quiet

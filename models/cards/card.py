@@ -68,7 +68,12 @@ class Card:
     def geometry(self) -> Geometry:
         """The shape of its attention."""
         known = {field.name for field in fields(Geometry)}
-        return Geometry(**{name: value for name, value in self.config.items() if name in known})
+        try:
+            return Geometry(**{name: value for name, value in self.config.items() if name in known})
+        except (TypeError, ValueError):
+            raise BadCard(
+                "The card's config does not say what shape the model has: a size is missing, or a list is not of its layers."
+            ) from None
 
     @property
     def undertrained(self) -> bool:

@@ -60,7 +60,7 @@ def check_decoupled(model: AttentionModel) -> None:
     missing = {
         "biases of queries": first.q_proj.bias is not None,
         "biases in the feed-forward part": getattr(config, "mlp_bias", False),
-        "a sliding window": model.geometry.sliding_window is not None,
+        "a sliding window": any(one.sliding_window for one in model.geometry.each_layer),
         "a rotary embedding that changes with the text": config.rope_parameters["rope_type"] not in _STEADY,
     }
     for what, has in missing.items():

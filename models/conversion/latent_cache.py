@@ -97,7 +97,10 @@ def _furnish(cache: Cache, config: HeadlightMlaConfig) -> None:
     windowed = [kind == "sliding_attention" for kind in config.layer_types or ()]
     window = config.sliding_window
     assert window is not None or not any(windowed)
+    records = any(getattr(layer, "record_past", False) for layer in cache.layers)
     cache.layers[:] = [
         LatentWindowLayer(window) if narrow and window else LatentLayer() for narrow in windowed
     ]
+    if records:  # whoever made the cache means to take tokens back, as a guess at the next ones does
+        cache.activate_past_recording()
     cache.layer_class_to_replicate = None

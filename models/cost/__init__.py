@@ -43,7 +43,7 @@ class Work:
 
     def seconds(self, peaks: Peaks) -> float:
         """The least time on a device with these peaks: the roofline of Williams, Waterman and Patterson (2009)."""
-        return max(self.flops / peaks.flops_per_s, self.bytes / peaks.bytes_per_s)
+        return max(self.flops / peaks.flops_per_s, self.bytes / peaks.memory_bytes_per_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,10 +44,12 @@ def cache_bytes_of(case: Case, layers: Layers) -> int:
 
 def cross_bytes(case: Case) -> int:
     """Bytes that a decoder keeps of the text that it answers to: keys and values of every source token, in every layer."""
-    shape = case.model.shape
-    if shape.role != "encoder-decoder":
+    if case.model.shape.role != "encoder-decoder":
         return 0
-    each = shape.layers * shape.kv_heads * (shape.d_head + shape.v_head_dim)
+    each = sum(
+        group.count * group.shape.kv_heads * (group.shape.d_head + group.shape.v_head_dim)
+        for group in case.model.layers
+    )
     return case.batch * case.size * each * case.source_tokens
 
 

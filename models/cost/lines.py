@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 
 from models.cost.anatomy import Layers
 from models.cost.arithmetic import (
@@ -41,9 +42,9 @@ def cache_lines(case: Case) -> tuple[Line, ...]:
         whole = f"{each:,} bytes x {kept} x {case.batch:,} texts"
         made.append(_line(f"Cache{_which(case, group)}", whole, cache_bytes_of(case, group), "bytes"))
     if cross := cross_bytes(case):
-        shape = case.model.shape
-        text = f"{_heads(shape)} x {shape.layers} layers x {case.source_tokens:,} source tokens"
-        whole = f"{text} x {case.batch:,} texts x {case.size} bytes"
+        text = " + ".join(f"{_heads(one)} x {one.layers} layers" for one in _without_windows(case))
+        text = f"({text})" if " + " in text else text
+        whole = f"{text} x {case.source_tokens:,} source tokens x {case.batch:,} texts x {case.size} bytes"
         made.append(_line("Cache of the source, for cross-attention", whole, cross, "bytes"))
     if len(groups) > 1 or cross:
         parts = [line.value for line in made if line.unit == "bytes"]
@@ -110,6 +111,14 @@ def moved_lines(case: Case, read: tuple[int, int], cache: int, prefill: int, dec
 
 def _line(what: str, formula: str, value: int, unit: str) -> Line:
     return Line(what, f"{formula} = {value:,} {unit}", value, unit)
+
+
+def _without_windows(case: Case) -> list[Geometry]:
+    """Layers in groups of equal sizes: the source is kept whole where the text is not."""
+    counts: Counter[Geometry] = Counter()
+    for group in case.model.layers:
+        counts[replace(group.shape, layers=1, sliding_window=None)] += group.count
+    return [replace(one, layers=count) for one, count in counts.items()]
 
 
 def _which(case: Case, group: Layers) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from models.cost import Anatomy, Cost, anatomy, cost
-from models.cost.anatomy import of_geometry
+from models.cost.anatomy import layers_of
 from models.cost.kinds import as_kind
 from models.cost.read import Source
 from models.errors import BadSelection
@@ -80,10 +80,18 @@ def plan_serving(
 
 
 def every_layer_as(kind: Kind, model: Anatomy) -> Anatomy:
-    """The model with that kind of attention wherever it attends, over the whole context: what the kinds differ in."""
-    attending = sum(group.count for group in model.layers if group.attends)
-    shape = as_kind(replace(model.shape, sliding_window=None, layers=attending), kind)
-    return of_geometry(shape, model.name)
+    """The model with that kind of attention wherever it attends, over the whole context: what the kinds differ in.
+
+    Each layer keeps its own sizes, as many as fit that kind.
+    """
+    attending = (
+        replace(group.shape, layers=1, sliding_window=None)
+        for group in model.layers
+        if group.attends
+        for _ in range(group.count)
+    )
+    shape = as_kind(model.shape.with_layers(tuple(attending)), kind)
+    return Anatomy(model.name, shape, layers_of(shape))
 
 
 def _serving(worked: Cost, kind: Kind, own: bool, users: int, device: int, weights: int) -> Serving:

@@ -12,12 +12,13 @@ from typing import Any
 from transformers import AutoConfig, PreTrainedConfig
 
 from models.catalog import CATALOG, Shipped, entry
-from models.cost.anatomy import Anatomy, Layers, demand_sound, layers_of, of_geometry
+from models.cost.anatomy import Anatomy, Layers, demand_sound, layers_of
 from models.cost.weights import count_weights, skeleton
 from models.errors import UnknownModel, UnsupportedModel
-from models.geometry import Geometry, geometry
+from models.geometry import Geometry, demand_few_layers, geometry
 from models.model import AttentionModel
 from models.obtaining import hub
+from models.removal.record import removed_heads
 
 LONGEST_NAME = 200  # characters of one that an error repeats
 Source = Anatomy | Geometry | AttentionModel | PreTrainedConfig | Mapping[str, Any] | str
@@ -33,8 +34,9 @@ def anatomy(source: Source, name: str = "") -> Anatomy:
     if isinstance(source, Anatomy):
         return source
     if isinstance(source, Geometry):
-        demand_sound(source)
-        return of_geometry(source, name)
+        demand_few_layers(source.layers)
+        layers = layers_of(source)
+        return Anatomy(name, source, layers, notes=_notes(layers))
     if isinstance(source, AttentionModel):
         return _of_model(source)
     if isinstance(source, PreTrainedConfig):
@@ -49,7 +51,7 @@ def anatomy(source: Source, name: str = "") -> Anatomy:
 
 def _of_model(model: AttentionModel) -> Anatomy:
     weights = count_weights(model.module, model.module.config)
-    layers = layers_of(model.module.config, model.geometry)
+    layers = layers_of(model.geometry)
     return Anatomy(model.name, model.geometry, layers, weights, _notes(layers))
 
 
@@ -59,9 +61,10 @@ def _of_config(config: PreTrainedConfig, name: str) -> Anatomy:
     if isinstance(nested, PreTrainedConfig) and nested is not config:
         config, notes = nested, ("Only the part that reads text is counted.",)
     shape = geometry(config)
-    demand_sound(shape)
+    if removed_heads(config) is None:  # what is left of a model may be uneven
+        demand_sound(shape)
     weights = count_weights(skeleton(config), config)
-    layers = layers_of(config, shape)
+    layers = layers_of(shape)
     return Anatomy(name or config.model_type, shape, layers, weights, notes + _notes(layers))
 
 
@@ -106,6 +109,7 @@ def _from_json(given: Mapping[str, Any]) -> PreTrainedConfig:
         raise UnsupportedModel(
             "The config names no model_type, so it is not known which architecture it is of; paste the whole config.json."
         )
+    _demand_few_layers(rest)
     try:
         return AutoConfig.for_model(kind, **rest)
     except Exception as error:
@@ -115,6 +119,15 @@ def _from_json(given: Mapping[str, Any]) -> PreTrainedConfig:
         raise UnsupportedModel(
             f"This is no config that transformers reads as “{kind}” ({said}); check its numbers."
         ) from None
+
+
+def _demand_few_layers(held: Mapping[str, Any]) -> None:
+    """Before a config is made of it: many list their layers at once, however many there are."""
+    for name, value in held.items():
+        if isinstance(value, dict):
+            _demand_few_layers(value)
+        elif isinstance(value, int) and name.endswith(("layers", "n_layer")):
+            demand_few_layers(value)
 
 
 def _config_text(name: str) -> str:

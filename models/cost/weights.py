@@ -15,6 +15,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from models.architecture import architecture
 from models.errors import HeadlightError, UnsupportedModel
 from models.quiet import quiet
+from models.removal.surgery import smaller_class
 
 _NUMBER = re.compile(r"(?<=\.)\d+(?=\.)")
 _ROUTED = re.compile(r"(^|\.)(experts|input_linear|output_linear)(\.|$)")
@@ -66,7 +67,8 @@ def skeleton(config: PreTrainedConfig) -> PreTrainedModel:
     kind = architecture(config).module_class
     try:
         with quiet(), torch.device("meta"):
-            return kind._from_config(config)
+            made: Any = smaller_class(kind, config)
+            return made._from_config(config)
     except HeadlightError:
         raise
     except Exception as error:

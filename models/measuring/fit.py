@@ -8,7 +8,7 @@ from models.caches.expanded import BLOCK
 from models.cost.anatomy import Anatomy, layers_of
 from models.cost.arithmetic import Case, cache_bytes_of
 from models.errors import BadSelection
-from models.measuring.memory import free_bytes
+from models.free_memory import free_bytes
 from models.measuring.run import CHUNK, Subject
 
 SHARE = 0.9  # of the free memory that a run may take
@@ -23,7 +23,7 @@ def formula_bytes(subject: Subject) -> int | None:
 
 def _cache_bytes(subject: Subject, tokens: int) -> int | None:
     model = subject.model
-    groups = layers_of(model.module.config, model.geometry)
+    groups = layers_of(model.geometry)
     if any(group.keeps == "unknown" for group in groups):
         return None
     known = Anatomy(model.name, model.geometry, groups)

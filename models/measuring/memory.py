@@ -1,4 +1,4 @@
-"""How much memory a run takes beyond what stood before it, and how much there is."""
+"""How much memory a run takes beyond what stood before it."""
 
 from __future__ import annotations
 
@@ -72,16 +72,3 @@ def _hand_back() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's alone
     if trim is not None:
         trim(0)
-
-
-def free_bytes(device: torch.device) -> int | None:
-    """Memory that could be taken now; None where the system does not say."""
-    if device.type == "cuda":
-        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return torch.cuda.mem_get_info(device)[0] + kept
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:
-        return None
-    named = (line.split() for line in lines if line.startswith("MemAvailable:"))
-    return next((int(words[1]) * 1024 for words in named), None)

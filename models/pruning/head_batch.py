@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.measuring.memory import free_bytes
+from models.free_memory import free_bytes
 from models.model import AttentionModel
 
 CPU_TOKENS = 2_048  # in flight: on a CPU more heads at once make nothing faster

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
 from models.caches.modes import cache_mode
+from models.geometry import Geometry
 from models.model import AttentionModel
 from models.removal.cost import RemovalCost
 from models.removal.forms import attention_modules, form_of
@@ -39,32 +41,57 @@ class Flops:
 def reading_flops(model: AttentionModel, cost: RemovalCost, tokens: int) -> Flops:
     """Of reading `tokens` tokens at once, logits of a decoder's last position only. Raises UnsupportedModel."""
     encoder = model.geometry.role == "encoder"
-    pairs = tokens**2 if encoder else tokens * (tokens + 1) // 2
-    widths = model.geometry.d_head + model.geometry.v_head_dim
-    return _flops(model, cost, tokens, pairs * widths, tokens if encoder else 1)
+    per_head = [_widths(one) * _pairs(tokens, one, encoder) for one in model.geometry.each_layer]
+    return _flops(model, cost, tokens, per_head, tokens if encoder else 1)
 
 
 def writing_flops(model: AttentionModel, cost: RemovalCost, past: int) -> Flops | None:
     """Of one new token that sees `past` tokens, itself among them; None where latents of the whole past are expanded anew
     at each step, which is not heads' work alone. Raises UnsupportedModel."""
-    shape = model.geometry
-    widths = shape.d_head + shape.v_head_dim
-    if shape.kv_lora_rank is not None:
-        if cache_mode(model) != "absorbed":
-            return None
-        widths = 2 * shape.kv_lora_rank + (shape.qk_rope_head_dim or 0)
-    return _flops(model, cost, 1, past * widths, 1)
+    layers = model.geometry.each_layer
+    if model.geometry.kv_lora_rank is not None and cache_mode(model) != "absorbed":
+        return None
+    return _flops(model, cost, 1, [_step_widths(one) * _seen(past, one) for one in layers], 1)
 
 
-def _flops(model: AttentionModel, cost: RemovalCost, tokens: int, per_head: int, logits: int) -> Flops:
-    """per_head: multiplications of one head's scores and sums."""
+def _widths(one: Geometry) -> int:
+    """Multiplications of a head for each pair of a query and a key."""
+    return one.d_head + one.v_head_dim
+
+
+def _step_widths(one: Geometry) -> int:
+    """The same of a step, which reads latents where there are any."""
+    return _widths(one) if one.kv_lora_rank is None else 2 * one.kv_lora_rank + (one.qk_rope_head_dim or 0)
+
+
+def _seen(tokens: int, one: Geometry) -> int:
+    """Keys that the last of so many tokens looks at."""
+    return tokens if one.sliding_window is None else min(tokens, one.sliding_window)
+
+
+def _pairs(tokens: int, one: Geometry, encoder: bool) -> int:
+    """Of a query and a key that it may see."""
+    if encoder:
+        return tokens**2
+    seen = _seen(tokens, one)
+    return seen * (seen + 1) // 2 + (tokens - seen) * seen
+
+
+def _flops(
+    model: AttentionModel, cost: RemovalCost, tokens: int, per_head: Sequence[int], logits: int
+) -> Flops:
+    """per_head: multiplications of one head's scores and sums, in each layer."""
     matrices, head = _multiplied(model.module)
     own = _of_heads(model)
-    before = 2 * (matrices * tokens + head * logits + per_head * sum(cost.heads_before))
+    mixing = _mixing(per_head, cost.heads_before)
+    before = 2 * (matrices * tokens + head * logits + mixing)
     gone = cost.parameters_before - cost.parameters_after
-    removed = sum(cost.heads_before) - sum(cost.heads_after)
-    after = before - 2 * (gone * tokens + per_head * removed)
-    return Flops(before, after, 2 * (own * tokens + per_head * sum(cost.heads_before)))
+    after = before - 2 * (gone * tokens + mixing - _mixing(per_head, cost.heads_after))
+    return Flops(before, after, 2 * (own * tokens + mixing))
+
+
+def _mixing(per_head: Sequence[int], heads: Sequence[int]) -> int:
+    return sum(each * count for each, count in zip(per_head, heads, strict=True))
 
 
 def _multiplied(module: Any) -> tuple[int, int]:

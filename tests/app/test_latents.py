@@ -220,7 +220,10 @@ def test_beside_it_what_another_kind_caches():
     assert numbers(lines["family-gqa"]["y"])[LAYER] == pytest.approx(rank / wanted.shape[1], rel=1e-3)
     (table,) = [item.value for item in app.dataframe if "bytes in bf16" in item.value]
     # DeepSeek-V2 (arXiv 2405.04434), table 1
-    assert list(table["numbers per layer"]) == [RANK + ROTARY, 2 * module.config.num_key_value_heads * width]
+    assert list(table["numbers per layer"]) == [
+        str(RANK + ROTARY),
+        str(2 * module.config.num_key_value_heads * width),
+    ]
     assert list(table["bytes in bf16"]) == [2 * 4 * (RANK + ROTARY), 2 * 4 * 2 * 2 * width]
     assert tokens == len(shown)
 

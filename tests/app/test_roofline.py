@@ -1,6 +1,7 @@
 """The roofline: the device is measured once, every contender has its place, and measured speeds join in."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -103,3 +104,13 @@ def test_a_device_that_cannot_be_measured_is_told_and_tried_again(monkeypatch: p
     app = over(visit.click(app, "roof-go"))
     assert visit.complaints(app) == []
     assert seats(app, "decode")
+
+
+def test_a_device_that_was_busy_is_said(monkeypatch: pytest.MonkeyPatch):
+    busy = replace(PEAKS, read_bytes_per_s=20e9, spread=0.6)
+    monkeypatch.setattr(models, "device_peaks", lambda *given: busy)
+    app = open_roofline()
+    assert any("Repeats differed by 60%" in note for note in visit.notes(app))
+    assert any("10 GB/s by a copy" in note and "20 GB/s by a sum" in note for note in visit.notes(app))
+    roof = visit.figure(app, "roofline")["data"][0]
+    assert roof["x"][1] == 100e9 / 20e9

@@ -1,6 +1,7 @@
 """The file of a training's record, and at which steps one is made."""
 
 import json
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -106,6 +107,8 @@ def _changed_head(path: Path, **changes: object) -> None:
         lambda path: _changed_head(path, steps=[1, 9, 3, 27]),
         lambda path: _changed_head(path, steps="1234"),
         lambda path: _changed_head(path, token_strings=[1, 2]),
+        lambda path: _changed_head(path, support={"induction": "many"}),
+        lambda path: _changed_head(path, kind=["mha"]),
     ],
 )
 def test_a_broken_or_foreign_file_is_told_in_one_sentence(tmp_path: Path, harm):
@@ -117,6 +120,20 @@ def test_a_broken_or_foreign_file_is_told_in_one_sentence(tmp_path: Path, harm):
     assert str(path) in str(told.value)
     assert str(told.value).endswith(".")
     assert "\n" not in str(told.value)
+
+
+def test_an_array_that_nobody_asked_for_is_not_read(tmp_path: Path):
+    path = tmp_path / "formation.npz"
+    formations.formation().save(path)
+    with np.load(path) as file:
+        arrays = {key: file[key] for key in file.files}
+    np.savez_compressed(path, **arrays, unasked=np.zeros(10**8, np.uint8))
+    tracemalloc.start()
+    try:
+        Formation.load(path)
+        assert tracemalloc.get_traced_memory()[1] < 2e7
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(

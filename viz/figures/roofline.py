@@ -81,7 +81,7 @@ def roofline(peaks: Peaks, rows: Sequence[RoofRow], *, dark: bool = False) -> go
 def _roof(peaks: Peaks, low: float, high: float, dark: bool) -> go.Scatter:
     return go.Scatter(
         x=[low, peaks.ridge, high],
-        y=[low * peaks.bytes_per_s, peaks.flops_per_s, peaks.flops_per_s],
+        y=[low * peaks.memory_bytes_per_s, peaks.flops_per_s, peaks.flops_per_s],
         mode="lines",
         name="roof",
         line={"color": theme.TEXT_DARK if dark else theme.TEXT, "width": 2.5},
@@ -171,7 +171,7 @@ def _lay_out(
     font = {"size": 12, "color": muted}
     x_range = [log10(end) for end in ends]
     reached = [placed.reached for row in rows for placed in (row.decode, row.prefill) if placed.reached]
-    y_low, y_high = min([ends[0] * peaks.bytes_per_s, *reached]) / 1.6, peaks.flops_per_s * 2.6
+    y_low, y_high = min([ends[0] * peaks.memory_bytes_per_s, *reached]) / 1.6, peaks.flops_per_s * 2.6
     powers = [10.0**power for power in range(floor(x_range[0]), ceil(x_range[1]) + 1)]
     speeds = [10.0**power for power in range(floor(log10(y_low)), ceil(log10(y_high)) + 1)]
     figure.update_xaxes(
@@ -213,7 +213,7 @@ def _words(figure: go.Figure, peaks: Peaks, ends: tuple[float, float], dark: boo
     top = log10(peaks.flops_per_s * 1.5)
     told = (
         (log10(peaks.ridge), f"arithmetic, <b>{told_speed(peaks.flops_per_s)}</b> →", "left", 8),
-        (log10(peaks.ridge), f"← memory, <b>{told_bytes(peaks.bytes_per_s)}/s</b>", "right", -8),
+        (log10(peaks.ridge), f"← memory, <b>{told_bytes(peaks.memory_bytes_per_s)}/s</b>", "right", -8),
     )
     for x, text, side, shift in told:
         figure.add_annotation(

@@ -24,6 +24,7 @@ from viz.services.job import Cancelled
 _log = logging.getLogger(__name__)
 
 MOST_POINTS = 4_096
+LEAST_REPEATS = 3  # of what is drawn: one alone may have been disturbed, and says nothing of how much
 LOADING = 0.1  # share of the progress that goes to getting the models
 
 
@@ -55,6 +56,12 @@ class Plan:
         wanted = {Cell(context, few) for context in contexts}
         wanted |= {Cell(contexts[0], batch) for batch in self.batches}
         return tuple(sorted(wanted, key=lambda cell: (cell.context * cell.batch, cell.context)))
+
+
+def first_look(plan: Plan) -> Plan:
+    """As little of a plan as can be drawn: each contender at the first context and batch, warmed up and repeated."""
+    repeats = min(plan.repeats, LEAST_REPEATS)
+    return replace(plan, contexts=plan.contexts[:1], batches=plan.batches[:1], new_tokens=8, repeats=repeats)
 
 
 @dataclass(frozen=True, slots=True)

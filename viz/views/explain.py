@@ -177,7 +177,7 @@ A saving is one **against something**: the table below says against what the fam
 A processor can be short of two things: arithmetic, or bytes from memory. **Arithmetic intensity** is operations for each byte
 that must be moved (*formula*: weights and cache, without activations). Left of the ridge a pass waits for memory, and the most
 it can reach is intensity x bytes a second; right of it arithmetic is the limit (Williams, Waterman & Patterson 2009). Both
-peaks were *measured* here, by a product of two large matrices and by a copy.
+peaks were *measured* here, by a product of two large matrices, and by a copy and a sum of a large buffer.
 
 **Prefill** reads a whole prompt at once: each weight is used for every token of it. **Decode** reads all weights and the whole
 cache for one token of each text. More texts at once share the weights, never the cache: that is why decoding moves right with

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 import models
@@ -76,7 +78,14 @@ def _more(model: models.AttentionModel, run: models.Capture) -> str:
 
 
 def _sizes(shape: models.Geometry) -> str:
-    sizes = f"{shape.layers} layers x {shape.heads} heads"
+    heads = _range(shape.heads_per_layer, shape.heads)
+    sizes = f"{shape.layers} layers x {heads} heads"
     if shape.encoder_layers is not None:
         sizes = f"encoder {shape.encoder_layers} layers x {shape.encoder_heads} heads, decoder {sizes}"
-    return sizes + (f", {shape.kv_heads} key/value heads" if shape.kv_heads != shape.heads else "")
+    kv_heads = _range(shape.kv_heads_per_layer, shape.kv_heads)
+    return sizes + (f", {kv_heads} key/value heads" if kv_heads != heads else "")
+
+
+def _range(listed: Sequence[int] | None, alike: int) -> str:
+    """One number, or from the least to the most where layers differ."""
+    return f"{alike}" if listed is None else f"{min(listed)} to {max(listed)}"

@@ -42,7 +42,10 @@ def _shown(plan: Plan, going_on: bool) -> None:
 def _so_far(plan: Plan, points: Sequence[Point]) -> str:
     """How much of the plan the numbers below are, and what Run would add; "" where nothing is missing."""
     wanted = sum(len(plan.cells(most_tokens(entrant))) for entrant in plan.entrants)
-    once = sum(point.repeats == 1 for point in points)
-    if once == len(points):
-        return f"A first look at {len(points)} of {wanted} cells, measured once: Run measures all, {plan.repeats} times each."
+    few = max(point.repeats for point in points)
+    if few < plan.repeats:
+        return (
+            f"A first look at {len(points)} of {wanted} cells, median of {few} after a warm-up: Run measures all, "
+            f"{plan.repeats} times each."
+        )
     return "" if len(points) == wanted else f"{len(points)} of {wanted} cells are measured: Run measures all."

@@ -176,10 +176,26 @@ def _source(peaks: models.Peaks, place: tuple[str, str]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
             "Measure again", key="roof-again", on_click=_start_again, args=(place,), icon=":material/refresh:",
-            help="A product of two matrices and a copy, a second or two.",
+            help="A product of two matrices, a copy and a sum, a second or two.",
         )  # fmt: skip
         st.caption(
             f"Roof *measured* here on {plain(peaks.device)} in {peaks.dtype}{threads}: {told_speed(peaks.flops_per_s)} by a "
-            f"product of matrices, {told_bytes(peaks.bytes_per_s)}/s by a copy, read and written.",
+            f"product of matrices, {_memory(peaks)}.",
             width="content",
         )
+    if peaks.disturbed:
+        st.caption(
+            f":material/warning: Repeats differed by {peaks.spread:.0%}: the device was busy with other work, so the roof may "
+            "stand higher than it is drawn. Measure again when it is quiet."
+        )
+
+
+def _memory(peaks: models.Peaks) -> str:
+    """What memory gave, and what of it the roof is."""
+    copied = f"{told_bytes(peaks.bytes_per_s)}/s by a copy, read and written"
+    if peaks.read_bytes_per_s is None:
+        return copied
+    read = (
+        f"{told_bytes(peaks.read_bytes_per_s)}/s by a sum, which only reads as a step of decoding mostly does"
+    )
+    return f"{copied}, {read}; the higher one is the roof"

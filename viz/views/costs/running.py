@@ -24,7 +24,7 @@ from viz.views.working import begin, job_of, still_running
 _log = logging.getLogger(__name__)
 
 NAME = "cost"
-UNASKED_S = 2.0  # what is forecast to take no longer is measured without a click
+UNASKED_S = 3.0  # what is forecast to take no longer is measured without a click
 _TOLD, _LOOKED = "_cost_told", "_cost_looked"
 
 
@@ -95,7 +95,7 @@ def _first_look(plan: Plan) -> Job[Any] | None:
     if st.session_state.get(_LOOKED) or any(_has_any(plan, entrant) for entrant in plan.entrants):
         return None
     st.session_state[_LOOKED] = True
-    small = replace(plan, contexts=plan.contexts[:1], batches=plan.batches[:1], new_tokens=8, repeats=1)
+    small = measurements.first_look(plan)
     counted = forecast(small)
     return _start(small) if not counted.unknown and counted.seconds <= UNASKED_S else None
 

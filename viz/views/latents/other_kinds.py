@@ -12,7 +12,6 @@ import models
 from models.caches.size import (
     cache_bytes_per_token,
     cache_elements_per_token,
-    cache_elements_per_token_and_layer,
 )
 from models.family import family_name
 from viz import services, state
@@ -69,7 +68,7 @@ def _beside(subject: Subject, asked: Request, run: models.Capture) -> None:
     cache_map(
         cached.numpy(),
         run.tokens,
-        cache_groups(run, shape, layer, cached.shape[1]),
+        cache_groups(run, layer, cached.shape[1]),
         key="other-map",
         selected=CellPick(min(subject.position, len(run.tokens) - 1), None),
         max_height=380,
@@ -83,19 +82,17 @@ def _beside(subject: Subject, asked: Request, run: models.Capture) -> None:
         _sizes([subject.request, asked])
 
 
-def cache_groups(run: models.Capture, shape: models.Geometry, layer: int, elements: int) -> list[Group]:
+def cache_groups(run: models.Capture, layer: int, elements: int) -> list[Group]:
     """Which of the cached numbers belong together: latent and rotary key, or a key and a value of each key/value head."""
     if run.has_latents(layer):
         rank = run.kv_latent(layer).shape[1]
         rest = [Group("rotary key", elements - rank, "rotary", "rotary key")] if elements > rank else []
         return [Group(f"latent, {rank} dimensions", rank, "latent", "latent"), *rest]
-    heads = shape.kv_heads
-    if heads * (shape.d_head + shape.v_head_dim) != elements:  # a layer unlike the others
-        return [Group("keys, then values", elements, "", "keys and values")]
+    key, value = run.key(layer, 0).shape[1], run.value(layer, 0).shape[1]
     return [
         Group(f"{part} {head}", width, f"{part[0].upper()}{head}", f"{part}s")
-        for part, width in (("key", shape.d_head), ("value", shape.v_head_dim))
-        for head in range(heads)
+        for part, width in (("key", key), ("value", value))
+        for head in range(elements // (key + value))
     ]
 
 
@@ -134,7 +131,7 @@ def _sizes(requests: Sequence[Request]) -> None:
         {
             "model": [shortened(request.model, 40) for request in requests],
             "kind": [shape.kind.upper() for shape in shapes],
-            "numbers per layer": [cache_elements_per_token_and_layer(shape) for shape in shapes],
+            "numbers per layer": [_in_a_layer(shape) for shape in shapes],
             "numbers": [cache_elements_per_token(shape) for shape in shapes],
             "bytes in bf16": [cache_bytes_per_token(shape) for shape in shapes],
         },
@@ -153,3 +150,9 @@ def _sizes(requests: Sequence[Request]) -> None:
     less, more = sorted(cache_elements_per_token(shape) for shape in shapes)
     if less != more:
         st.caption(f"The larger cache is {more / less:.3g} times the smaller one, all layers together.")
+
+
+def _in_a_layer(shape: models.Geometry) -> str:
+    """Numbers, from the least to the most where layers differ."""
+    sizes = sorted({cache_elements_per_token(one) for one in shape.each_layer})
+    return f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}"
