@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from transformers import BatchEncoding
 
+from models.about_model import embedding_rows
 from models.errors import BadSelection, BadText, TextTooLong
 from models.model import AttentionModel
+from models.panics import panics_told
 from models.tokens import display_tokens
 
 Text = str | tuple[str, str]
@@ -40,7 +43,8 @@ def encode(model: AttentionModel, text: Text, max_tokens: int | None = None) -> 
             f"A sentence pair needs an encoder, but {model.name} is a {model.geometry.role}; give one text."
         )
     pair = parts[1] if len(parts) == 2 else None
-    encoding = model.tokenizer(parts[0], pair, return_tensors="pt")
+    with panics_told(f"The tokenizer of “{model.name}”"):
+        encoding = model.tokenizer(parts[0], pair, return_tensors="pt")
     total = encoding["input_ids"].shape[1]
     if total == 0:
         raise BadText("The text holds nothing that this model's tokenizer keeps; type some words.")
@@ -51,14 +55,18 @@ def encode(model: AttentionModel, text: Text, max_tokens: int | None = None) -> 
         name: tensor[:, places].to(model.device) for name, tensor in encoding.items() if name in accepted
     }
     ids = tuple(inputs["input_ids"][0].tolist())
-    tokens = display_tokens(model.tokenizer, ids)
+    demand_rows(model, ids)
+    with panics_told(f"The tokenizer of “{model.name}”"):
+        tokens = display_tokens(model.tokenizer, ids)
     return Encoded(inputs, {"text": ids}, {"text": tokens}, total - kept, _second_start(encoding, pair, kept))
 
 
 def count_tokens(model: AttentionModel, text: str, max_tokens: int | None = None) -> int:
     """How many tokens of a text the model will read. Raises BadText."""
     check_text(text)
-    return _kept(model, len(model.tokenizer(text)["input_ids"]), max_tokens)
+    with panics_told(f"The tokenizer of “{model.name}”"):
+        total = len(model.tokenizer(text)["input_ids"])
+    return _kept(model, total, max_tokens)
 
 
 def encode_pair(model: AttentionModel, source: str, target: str, max_tokens: int | None = None) -> Encoded:
@@ -66,7 +74,8 @@ def encode_pair(model: AttentionModel, source: str, target: str, max_tokens: int
     check_text(source)
     check_text(target)
     given = encode(model, source, max_tokens)
-    ids = model.tokenizer(text_target=target)["input_ids"]
+    with panics_told(f"The tokenizer of “{model.name}”"):
+        ids = model.tokenizer(text_target=target)["input_ids"]
     return with_target(model, given, [decoder_start(model), *_without_end(model, ids)], max_tokens)
 
 
@@ -74,6 +83,7 @@ def with_target(
     model: AttentionModel, given: Encoded, ids: list[int], max_tokens: int | None = None
 ) -> Encoded:
     """An encoded source with the decoder's token ids beside it."""
+    demand_rows(model, ids)
     kept = _kept(model, len(ids), max_tokens)
     dropped, ids = len(ids) - kept, ids[:kept]
     inputs = given.inputs | {"decoder_input_ids": torch.tensor([ids], device=model.device)}
@@ -87,7 +97,7 @@ def with_target(
 
 def decoder_start(model: AttentionModel) -> int:
     """The token that an encoder-decoder's target begins with."""
-    for config in (model.module.generation_config, model.module.config):
+    for config in (getattr(model.module, "generation_config", None), model.module.config):
         for name in ("decoder_start_token_id", "bos_token_id", "pad_token_id"):
             token_id = getattr(config, name, None)
             if token_id is not None:
@@ -107,6 +117,18 @@ def check_text(text: str) -> None:
                 f"Character {index} is half of a surrogate pair (U+{ord(character):04X}), which is no character of its "
                 "own; delete it and run again."
             )
+
+
+def demand_rows(model: AttentionModel, ids: Iterable[int]) -> None:
+    """Raise BadText for tokens that were added to a tokenizer, but not to its model: they have no row in the embedding."""
+    rows = embedding_rows(model.module)
+    beyond = [] if rows is None else [token_id for token_id in ids if token_id >= rows]
+    if beyond:
+        raise BadText(
+            f"“{model.tokenizer.convert_ids_to_tokens(beyond[0])}” in this text is token {beyond[0]:,}, but {model.name} has "
+            f"an embedding for tokens 0 to {rows - 1:,} alone: write the text without it, or resize the model's embedding "
+            "(resize_token_embeddings)."
+        )
 
 
 def _second_start(encoding: BatchEncoding, pair: str | None, kept: int) -> int | None:

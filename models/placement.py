@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
 
 from models.errors import BadSelection, UnsupportedModel
+from models.obtaining.tensor_shapes import parameters
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -46,7 +46,7 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
 
 def demand_memory(name: str, folder: Path, device: torch.device, dtype: torch.dtype) -> None:
     """Raise UnsupportedModel where the weights alone would not fit into the memory of `device`."""
-    needed = _parameters(folder) * dtype.itemsize
+    needed = parameters(folder) * dtype.itemsize
     room = _memory(device)
     if room is not None and needed > 0.9 * room:
         raise UnsupportedModel(
@@ -54,18 +54,6 @@ def demand_memory(name: str, folder: Path, device: torch.device, dtype: torch.dt
             f"{device} has {room / 1e9:.1f} GB: choose a smaller model, or bfloat16 if that is not what it "
             "is."
         )
-
-
-def _parameters(folder: Path) -> int:
-    total = 0
-    for path in folder.glob("model*.safetensors"):
-        with safe_open(path, framework="pt") as tensors:
-            for key in tensors.keys():  # noqa: SIM118 - safe_open is no mapping
-                count = 1
-                for size in tensors.get_slice(key).get_shape():
-                    count *= size
-                total += count
-    return total
 
 
 def _memory(device: torch.device) -> int | None:
