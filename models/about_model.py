@@ -12,7 +12,9 @@ def about_head(module: PreTrainedModel, role: Role) -> str:
     """That a model which could predict words has no head for it; "" otherwise."""
     if role == "encoder" or module.can_generate():
         return ""
-    source = " Where no target is given, its decoder reads the text again." if role == "encoder-decoder" else ""
+    source = (
+        " Where no target is given, its decoder reads the text again." if role == "encoder-decoder" else ""
+    )
     return f"Its weights have no language head ({type(module).__name__}), so no words are predicted.{source}"
 
 
@@ -35,6 +37,4 @@ def about_tokens(tokenizer: PreTrainedTokenizerBase, module: PreTrainedModel) ->
         return ""
     named = ", ".join(f"“{token}”" for _, token in beyond[:3])
     more = f" and {len(beyond) - 3:,} more" if len(beyond) > 3 else ""
-    return (
-        f"Its tokenizer has tokens for which the model has no embedding ({named}{more}): texts that use them cannot be read."
-    )
+    return f"Its tokenizer has tokens for which the model has no embedding ({named}{more}): texts that use them cannot be read."

@@ -71,7 +71,15 @@ def load(
     install_latent_hooks(module, plan)
     role, way = _role(name, shape.role, plan, looks_both_ways(written))
     progress(f"{name} is loaded", 1.0)
-    notes = (found.note, pruned, way, *told, *unused, about_head(module, role), about_tokens(tokenizer, module))
+    notes = (
+        found.note,
+        pruned,
+        way,
+        *told,
+        *unused,
+        about_head(module, role),
+        about_tokens(tokenizer, module),
+    )
     model = AttentionModel(
         name,
         module,

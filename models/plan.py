@@ -107,9 +107,7 @@ def find_plan(module: PreTrainedModel, config: Any) -> Plan:
 
 def _probe_inputs(module: PreTrainedModel, config: Any) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(0)
-    vocabulary = (
-        getattr(config.get_text_config(), "vocab_size", None) or embedding_rows(module) or LETTERS
-    )
+    vocabulary = getattr(config.get_text_config(), "vocab_size", None) or embedding_rows(module) or LETTERS
 
     def ids(count: int) -> Tensor:
         drawn = torch.randint(vocabulary // 2, vocabulary, (1, count), generator=generator)
@@ -247,6 +245,11 @@ def _eager_plan(module: PreTrainedModel, inputs: dict[str, Tensor]) -> Plan:
         for stack in stacks
         for layer, pattern in enumerate(finished_patterns(output, stack, inputs))
     ]
+    if not sites and any(eager_patterns(output, stack) for stack in stacks):
+        raise UnsupportedModel(
+            f"{type(module).__name__} returns attention over other pieces than the tokens of the whole text (a shortened text, "
+            "or windows of it), which cannot be drawn from token to token; choose a model with softmax attention over tokens."
+        )
     if not sites:
         raise UnsupportedModel(
             f"{type(module).__name__} neither uses transformers' attention registry nor returns attention weights, so "

@@ -34,10 +34,22 @@ _INERT = re.compile(
 )
 _NEUTRAL = (
     *(None, 0, 1, "", [], {}),
-    *("absolute", "learned", "learned_absolute", "default", "none", "full", "full_attention", "causal", "standard"),
+    *(
+        "absolute",
+        "learned",
+        "learned_absolute",
+        "default",
+        "none",
+        "full",
+        "full_attention",
+        "causal",
+        "standard",
+    ),
 )
 # Kinds of position that a class either has or has not: without it the patterns are others.
-_DECISIVE = re.compile(r"^(position(al)?_?(embedding|encoding)s?_?type|pos_emb(edding)?_type|(use_)?alibi|.*_alibi)$")
+_DECISIVE = re.compile(
+    r"^(position(al)?_?(embedding|encoding)s?_?type|pos_emb(edding)?_type|(use_)?alibi|.*_alibi)$"
+)
 _BOTH_WAYS = {
     "is_causal": (False,),
     "causal": (False,),
@@ -67,7 +79,9 @@ def own_code(config: dict[str, Any]) -> str:
     mapped = config.get("auto_map")
     if not isinstance(mapped, dict):
         return str(mapped) if mapped else ""
-    named = [name for value in mapped.values() for name in (value if isinstance(value, list) else [value]) if name]
+    named = [
+        name for value in mapped.values() for name in (value if isinstance(value, list) else [value]) if name
+    ]
     return ", ".join(dict.fromkeys(map(str, named)))
 
 
@@ -86,7 +100,11 @@ def unread(name: str, folder: Path, config: dict[str, Any], module_class: type[P
             f"{module_class.__name__} does not compute, so its patterns would be wrong.{told} Choose a model whose class "
             "does."
         )
-    return [*_about_code(code, module_class), *_about_entries(entries, module_class), *_about_tokenizer(folder)]
+    return [
+        *_about_code(code, module_class),
+        *_about_entries(entries, module_class),
+        *_about_tokenizer(folder),
+    ]
 
 
 def _about_code(code: str, module_class: type[PreTrainedModel]) -> Iterator[str]:
@@ -141,9 +159,7 @@ def _sections(config: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield config[key]
 
 
-def _unread_entries(
-    config: dict[str, Any], module_class: type[PreTrainedModel]
-) -> Iterator[tuple[str, Any]]:
+def _unread_entries(config: dict[str, Any], module_class: type[PreTrainedModel]) -> Iterator[tuple[str, Any]]:
     for section in _sections(config):
         for key, value in section.items():
             if (

@@ -39,7 +39,11 @@ def base_of(name: str, folder: Path) -> str:
 def demand_peft(name: str, folder: Path, base: str = "") -> None:
     """Raise UnsupportedModel where the adapter in `folder` cannot be applied: without `peft`, or stored as a pickle."""
     kind = str(_read(name, folder).get("peft_type", "")) or "unnamed"
-    what = f"is an adapter of “{base}”, not a whole model" if base else f"has an adapter beside its weights ({CONFIG})"
+    what = (
+        f"is an adapter of “{base}”, not a whole model"
+        if base
+        else f"has an adapter beside its weights ({CONFIG})"
+    )
     if not (folder / WEIGHTS).is_file():
         raise UnsupportedModel(
             f"“{name}” {what}, and its weights ({WEIGHTS}) are not there: save it again as safetensors, or give its base "

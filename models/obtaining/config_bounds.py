@@ -40,9 +40,7 @@ def check_bounds(name: str, config: Mapping[str, Any], tensors: int | None = Non
     name: what the person asked for, and reads in the message. tensors: how many its weight files hold, of which every
     layer has one at least; None where they are not at hand.
     """
-    entries = 0
-    for key, value in _leaves(name, config):
-        entries += 1
+    for entries, (key, value) in enumerate(_leaves(name, config), start=1):
         if entries > _MOST_ENTRIES:
             raise UnsupportedModel(
                 f"The config of “{name}” holds more than {_MOST_ENTRIES:,} entries, which no text model needs: choose "

@@ -131,9 +131,11 @@ def _no_weights(folder: Path, config: dict[str, Any]) -> str:
 def _own_class(config: dict[str, Any]) -> str:
     """The class that keeps all of a checkpoint: AutoModel would leave out the head, and write the rest alone."""
     named = config.get("architectures")
-    own = [
-        name for name in named or () if isinstance(name, str) and hasattr(transformers, name)
-    ] if isinstance(named, list) else []
+    own = (
+        [name for name in named or () if isinstance(name, str) and hasattr(transformers, name)]
+        if isinstance(named, list)
+        else []
+    )
     if own:
         return own[0]
     kind = config.get("model_type")

@@ -27,9 +27,7 @@ def take_over_pruned_heads(name: str, config: PreTrainedConfig, written: dict[st
         )
     layers, heads = config.num_hidden_layers, config.num_attention_heads
     gone = _gone(name, pruned, layers, heads)
-    kept = tuple(
-        tuple(head for head in range(heads) if (layer, head) not in gone) for layer in range(layers)
-    )
+    kept = tuple(tuple(head for head in range(heads) if (layer, head) not in gone) for layer in range(layers))
     kv_heads = getattr(config, "num_key_value_heads", None) or heads
     setattr(config, FIELD, RemovedHeads(heads, kv_heads, kept).as_json())
     listed = ", ".join(f"L{layer} H{head}" for layer, head in sorted(gone)[:8])
