@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from math import prod
 from pathlib import Path
 
@@ -45,7 +46,8 @@ def demand_fit(
 def _skeleton(name: str, config: PreTrainedConfig, module_class: type[PreTrainedModel]) -> nn.Module:
     try:
         with torch.device("meta"):
-            return module_class(config)
+            # Not the kind of attention that the config may name, which need not be installed; `load` sets its own.
+            return module_class._from_config(copy.deepcopy(config), attn_implementation="eager")
     except HeadlightError:
         raise
     except Exception as error:

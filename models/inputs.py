@@ -122,7 +122,9 @@ def check_text(text: str) -> None:
 def demand_rows(model: AttentionModel, ids: Iterable[int]) -> None:
     """Raise BadText for tokens that were added to a tokenizer, but not to its model: they have no row in the embedding."""
     rows = embedding_rows(model.module)
-    beyond = [] if rows is None else [token_id for token_id in ids if token_id >= rows]
+    if rows is None:
+        return
+    beyond = [token_id for token_id in ids if token_id >= rows]
     if beyond:
         raise BadText(
             f"“{model.tokenizer.convert_ids_to_tokens(beyond[0])}” in this text is token {beyond[0]:,}, but {model.name} has "

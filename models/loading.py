@@ -1,5 +1,6 @@
 """From a name to a model that can be looked at."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from models.about_model import about_head, about_tokens
 from models.architecture import Architecture, Role, architecture
@@ -33,6 +35,8 @@ from models.tokenizer import load_tokenizer
 from models.unread import looks_both_ways, unknown_class, unread
 from models.weight_report import about_unused, demand_sizes, with_trained_parts
 
+_SECTIONS = ("auto_map", "quantization_config")
+
 
 def load(
     name: str,
@@ -56,13 +60,13 @@ def load(
     progress(f"Loading {name}", 0.8)
     with quiet():
         written = read_config(found.folder)
-        config = _config(found.folder)
+        config = _config(found.folder, written)
         pruned = take_over_pruned_heads(name, config, written)
         shape = geometry(config)
         kind = architecture(config)
         told = [*unknown_class(written), *unread(name, found.folder, written, kind.module_class)]
         demand_memory(name, found.folder, place, number)
-        tokenizer = load_tokenizer(name, found.tokenizer)
+        tokenizer = load_tokenizer(name, found.tokenizer, config if _empty_sections(written) else None)
         module, unused = _module(name, found, config, number, place)
     progress(f"Looking for the heads of {name}", 0.95)
     prepare(module)
@@ -121,14 +125,23 @@ def wrap(
     return with_cache(model, cache)
 
 
-def _config(folder: Path) -> PreTrainedConfig:
+def _config(folder: Path, written: dict[str, Any]) -> PreTrainedConfig:
+    """The config as transformers reads it. written: its config.json, whose empty sections transformers stumbles over."""
+    empty = _empty_sections(written)
     try:
+        if empty:
+            kept = {key: value for key, value in written.items() if key not in empty}
+            return CONFIG_MAPPING[written["model_type"]].from_dict(kept)
         return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except Exception as error:
         raise UnsupportedModel(
-            f"{folder}/config.json cannot be read ({_first_line(error)}): fetch the model again, or choose "
-            "another."
+            f"{folder}/config.json cannot be read ({_last_line(error)}): correct it against the model's own config.json, or "
+            "choose another model."
         ) from None
+
+
+def _empty_sections(written: dict[str, Any]) -> set[str]:
+    return {key for key in _SECTIONS if key in written and not written[key]}
 
 
 def _module(
@@ -221,6 +234,12 @@ def _note(told: Iterable[str], module: PreTrainedModel, plan: Plan) -> str:
     if plan.unseen:
         notes.append(f"The attention of its {' and '.join(plan.unseen)} has another form and is not shown.")
     return " ".join(filter(None, notes))
+
+
+def _last_line(error: Exception) -> str:
+    """Where a config is not sound, transformers' reason stands there, behind the name of an exception."""
+    said = re.sub(r"^\w+: ", "", str(error).strip().split("\n")[-1].strip())[:300].rstrip(".")
+    return said or type(error).__name__
 
 
 def _first_line(error: Exception) -> str:
