@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from models.errors import BrokenWeights, UnsupportedModel
+from models.removal.record import FIELD
 
 _LAYERS = r"(^|_)(layers?|blocks?|hidden_groups|feedforward_networks)$|^inner_group_num$"
 _SHARED_LAYERS = 64  # so many may read the same weights, as in ALBERT
@@ -40,7 +41,10 @@ def check_bounds(name: str, config: Mapping[str, Any], tensors: int | None = Non
     name: what the person asked for, and reads in the message. tensors: how many its weight files hold, of which every
     layer has one at least; None where they are not at hand.
     """
-    for entries, (key, value) in enumerate(_leaves(name, config), start=1):
+    foreign = {
+        key: value for key, value in config.items() if key != FIELD
+    }  # our own record has its own bounds
+    for entries, (key, value) in enumerate(_leaves(name, foreign), start=1):
         if entries > _MOST_ENTRIES:
             raise UnsupportedModel(
                 f"The config of “{name}” holds more than {_MOST_ENTRIES:,} entries, which no text model needs: choose "

@@ -9,8 +9,8 @@ import streamlit as st
 
 import models
 from viz import services, state
-from viz.plain import plain
 from viz.services import Request
+from viz.views import obtain
 from viz.views.live_strip import Lane, LiveStrip, growth, kinds_shown, live_strip, pace
 from viz.views.selected_head import Selection
 from viz.views.writing import Writing
@@ -129,7 +129,7 @@ def _cost(strip: LiveStrip, kinds: list[str], dark: bool) -> None:
 def _written(request: Request, strip: LiveStrip, kinds: list[str], dark: bool) -> None:
     writing = strip.lanes[0].writing
     if writing.error is not None:
-        st.error(plain(writing.error))
+        obtain.complain(obtain.sentence(writing.error, request))
     if not writing.text:
         st.caption("Nothing was written: the model holds that the text ends here, or was stopped at once.")
         return
