@@ -45,7 +45,7 @@ def silenced(folder: Path) -> BertForMaskedLM:
     """The whole model, whose pruned heads put out nothing."""
     module = BertForMaskedLM.from_pretrained(folder, attn_implementation="eager").eval()
     for layer, heads in PRUNED.items():
-        weight = module.bert.encoder.layer[layer].attention.output.dense.weight
+        weight = module.get_parameter(f"bert.encoder.layer.{layer}.attention.output.dense.weight")
         for head in heads:
             weight.data[:, head * WIDTH : (head + 1) * WIDTH] = 0
     return module

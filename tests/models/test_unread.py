@@ -241,7 +241,6 @@ def test_a_classifier_of_two_stacks_reads_the_text_with_both(tmp_path: Path):
         decoder_ffn_dim=17,
         vocab_size=311,
         max_position_embeddings=97,
-        num_labels=3,
     )
     module = BartForSequenceClassification(config).eval()
     folder = tiny_models.save(module, tiny_models.byte_level_tokenizer(), tmp_path / "bart")
