@@ -39,11 +39,11 @@ def capture(
     """Run a text through a model and keep what its heads did.
 
     text: a string, or a pair of strings for an encoder; an encoder-decoder takes source= and target= (where no target
-    is given, the model writes one greedily). heads_off: (layer, head) of the default stack, whose output is zeroed
-    before the output projection for this run alone; or a HeadsOff, for another stack or replacement. latents_off: parts
-    of what latent attention (MLA) caches that no head can read, for this run alone. max_tokens: cut the text there
-    (Capture.dropped says how much went); without it a text beyond the model's context raises TextTooLong. Raises
-    BadText, BadSelection.
+    is given, the model writes one greedily, or without a language head reads the source again). heads_off: (layer, head)
+    of the default stack, whose output is zeroed before the output projection for this run alone; or a HeadsOff, for
+    another stack or replacement. latents_off: parts of what latent attention (MLA) caches that no head can read, for this
+    run alone. max_tokens: cut the text there (Capture.dropped says how much went); without it a text beyond the model's
+    context raises TextTooLong. Raises BadText, BadSelection.
     """
     encoded = encode_for(model, text, source=source, target=target, max_tokens=max_tokens)
     return capture_inputs(model, encoded, heads_off=heads_off, latents_off=latents_off)
@@ -119,6 +119,8 @@ def encode_for(
         raise BadSelection(f"{model.name} is an encoder-decoder; give source= and, if you like, target=.")
     if target is not None:
         return encode_pair(model, source, target, max_tokens)
+    if not model.module.can_generate():  # reads the text with both halves, as BART's classifiers were trained
+        return encode_pair(model, source, source, max_tokens)
     given = encode(model, source, max_tokens)
     return with_target(model, given, generation.write_target(model, given, TARGET_TOKENS), max_tokens)
 

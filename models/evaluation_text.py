@@ -8,6 +8,7 @@ from pathlib import Path
 from models.errors import BadSelection, BadText
 from models.inputs import check_text, count_tokens
 from models.model import AttentionModel
+from models.panics import panics_told
 
 # Prose written for Headlight: stories, essays, a letter, some 3,500 tokens. No shipped model was trained on it, and none of
 # it is in the calibration text.
@@ -44,7 +45,8 @@ def cut_into_texts(
     most = min(tokens, model.geometry.context or tokens)
     texts, length, total = [""], 0, 0
     for sentence in _sentences(whole):
-        count = len(model.tokenizer(sentence, verbose=False)["input_ids"])
+        with panics_told(f"The tokenizer of “{model.name}”"):
+            count = len(model.tokenizer(sentence, verbose=False)["input_ids"])
         if max_tokens is not None and total + count > max_tokens and total:
             break
         if length and length + count > most:

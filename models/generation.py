@@ -20,6 +20,7 @@ from models.generation_settings import next_token
 from models.head_gates import Gate, Off, gates
 from models.inputs import Encoded, decoder_start, encode
 from models.model import AttentionModel
+from models.panics import panics_told
 from models.tap import Tap, tapped
 
 
@@ -78,7 +79,8 @@ def stream(
 
 
 def _decode(model: AttentionModel, ids: list[int]) -> str:
-    return str(model.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+    with panics_told(f"The tokenizer of “{model.name}”"):
+        return str(model.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
 
 def write_target(model: AttentionModel, given: Encoded, new_tokens: int) -> list[int]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from transformers import BatchEncoding
 
+from models.about_model import embedding_rows
 from models.errors import BadSelection, BadText, TextTooLong
 from models.languages import Languages, languages, target_language_id
 from models.marks import Marked, is_continued, marked
 from models.model import AttentionModel
+from models.panics import panics_told
 from models.tokens import display_tokens
 
 Text = str | tuple[str, str]
@@ -56,9 +58,10 @@ def encode(model: AttentionModel, text: Text, max_tokens: int | None = None) -> 
             f"A sentence pair needs an encoder, but {model.name} is a {model.geometry.role}; give one text."
         )
     pair = parts[1] if len(parts) == 2 else None
-    encoding = model.tokenizer(parts[0], pair, return_tensors="pt")
-    given = encoding["input_ids"][0].tolist()
-    read = marked(given, given, False) if pair is not None else _marked(model, parts[0], given)
+    with panics_told(f"The tokenizer of “{model.name}”"):
+        encoding = model.tokenizer(parts[0], pair, return_tensors="pt")
+        given = encoding["input_ids"][0].tolist()
+        read = marked(given, given, False) if pair is not None else _marked(model, parts[0], given)
     encoding["input_ids"] = torch.tensor([read.ids])
     total = read.last - read.first
     if total == 0:
@@ -70,7 +73,9 @@ def encode(model: AttentionModel, text: Text, max_tokens: int | None = None) -> 
         name: tensor[:, places].to(model.device) for name, tensor in encoding.items() if name in accepted
     }
     ids = tuple(inputs["input_ids"][0].tolist())
-    tokens = display_tokens(model.tokenizer, ids, source=model.geometry.role != "decoder")
+    demand_rows(model, ids)
+    with panics_told(f"The tokenizer of “{model.name}”"):
+        tokens = display_tokens(model.tokenizer, ids, source=model.geometry.role != "decoder")
     return Encoded(inputs, {"text": ids}, {"text": tokens}, total - kept, _second_start(encoding, pair, kept))
 
 
@@ -105,7 +110,8 @@ def _marked(model: AttentionModel, text: str, ids: list[int]) -> Marked:
 def count_tokens(model: AttentionModel, text: str, max_tokens: int | None = None) -> int:
     """How many tokens of a text the model will read. Raises BadText."""
     check_text(text)
-    read = _marked(model, text, model.tokenizer(text)["input_ids"])
+    with panics_told(f"The tokenizer of “{model.name}”"):
+        read = _marked(model, text, model.tokenizer(text)["input_ids"])
     return _kept(model, read.last - read.first, max_tokens)
 
 
@@ -114,8 +120,9 @@ def encode_pair(model: AttentionModel, source: str, target: str, max_tokens: int
     check_text(source)
     check_text(target)
     given = encode(model, source, max_tokens)
-    known = languages(model)
-    ids = _target_ids(model, target) if known is None else _translated_ids(model, target, known)
+    with panics_told(f"The tokenizer of “{model.name}”"):
+        known = languages(model)
+        ids = _target_ids(model, target) if known is None else _translated_ids(model, target, known)
     return with_target(model, given, [decoder_start(model), *ids], max_tokens)
 
 
@@ -139,6 +146,7 @@ def with_target(
     model: AttentionModel, given: Encoded, ids: list[int], max_tokens: int | None = None
 ) -> Encoded:
     """An encoded source with the decoder's token ids beside it."""
+    demand_rows(model, ids)
     kept = _kept(model, len(ids), max_tokens)
     dropped, ids = len(ids) - kept, ids[:kept]
     inputs = given.inputs | {"decoder_input_ids": torch.tensor([ids], device=model.device)}
@@ -175,6 +183,20 @@ def check_text(text: str) -> None:
                 f"Character {index} is half of a surrogate pair (U+{ord(character):04X}), which is no character of its "
                 "own; delete it and run again."
             )
+
+
+def demand_rows(model: AttentionModel, ids: Iterable[int]) -> None:
+    """Raise BadText for tokens that were added to a tokenizer, but not to its model: they have no row in the embedding."""
+    rows = embedding_rows(model.module)
+    if rows is None:
+        return
+    beyond = [token_id for token_id in ids if token_id >= rows]
+    if beyond:
+        raise BadText(
+            f"“{model.tokenizer.convert_ids_to_tokens(beyond[0])}” in this text is token {beyond[0]:,}, but {model.name} has "
+            f"an embedding for tokens 0 to {rows - 1:,} alone: write the text without it, or resize the model's embedding "
+            "(resize_token_embeddings)."
+        )
 
 
 def _second_start(encoding: BatchEncoding, pair: str | None, kept: int) -> int | None:

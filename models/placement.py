@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
 
 from models.errors import BadSelection, UnsupportedModel
 from models.free_memory import free_bytes
+from models.obtaining.tensor_shapes import parameters
 
 SHARE = 0.9  # of the free memory that weights may take
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -47,7 +47,7 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
 
 def demand_memory(name: str, folder: Path, device: torch.device, dtype: torch.dtype) -> None:
     """Raise UnsupportedModel where the weights alone would not fit into what is free of the memory of `device`."""
-    needed = _parameters(folder) * dtype.itemsize
+    needed = parameters(folder) * dtype.itemsize
     room = free_bytes(device)
     if room is not None and needed > SHARE * room:
         raise UnsupportedModel(
@@ -55,15 +55,3 @@ def demand_memory(name: str, folder: Path, device: torch.device, dtype: torch.dt
             f"{device} has {room / 1e9:.1f} GB free: choose a smaller model, or bfloat16 if that is not what it "
             "is."
         )
-
-
-def _parameters(folder: Path) -> int:
-    total = 0
-    for path in folder.glob("model*.safetensors"):
-        with safe_open(path, framework="pt") as tensors:
-            for key in tensors.keys():  # noqa: SIM118 - safe_open is no mapping
-                count = 1
-                for size in tensors.get_slice(key).get_shape():
-                    count *= size
-                total += count
-    return total

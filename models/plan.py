@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from models.about_model import embedding_rows
 from models.attention_call import AttentionCall
 from models.eager import (
     agree,
@@ -29,6 +30,7 @@ from models.removal.surgery import spread_out
 from models.tap import ENGINES, Tap, tapped
 
 SOURCE_TOKENS, TEXT_TOKENS = 11, 7  # different, so that cross-attention is told apart by its width
+LETTERS = 0x250  # Unicode's first, for what reads characters and has no vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def find_plan(module: PreTrainedModel, config: Any) -> Plan:
 
 def _probe_inputs(module: PreTrainedModel, config: Any) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(0)
-    vocabulary = config.get_text_config().vocab_size
+    vocabulary = getattr(config.get_text_config(), "vocab_size", None) or embedding_rows(module) or LETTERS
 
     def ids(count: int) -> Tensor:
         drawn = torch.randint(vocabulary // 2, vocabulary, (1, count), generator=generator)
@@ -245,6 +247,11 @@ def _eager_plan(module: PreTrainedModel, inputs: dict[str, Tensor]) -> Plan:
         for stack in stacks
         for layer, pattern in enumerate(finished_patterns(output, stack, inputs))
     ]
+    if not sites and any(eager_patterns(output, stack) for stack in stacks):
+        raise UnsupportedModel(
+            f"{type(module).__name__} returns attention over other pieces than the tokens of the whole text (a shortened text, "
+            "or windows of it), which cannot be drawn from token to token; choose a model with softmax attention over tokens."
+        )
     if not sites:
         raise UnsupportedModel(
             f"{type(module).__name__} neither uses transformers' attention registry nor returns attention weights, so "

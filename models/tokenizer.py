@@ -2,15 +2,27 @@
 
 from pathlib import Path
 
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
 
-from models.errors import UnsupportedModel
+from models.errors import HeadlightError, UnsupportedModel
+from models.panics import panics_told
 
 
-def load_tokenizer(name: str, folder: Path) -> PreTrainedTokenizerBase:
-    """The tokenizer in `folder`; UnsupportedModel where there is none, or it needs more than is installed."""
+def load_tokenizer(
+    name: str, folder: Path, config: PreTrainedConfig | None = None
+) -> PreTrainedTokenizerBase:
+    """The tokenizer in `folder`; UnsupportedModel where there is none, or it needs more than is installed.
+
+    config: the model's, where transformers cannot read it from the folder itself.
+    """
+    given = {} if config is None else {"config": config}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        with panics_told(f"The tokenizer of “{name}”", UnsupportedModel):
+            tokenizer = AutoTokenizer.from_pretrained(
+                folder, trust_remote_code=False, local_files_only=True, **given
+            )
+    except HeadlightError:
+        raise
     except Exception as error:
         reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
         raise UnsupportedModel(

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import BadText
-from models.inputs import check_text
+from models.inputs import check_text, demand_rows
 from models.model import AttentionModel
+from models.panics import panics_told
 from models.private_copy import private_copy
 from models.progress import Progress, no_progress
 
@@ -106,7 +107,10 @@ def token_row(model: AttentionModel, texts: str | Sequence[str]) -> Tensor:
     parts = []
     for text in (texts,) if isinstance(texts, str) else texts:
         check_text(text)
-        parts.append(torch.tensor(model.tokenizer(text, verbose=False)["input_ids"], dtype=torch.long))
+        with panics_told(f"The tokenizer of “{model.name}”"):
+            ids = model.tokenizer(text, verbose=False)["input_ids"]
+        demand_rows(model, ids)
+        parts.append(torch.tensor(ids, dtype=torch.long))
     if not parts:
         raise BadText(
             "No calibration text came: give one or more, or None for the one that comes with Headlight."

@@ -18,6 +18,7 @@ from models.errors import UnknownModel, UnsupportedModel
 from models.geometry import Geometry, demand_few_layers, geometry
 from models.model import AttentionModel
 from models.obtaining import hub
+from models.obtaining.config_bounds import check_bounds
 from models.removal.record import removed_heads
 
 LONGEST_NAME = 200  # characters of one that an error repeats
@@ -109,6 +110,7 @@ def _from_json(given: Mapping[str, Any]) -> PreTrainedConfig:
         raise UnsupportedModel(
             "The config names no model_type, so it is not known which architecture it is of; paste the whole config.json."
         )
+    check_bounds(kind, rest)
     _demand_few_layers(rest)
     try:
         return AutoConfig.for_model(kind, **rest)

@@ -23,7 +23,8 @@ def wanted_files(hub_id: str, names: Collection[str]) -> list[str]:
     if not weights:
         raise UnsupportedModel(_no_weights(hub_id, names))
     text = sorted(name for name in names if _TEXT.fullmatch(name) and name != "config.json")
-    return ["config.json", *text, *weights]
+    adapter = sorted({"adapter_config.json", "adapter_model.safetensors"} & set(names))
+    return ["config.json", *text, *weights, *(name for name in adapter if name not in text)]
 
 
 def _no_config(hub_id: str, names: Collection[str]) -> str:
@@ -31,6 +32,11 @@ def _no_config(hub_id: str, names: Collection[str]) -> str:
         return (
             f"“{hub_id}” offers several GGUF files: download the one you want into a folder of its own, and "
             "give that folder as the model."
+        )
+    if "adapter_config.json" in names:
+        return (
+            f"“{hub_id}” has no config.json: it is an adapter of another model, not a whole one; give the id of the merged "
+            "model, or download it into a folder and give that."
         )
     return (
         f"“{hub_id}” has no config.json, so it is no transformers model (an adapter or a data set, "

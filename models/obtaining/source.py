@@ -9,7 +9,7 @@ from models.cards import card
 from models.cards.card import Card
 from models.catalog import CATALOG, Entry, Shipped, entry
 from models.errors import UnknownModel, UnsupportedModel
-from models.obtaining import gguf_conversion, hub, store
+from models.obtaining import adapters, gguf_conversion, hub, store
 from models.obtaining.folder_check import check_folder
 from models.progress import Progress
 
@@ -20,12 +20,13 @@ _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 class Found:
     """Where a model lies. folder: config and weights, checked; tokenizer: the folder of its tokenizer.
 
-    note: "" or one sentence that must stand beside the model.
+    note: "" or one sentence that must stand beside the model. adapter: the folder of an adapter to be merged into it.
     """
 
     folder: Path
     tokenizer: Path
     note: str = ""
+    adapter: Path | None = None
 
 
 def find(name: str, progress: Progress) -> Found:
@@ -39,18 +40,37 @@ def find(name: str, progress: Progress) -> Found:
         return _catalogued(entry(name), progress)
     path = _existing(name)
     if path is not None:
-        folder = _local(path, progress)
-        return Found(folder, folder)
+        return _in_folder(name, _local(path, progress), progress)
     if _looks_like_path(name):
         raise UnknownModel(
             f"There is no folder {name}: check the path, or give a Hub id such as openai-community/gpt2."
         )
     if _HUB_ID.fullmatch(name):
         folder = hub.snapshot(name, progress)
-        check_folder(name, folder)
-        return Found(folder, folder)
+        return _in_folder(name, folder, progress)
     entry(name)  # raises, with the names there are
     raise AssertionError(name)
+
+
+def _in_folder(name: str, folder: Path, progress: Progress) -> Found:
+    """What a folder of a model, of an adapter, or of both holds, checked."""
+    if not adapters.has_adapter(folder):
+        check_folder(name, folder)
+        return Found(folder, folder)
+    if (folder / "config.json").is_file():
+        adapters.demand_peft(name, folder)
+        check_folder(name, folder)
+        return Found(folder, folder, f"The adapter in its folder ({adapters.CONFIG}) is applied.", folder)
+    base_name = adapters.base_of(name, folder)
+    base = find(base_name, progress)
+    if base.adapter is not None:
+        raise UnsupportedModel(
+            f"“{name}” is an adapter of “{base_name}”, which has an adapter itself: merge that one first "
+            "(merge_and_unload, then save_pretrained)."
+        )
+    own = any((folder / file).is_file() for file in ("tokenizer.json", "tokenizer_config.json"))
+    note = f"This is “{base_name}” with an adapter applied. {base.note}".strip()
+    return Found(base.folder, folder if own else base.tokenizer, note, folder)
 
 
 def card_of(name: str) -> Card | None:
@@ -105,7 +125,6 @@ def _local(path: Path, progress: Progress) -> Path:
                 f"{path} holds {len(ggufs)} GGUF files: give the path of one, such as {ggufs[0]}."
             )
         return _converted(ggufs[0], progress)
-    check_folder(str(path), path)
     return path
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import logging
 import platform
 import threading
 from collections import OrderedDict, defaultdict
@@ -18,10 +17,9 @@ import transformers
 import models
 from models.measuring.measure import Contender, Measurement, demand_measurable, measure_in_turn
 from models.progress import Progress, part
+from viz import unforeseen
 from viz.services.contenders import Entrant, clipped, contender, most_tokens
 from viz.services.job import Cancelled
-
-_log = logging.getLogger(__name__)
 
 MOST_POINTS = 4_096
 LEAST_REPEATS = 3  # of what is drawn: one alone may have been disturbed, and says nothing of how much
@@ -213,12 +211,8 @@ def _measure_fitting(
 
 
 def _why(error: Exception) -> str:
-    if isinstance(error, models.HeadlightError):
-        return str(error)
-    _log.error("measuring failed", exc_info=error)
-    return (
-        f"it failed with {type(error).__name__} ({str(error)[:200]}); take a shorter context, a smaller batch or another "
-        "model."
+    return unforeseen.sentence(
+        error, "the measurement", "a shorter context, a smaller batch or another model"
     )
 
 

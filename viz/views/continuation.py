@@ -10,9 +10,9 @@ import models
 from viz import services, state
 from viz.components.live_text import live_text
 from viz.figures.token_text import label
-from viz.plain import plain
 from viz.services import Request
 from viz.services.writing import Heard
+from viz.views import obtain
 from viz.views.live_strip import LiveStrip, growth, kinds_shown, live_strip, pace
 from viz.views.reading_notes import probabilities_note
 from viz.views.selected_head import Selection
@@ -136,7 +136,7 @@ def _cost(strip: LiveStrip, kinds: list[str], dark: bool) -> None:
 def _written(request: Request, strip: LiveStrip, kinds: list[str], dark: bool) -> None:
     writing = strip.lanes[0].writing
     if writing.error is not None:
-        st.error(plain(writing.error))
+        obtain.complain(obtain.sentence(writing.error, request))
     if not writing.text:
         st.caption("Nothing was written: the model holds that the text ends here, or was stopped at once.")
         return

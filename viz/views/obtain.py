@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import streamlit as st
 
 import models
+from models.panics import panics_told
 from models.progress import Progress
-from viz import services
+from viz import services, unforeseen
 from viz.components.text_guard import REPLACEMENT
 from viz.plain import plain
 from viz.services import Request
 from viz.views.languages import language_choice
-
-_log = logging.getLogger(__name__)
 
 _LAST = "_last_good_request"
 _CANCELLED = "_cancelled_request"
@@ -85,23 +83,17 @@ def attempt(request: Request, can_cancel: bool = False) -> models.Capture | None
     try:
         if services.is_captured(request):
             return services.capture(request)
-        with progress_bar(request, can_cancel) as show:
+        with progress_bar(request, can_cancel) as show, panics_told(f"“{request.model}”"):
             return services.capture(request, show)
     except Exception as error:
         complain(sentence(error, request))
     return None
 
 
-def sentence(error: Exception, request: Request) -> str:
-    """What went wrong, for the page. What nobody has foreseen is logged, and must not take the earlier result off the
-    page, for any model may be asked for."""
-    if isinstance(error, models.HeadlightError):
-        return str(error)
-    _log.error("%s failed", request.model, exc_info=error)
-    return (
-        f"“{request.model}” failed on this text, with {type(error).__name__} ({str(error)[:200]}): try a shorter "
-        "text or another model; the details stand in the server's log."
-    )
+def sentence(error: BaseException | None, request: Request) -> str:
+    """What went wrong, for the page. What nobody has foreseen must not take the earlier result off the page, for any model
+    may be asked for."""
+    return unforeseen.sentence(error, f"“{request.model}” on this text", "a shorter text or a smaller model")
 
 
 def complain(message: str) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import streamlit as st
 
 import models
 from models.cost.planner import ServingPlan
+from viz import unforeseen
 from viz.services import plans
 from viz.services.job import Job
 from viz.views.costs.planner_result import planned
@@ -16,8 +16,6 @@ from viz.views.costs.planner_settings import Asked, planner_settings
 from viz.views.explain import explain
 from viz.views.obtain import complain
 from viz.views.working import begin, forget, job_of, still_running
-
-_log = logging.getLogger(__name__)
 
 _JOB, _LAST = "plan", "_last_plan"
 
@@ -71,13 +69,7 @@ def _plan(asked: Asked) -> ServingPlan | None:
 
 
 def _sentence(error: Exception | None) -> str:
-    if isinstance(error, models.HeadlightError):
-        return str(error)
-    _log.error("planning failed", exc_info=error)
-    return (
-        f"This config could not be worked out ({type(error).__name__}: {str(error)[:200]}); check its numbers against the "
-        "model's own config.json."
-    )
+    return unforeseen.sentence(error, "working out this config", "a smaller model")
 
 
 def _earlier() -> None:

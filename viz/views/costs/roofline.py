@@ -11,7 +11,7 @@ import torch
 import models
 from models.placement import choose_device, choose_dtype
 from models.progress import Progress, part
-from viz import state
+from viz import state, unforeseen
 from viz.figures.cost_layout import told_bytes
 from viz.figures.cost_styles import contender_styles, legend_html
 from viz.figures.roofline import RoofRow, told_speed
@@ -105,12 +105,8 @@ def _well(job: Job[Any]) -> bool:
         return True
     if job.cancelled:
         st.info("Cancelled: the device was not measured.", icon=":material/cancel:")
-    elif isinstance(job.error, models.HeadlightError):
-        complain(str(job.error))
     else:
-        complain(
-            f"The device could not be measured ({type(job.error).__name__}: {str(job.error)[:200]}); try it again."
-        )
+        complain(unforeseen.sentence(job.error, "measuring the device", "a moment when less runs beside it"))
     st.button("Measure the device", key="roof-go", on_click=forget, args=(_JOB,), icon=":material/speed:")
     return False
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from models.progress import Progress
+from viz import unforeseen
 from viz.plain import plain
 from viz.services import measurements
 from viz.services.contenders import Entrant
@@ -20,8 +20,6 @@ from viz.services.lanes import MEASURING
 from viz.services.measurements import Plan, Told
 from viz.views.obtain import complain
 from viz.views.working import begin, job_of, still_running
-
-_log = logging.getLogger(__name__)
 
 NAME = "cost"
 UNASKED_S = 3.0  # what is forecast to take no longer is measured without a click
@@ -108,10 +106,7 @@ def _ended(job: Job[Any]) -> None:
     if job.cancelled:
         st.info("Cancelled. What was measured before is shown below.", icon=":material/cancel:")
     elif job.error is not None:
-        _log.error("measuring failed", exc_info=job.error)
-        complain(
-            f"Measuring broke off with {type(job.error).__name__}; the details stand in the server's log. Press Run again."
-        )
+        complain(unforeseen.sentence(job.error, "measuring", "a shorter context or a smaller batch"))
     told = st.session_state.get(_TOLD)
     for said in told.sentences if told is not None else ():
         complain(said)

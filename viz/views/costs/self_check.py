@@ -9,7 +9,7 @@ import streamlit as st
 
 from models.cost import published
 from models.cost.published import Golden
-from viz import state
+from viz import state, unforeseen
 from viz.figures.golden_table import Checked, checked_table
 from viz.services.job import Job
 from viz.services.live_caches import LiveCache, live_caches
@@ -102,7 +102,7 @@ def _live(dark: bool) -> None:
     if job.cancelled:
         st.info("Cancelled: no cache was counted.", icon=":material/cancel:")
     elif job.error is not None:
-        complain(f"The caches could not be counted ({type(job.error).__name__}: {str(job.error)[:200]}).")
+        complain(unforeseen.sentence(job.error, "counting the caches", "a moment when less runs beside it"))
     elif job.result is not None:
         rows = [check_live(one) for one in job.result]
         title.markdown(f"{_LIVE} · {verdict(rows, 'measured')}")
