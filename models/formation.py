@@ -195,8 +195,9 @@ def _head(file: ArrayFile) -> dict[str, Any]:
     if head.get("version") != VERSION:
         raise Unsound(f"it is of version {str(head.get('version'))[:20]}, but version {VERSION} is read here")
     steps, seen, support = head.get("steps"), head.get("tokens_seen"), head.get("support")
-    whole = isinstance(steps, list) and isinstance(seen, list) and all(map(_is_whole, (*steps, *seen)))
-    if not whole or steps != sorted({*steps}) or len(steps) != len(seen):
+    if not isinstance(steps, list) or not isinstance(seen, list) or not all(map(_is_whole, (*steps, *seen))):
+        raise Unsound("its steps are no whole numbers")
+    if steps != sorted({*steps}) or len(steps) != len(seen):
         raise Unsound("its steps do not rise, or are not as many as its records")
     if not isinstance(support, dict) or not all(_is_whole(support.get(name)) for name in NAMES):
         raise Unsound("it does not say over how many queries its scores are means")

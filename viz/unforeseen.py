@@ -10,6 +10,7 @@ import torch
 import models
 
 _log = logging.getLogger(__name__)
+_REFERENCE = "headlight_reference"
 _NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
 
 
@@ -21,8 +22,12 @@ def sentence(error: BaseException | None, what: str, less: str) -> str:
     """
     if isinstance(error, models.HeadlightError):
         return str(error)
-    reference = secrets.token_hex(4)
-    _log.error("[%s] %s failed", reference, what, exc_info=error)
+    reference = getattr(error, _REFERENCE, None)
+    if reference is None:  # what is on a page is drawn again and again
+        reference = secrets.token_hex(4)
+        _log.error("[%s] %s failed", reference, what, exc_info=error)
+        if error is not None:
+            setattr(error, _REFERENCE, reference)
     kind = type(error).__name__
     if _lacks_memory(error):
         return f"There was not enough memory for {what} ({kind}): take {less} (reference {reference} in the server's log)."

@@ -15,6 +15,7 @@ import statistics
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
+from typing import Any
 from urllib.parse import urlencode
 
 from playwright.async_api import Browser, Locator, Page, Position, async_playwright
@@ -202,7 +203,7 @@ async def clicking(browser: Browser, address: str, who: int) -> tuple[float, lis
     return opened, took
 
 
-async def measure(address: str, many: int, kinds: list[str]) -> dict[str, object]:
+async def measure(address: str, many: int, kinds: list[str]) -> dict[str, Any]:
     installed = shutil.which("chromium") or shutil.which("google-chrome")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=installed, args=ARGUMENTS)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import numpy as np
 import plotly.graph_objects as go
 
 from viz import theme
-from viz.figures.heatmap import difference_heatmap, heatmap
+from viz.figures.heatmap import difference_cells, layout, pooled, weight_cells
 from viz.figures.scales import Scale
 
 LARGEST = 192  # cells a side: more are no larger than a pixel here
@@ -34,17 +35,16 @@ def small_heatmap(
     key_tokens: the keys where they are another text than `tokens`, the queries.
     marked: the token whose row (mark="query") or column (mark="key") is framed.
     """
-    figure = heatmap(
-        pattern, tokens, tokens if key_tokens is None else key_tokens, scale=scale, leave_out_first=leave_out_first,
-        measure=measure, dark=dark, height=height, largest=LARGEST,
-    )  # fmt: skip
-    cells: Any = figure.data[0]
-    figure.data = (cells,)  # the colour bar goes: it names this pattern's own strongest weight
-    cells.zmax = top
-    _small(figure)
+    keys = tokens if key_tokens is None else key_tokens
+    cells, rows, columns = pooled(pattern, tokens, keys, largest=LARGEST)
+    if leave_out_first:
+        cells = cells.copy()
+        cells[:, 0] = np.nan
+    trace = weight_cells(cells, rows, columns, top, scale, measure, dark)
+    look = _small(layout(rows, columns, dark, height))
     if marked is not None:
-        _frame(figure, marked * len(cells.y) // len(tokens), mark, len(cells.y), dark)
-    return figure
+        look["shapes"] = [_frame(marked * len(cells) // len(tokens), mark, len(cells), dark)]
+    return go.Figure([trace], look)
 
 
 def small_difference(
@@ -58,24 +58,26 @@ def small_difference(
 ) -> go.Figure:
     """`difference_heatmap` of two patterns [query, key], as small; its colours span what there is."""
     keys = tokens if key_tokens is None else key_tokens
-    figure = difference_heatmap(first, second, tokens, keys, dark=dark, height=height, largest=LARGEST)
-    figure.update_traces(showscale=False)
-    _small(figure)
-    return figure
+    cells, rows, columns = pooled(np.asarray(first) - np.asarray(second), tokens, keys, largest=LARGEST)
+    return go.Figure(
+        [difference_cells(cells, rows, columns, dark)], _small(layout(rows, columns, dark, height))
+    )
 
 
-def _small(figure: go.Figure) -> None:
+def _small(look: dict[str, Any]) -> dict[str, Any]:
     """Fewer labels, no titles, narrow margins."""
-    axes: tuple[Any, ...] = (figure.layout["xaxis"], figure.layout["yaxis"])
-    for axis in axes:
-        step = -(-len(axis.tickvals) // TICKS)
-        axis.update(title=None, tickvals=axis.tickvals[::step], ticktext=axis.ticktext[::step])
-    figure.update_layout(font={"size": 10}, margin={"l": 4, "r": 4, "t": 4, "b": 4})
+    for name in ("xaxis", "yaxis"):
+        axis = look[name]
+        step = -(-len(axis["tickvals"]) // TICKS)
+        look[name] = axis | {
+            "title": None, "tickvals": axis["tickvals"][::step], "ticktext": axis["ticktext"][::step]
+        }  # fmt: skip
+    return look | {"font": look["font"] | {"size": 10}, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}}
 
 
-def _frame(figure: go.Figure, cell: int, mark: str, cells: int, dark: bool) -> None:
+def _frame(cell: int, mark: str, cells: int, dark: bool) -> dict[str, Any]:
     """Along the axis a category's place is its number."""
     band, whole = (cell - 0.5, cell + 0.5), (-0.5, cells - 0.5)
     (x0, x1), (y0, y1) = (whole, band) if mark == "query" else (band, whole)
     line = {"color": theme.accent(dark), "width": 1.5}
-    figure.add_shape(type="rect", x0=x0, x1=x1, y0=y0, y1=y1, line=line)
+    return {"type": "rect", "x0": x0, "x1": x1, "y0": y0, "y1": y1, "line": line}

@@ -6,7 +6,7 @@ import datetime
 import platform
 import threading
 from collections import OrderedDict, defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,10 +20,11 @@ from models.progress import Progress, part
 from viz import unforeseen
 from viz.services.contenders import Entrant, clipped, contender, most_tokens
 from viz.services.job import Cancelled
+from viz.services.kept import Pieces, held_by_model, loaded
 
 MOST_POINTS = 4_096
 LEAST_REPEATS = 3  # of what is drawn: one alone may have been disturbed, and says nothing of how much
-LOADING = 0.1  # share of the progress that goes to getting the models
+LOADING = 0.1  # of one contender's share of the progress: what goes to getting its model
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,18 @@ def run(plan: Plan, told: Told, progress: Progress = models.no_progress) -> None
 
     What cannot be measured is told in a sentence, and the rest is measured all the same. What `progress` raises breaks off.
     """
-    ready = _ready(plan, told, part(progress, 0.0, LOADING))
+    done = 0
+    for ready in _together(plan, told, progress):
+        begin, done = done / len(plan.entrants), done + len(ready)
+        _run_together(
+            plan, ready, told, part(progress, begin + LOADING / len(plan.entrants), done / len(plan.entrants))
+        )
+
+
+def _run_together(
+    plan: Plan, ready: Sequence[tuple[Entrant, Contender]], told: Told, progress: Progress
+) -> None:
+    """Measure those whose models are there, in turn."""
     groups: dict[Cell, list[tuple[Entrant, Contender]]] = defaultdict(list)
     for entrant, made in ready:
         for cell in plan.cells(made.model.geometry.context):
@@ -147,24 +159,35 @@ def run(plan: Plan, told: Told, progress: Progress = models.no_progress) -> None
     total, done = sum(weights.values()), 0.0
     for cell in sorted(groups, key=lambda cell: (cell.context * cell.batch, cell.context)):
         ends = done + weights[cell]
-        span = part(progress, LOADING + (1 - LOADING) * done / total, LOADING + (1 - LOADING) * ends / total)
-        _measure(plan, cell, groups[cell], told, span)
+        _measure(plan, cell, groups[cell], told, part(progress, done / total, ends / total))
         done = ends
 
 
-def _ready(plan: Plan, told: Told, progress: Progress) -> list[tuple[Entrant, Contender]]:
-    """Those whose model can be had."""
-    ready = []
+def _together(plan: Plan, told: Told, progress: Progress) -> Iterator[list[tuple[Entrant, Contender]]]:
+    """Those whose models can be had, as many at a time as the memory for models has room for."""
+    ready: list[tuple[Entrant, Contender]] = []
+    pieces: Pieces = {}
     for index, entrant in enumerate(plan.entrants):
-        span = part(progress, index / len(plan.entrants), (index + 1) / len(plan.entrants))
-        span(f"Getting {entrant.label}", 0.0)
         try:
-            ready.append((entrant, contender(entrant, span)))
+            made = contender(
+                entrant, part(progress, index / len(plan.entrants), (index + LOADING) / len(plan.entrants))
+            )
         except Cancelled:
             raise
         except Exception as error:
             told.add(f"{entrant.label}: {_why(error)}")
-    return ready
+            continue
+        pieces |= held_by_model(made.model)
+        if ready and sum(pieces.values()) > loaded().limit:
+            names = ", ".join(one.label for one, _ in ready)
+            told.add(
+                f"{entrant.label} was measured after {names}, not in turn with them: HEADLIGHT_MODEL_GB leaves no room for all."
+            )
+            yield ready
+            ready, pieces = [], held_by_model(made.model)
+        ready.append((entrant, made))
+    if ready:
+        yield ready
 
 
 def _measure(
