@@ -64,7 +64,10 @@ def load(
         pruned = take_over_pruned_heads(name, config, written)
         shape = geometry(config)
         kind = architecture(config)
-        told = [*unknown_class(written), *unread(name, found.folder, written, kind.module_class)]
+        told = [
+            *unknown_class(written, kind.module_class),
+            *unread(name, found.folder, written, kind.module_class),
+        ]
         demand_memory(name, found.folder, place, number)
         tokenizer = load_tokenizer(name, found.tokenizer, config if _empty_sections(written) else None)
         module, unused = _module(name, found, config, number, place)

@@ -138,11 +138,15 @@ def _about_tokenizer(folder: Path) -> Iterator[str]:
         )
 
 
-def unknown_class(config: dict[str, Any]) -> list[str]:
+def unknown_class(config: dict[str, Any], module_class: type[PreTrainedModel]) -> list[str]:
     """A sentence where the config names classes that transformers does not have, and no code for them."""
     named = config.get("architectures")
     listed = named if isinstance(named, list) else []
-    unknown = [str(each) for each in listed if not hasattr(transformers, str(each))]
+    unknown = [
+        str(each)
+        for each in listed
+        if not hasattr(transformers, str(each)) and str(each) != module_class.__name__
+    ]
     if not unknown or own_code(config):
         return []
     return [

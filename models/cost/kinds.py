@@ -29,7 +29,7 @@ def as_kind(
     ones = {one: _as_kind(one, kind, kv_heads, kv_lora_rank) for one in shape.each_layer}
     made = [ones[one] for one in shape.each_layer]
     first = next((one for one in made if one.heads), made[0])
-    parts = ("q_lora_rank", "qk_rope_head_dim", "qk_nope_head_dim")
+    parts = ("kv_lora_rank", "q_lora_rank", "qk_rope_head_dim", "qk_nope_head_dim")
     alike = replace(shape, kind=kind, **{name: getattr(first, name) for name in parts})
     return alike.with_layers(made)
 

@@ -125,7 +125,7 @@ def test_weights_that_do_not_fit_leave_no_user_until_more_devices_work_together(
         ({"num_key_value_heads": 5}, "5 key/value heads"),
         ({"num_attention_heads": 7}, "not a multiple of the number of attention heads"),
         ({"num_attention_heads": -4}, "no attention heads"),
-        ({"num_hidden_layers": 10**8}, "more than 4,096 are not worked out"),
+        ({"num_hidden_layers": 10**8}, "no more than 1,000 layers are taken here"),
         ({"hidden_size": "wide"}, "expected int"),
         ({"model_type": "mamba", "num_attention_heads": None}, "no attention heads"),
         ({"model_type": "no-such-[x](http://a.invalid)"}, "no-such"),

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import models
-from models import generation
+from models import generation, generation_settings
 from models.attention_call import AttentionCall
 from models.caches.absorbed import can_absorb
 from models.caches.modes import cache_mode, new_cache
@@ -183,7 +183,8 @@ def test_captures_are_the_same_whatever_the_mode():
 def test_the_family_writes_the_same_text_in_every_mode(monkeypatch: pytest.MonkeyPatch):
     model = models.load("family-mla", device="cpu", dtype="float32", cache="expanded")
     assert (model.cache, cache_mode(model), cache_mode(model, "auto")) == ("expanded", "expanded", "absorbed")
-    monkeypatch.setattr(generation, "_end_tokens", lambda _: set())  # 96 tokens, whatever comes
+    chosen = generation_settings.next_token  # 96 tokens, whatever comes
+    monkeypatch.setattr(generation, "next_token", lambda *given: replace(chosen(*given), ends=frozenset()))
     start = "The module defines the following functions and"
     given = model.tokenizer(start, return_tensors="pt")["input_ids"]
     texts = {mode: "".join(models.stream(model, start, 96, cache=mode)) for mode in MODES}

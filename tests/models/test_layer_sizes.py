@@ -188,7 +188,7 @@ def test_a_geometry_with_lists_of_another_length_is_refused():
     ids=lambda given: given["model_type"],
 )
 def test_a_pasted_config_of_a_billion_layers_is_refused_before_it_is_made(given: dict[str, Any]):
-    with pytest.raises(UnsupportedModel, match="1,000,000,000 layers"):
+    with pytest.raises(UnsupportedModel, match="1,000,000,000, but no more than 1,000 layers"):
         models.anatomy(given)
 
 
