@@ -6,11 +6,6 @@ run.pattern(layer=5, head=3)        # float32 [query, key]
 run.scores().values["induction"]    # float32 [layer, head]
 """
 
-from models.caches.modes import CacheBytes, cache_bytes, new_cache
-from models.capture import Candidate, Capture
-from models.capturing import capture
-from models.cards.card import Card
-from models.catalog import CATALOG, DEFAULT
 from models.conversion.convert import (
     LatentSpectra,
     convert_to_mla,
@@ -18,12 +13,15 @@ from models.conversion.convert import (
     ranks_for_budget,
     save_converted,
 )
-from models.conversion.healing_run import HealingProgress, HealingRun, start_healing
-from models.conversion.measure import Perplexity, RankPoint, measure_perplexity, original_point, rank_curve
+from models.conversion.healing.run import HealingProgress, HealingRun, start_healing
+from models.conversion.perplexity import Perplexity, RankPoint, measure_perplexity, original_point, rank_curve
 from models.conversion.ranks import ranks_for_share
-from models.cost import Anatomy, Cost, Work, anatomy, cost
-from models.cost.kinds import as_kind
-from models.cost.planner import Serving, ServingPlan, plan_serving
+from models.costs.kinds import as_kind
+from models.costs.model_anatomy import Anatomy
+from models.costs.model_cost import Cost, Work, cost
+from models.costs.peaks import Peaks
+from models.costs.planner import Serving, ServingPlan, plan_serving
+from models.costs.sources import anatomy
 from models.errors import (
     BadCard,
     BadSelection,
@@ -34,35 +32,40 @@ from models.errors import (
     UnknownModel,
     UnsupportedModel,
 )
-from models.evaluation_text import cut_into_texts, evaluation_text
-from models.generation import WritingStep, stream
-from models.geometry import Geometry, geometry
-from models.head_gates import HeadsOff
-from models.inputs import count_tokens
-from models.languages import Languages, languages, with_languages
-from models.latents.cut import LatentCut
-from models.loading import load, wrap
-from models.measuring.measure import Contender, Measurement, Repeats, measure, measure_in_turn
-from models.measuring.roofline import Peaks, device_peaks
-from models.model import AttentionModel
-from models.obtaining.source import card_of
-from models.obtaining.store import cache_folder
-from models.pattern_change import HeadChange, change_per_query, most_changed, pattern_change
+from models.loading.card import Card
+from models.loading.catalog import CATALOG, DEFAULT
+from models.loading.loader import load, wrap
+from models.loading.source import card_of
+from models.loading.store import cache_folder
+from models.look.captured import Candidate, Capture
+from models.look.capturing import capture
+from models.look.evaluation_texts import cut_into_texts, evaluation_text
+from models.look.generation import WritingStep, stream
+from models.look.pattern_changes import HeadChange, change_per_query, most_changed, pattern_change
+from models.look.scores import Scores
+from models.look.token_losses import token_loss
+from models.measuring.measurement import Contender, Measurement, Repeats, measure, measure_in_turn
+from models.measuring.random_shapes import RandomShape, random_shape
+from models.measuring.roofline import device_peaks
 from models.progress import Progress, no_progress
 from models.pruning.ablation import Ablation, Baseline, ablate, baseline
 from models.pruning.chance import ChanceLoss, chance_ablations
 from models.pruning.curve import PruneCurve, prune_curve
-from models.pruning.gradient_importance import GradientImportance, gradient_importance
 from models.pruning.head_outputs import mean_outputs, other_outputs
-from models.pruning.sweep import HeadImportance, sweep
-from models.random_shape import RandomShape, random_shape
-from models.removal.cost import RemovalCost, removal_cost
-from models.removal.export import export
+from models.pruning.importance_by_gradient import GradientImportance, gradient_importance
+from models.pruning.importance_by_sweep import HeadImportance, sweep
+from models.removal.export_folder import export
+from models.removal.forecast import RemovalCost, removal_cost
 from models.removal.groups import equal_per_group, whole_groups
-from models.removal.record import RemovedHeads
 from models.removal.remove import remove_heads
-from models.scores import Scores
-from models.token_loss import token_loss
+from models.run.cache_modes import CacheBytes, cache_bytes, new_cache
+from models.run.head_gates import HeadsOff
+from models.run.inputs import count_tokens
+from models.run.latent_cut import LatentCut
+from models.run.model import AttentionModel
+from models.run.translator_languages import Languages, languages, with_languages
+from models.shape.attention_geometry import Geometry, geometry
+from models.shape.removed_heads import RemovedHeads
 
 __all__ = [
     "CATALOG",

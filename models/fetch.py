@@ -5,9 +5,9 @@ import sys
 
 from tqdm import tqdm
 
-from models.catalog import CATALOG, DEFAULT, Shipped, entry
 from models.errors import HeadlightError
-from models.obtaining import store
+from models.loading import store
+from models.loading.catalog import CATALOG, DEFAULT, Shipped, entry
 
 
 def fetch(name: str) -> None:

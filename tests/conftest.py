@@ -10,7 +10,7 @@ import pytest
 from tests.browser import browser
 
 if TYPE_CHECKING:
-    from models.model import AttentionModel
+    from models.run.model import AttentionModel
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # The models are tiny: on a busy machine their threads wait for one another more than they compute, ten times over.
@@ -57,7 +57,7 @@ def tiny_t5(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def load_once() -> Callable[[str], "AttentionModel"]:
     """Loads a model by name or folder, each once a session; nothing in a test may change what it gives."""
-    from models.loading import load
+    from models.loading.loader import load
 
     loaded: dict[str, AttentionModel] = {}
 

@@ -2,8 +2,8 @@
 
 import torch
 
-from models.formation import Formation
-from models.scores import NAMES, Scores
+from models.look.formation import Formation
+from models.look.scores import NAMES, Scores
 
 LAYERS, HEADS, SIZE = 3, 5, 7
 

@@ -25,7 +25,7 @@ COMMANDS = (
     "models.conversion.__main__",
 )
 # Need the packages of requirements-train.txt, which the app does without.
-TRAINING = ("models.training", "models.conversion.heal", "models.conversion.__main__")
+TRAINING = ("models.training", "models.conversion.healing.heal", "models.conversion.__main__")
 SOURCES = sorted([*ROOT.glob("models/**/*.py"), *ROOT.glob("viz/**/*.py"), ROOT / "app.py"])
 
 
@@ -78,11 +78,11 @@ def test_imports_point_downwards(path: Path):
 @pytest.mark.parametrize(
     ("name", "line"),
     [
-        ("models.capture", "import streamlit as st"),
-        ("models.capture", "from viz import theme"),
-        ("models.capture", "from models.training import HeadMetrics"),
-        ("models.conversion.convert", "from models.conversion.heal import heal"),
-        ("models.capture", "from plotly import graph_objects"),
+        ("models.look.captured", "import streamlit as st"),
+        ("models.look.captured", "from viz import theme"),
+        ("models.look.captured", "from models.training import HeadMetrics"),
+        ("models.conversion.convert", "from models.conversion.healing.heal import heal"),
+        ("models.look.captured", "from plotly import graph_objects"),
         ("viz.figures.heatmap", "from streamlit import session_state"),
         ("viz.figures.heatmap", "from viz import services"),
         ("viz.services", "from viz.pages import explore"),

@@ -4,7 +4,7 @@ import hashlib
 import zipfile
 from pathlib import Path
 
-from models.catalog import Wheel
+from models.loading.catalog import Wheel
 
 
 def build(model: Path, shelf: Path, package: str = "tiny-weights", version: str = "1.0") -> Wheel:

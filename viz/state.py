@@ -14,9 +14,9 @@ import torch
 
 import models
 from models.conversion.ranks import ROPES
-from models.family import KINDS, family_name
+from models.look.scores import ROLES
 from models.pruning.ablation import METHODS
-from models.scores import ROLES
+from models.shape.family import KINDS, family_name
 from viz import samples
 from viz.components.token_strip import DIRECTIONS
 from viz.figures.scales import SCALES

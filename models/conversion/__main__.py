@@ -5,7 +5,7 @@ Started again with the same arguments, it goes on where it stopped; Ctrl-C write
 is saved, the checkpoints are deleted. On several GPUs:
 `accelerate launch -m models.conversion heal ...`. DIR/model then opens by `models.load`.
 
-With --json every line of output is a JSON object, for a program to read; see models.conversion.healing_run.
+With --json every line of output is a JSON object, for a program to read; see models.conversion.healing.run.
 
 `python -m models.conversion convert --model NAME --share 0.5 --out FOLDER` makes such a model, its latents half as large
 as the cache was, shared out over the layers alike (or with --by-spectrum by what they hold).
@@ -26,14 +26,14 @@ from numpy.typing import NDArray
 
 from models.conversion.calibration import CHARACTERS_PER_TOKEN, excerpt, token_row
 from models.conversion.convert import convert_to_mla, latent_spectra, ranks_for_budget, save_converted
-from models.conversion.heal import Healed, Healing, check_pair, heal, run_identity
-from models.conversion.healing_folder import MODEL, alone_in, drop_checkpoints, healed_model
-from models.conversion.healing_run import demand_accelerate
-from models.conversion.measure import measure_perplexity
+from models.conversion.healing.folder import MODEL, alone_in, drop_checkpoints, healed_model
+from models.conversion.healing.heal import Healed, Healing, check_pair, heal, run_identity
+from models.conversion.healing.run import demand_accelerate
+from models.conversion.perplexity import measure_perplexity
 from models.errors import BadText, HeadlightError
-from models.family import CONTEXT
-from models.loading import load
-from models.model import AttentionModel
+from models.loading.loader import load
+from models.run.model import AttentionModel
+from models.shape.family import CONTEXT
 from models.training.run import Place
 from models.training.texts import read_text
 

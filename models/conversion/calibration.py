@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import BadText
-from models.inputs import check_text, demand_rows
-from models.model import AttentionModel
 from models.panics import panics_told
 from models.private_copy import private_copy
 from models.progress import Progress, no_progress
+from models.run.inputs import check_text, demand_rows
+from models.run.model import AttentionModel
 
 TEXT = Path(__file__).parent / "calibration.txt"
 MOST_TOKENS = 16_384

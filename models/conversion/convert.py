@@ -21,10 +21,10 @@ from models.conversion.latent_model import HeadlightMlaForCausalLM
 from models.conversion.ranks import Rope, budget_elements, check_ranks, check_rope, share_out
 from models.conversion.source_model import attention_layers, check_source, latent_config, projections
 from models.errors import BadSelection, BrokenWeights
-from models.loading import wrap
-from models.model import AttentionModel
+from models.loading.loader import wrap
 from models.progress import Progress, no_progress, part
-from models.quiet import quiet
+from models.quiet_transformers import quiet_transformers
+from models.run.model import AttentionModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def save_converted(model: AttentionModel, folder: str | Path) -> Path:
         place.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
         try:
-            with quiet():
+            with quiet_transformers():
                 model.module.save_pretrained(scratch / "whole")
                 model.tokenizer.save_pretrained(scratch / "whole")
             (scratch / "whole").replace(place)

@@ -29,8 +29,8 @@ from models.conversion.factors import Projections, spectrum
 from models.conversion.ranks import full_rank
 from models.conversion.source_model import attention_layers, projections
 from models.errors import UnsupportedModel
-from models.model import AttentionModel
 from models.progress import Progress
+from models.run.model import AttentionModel
 
 # Of the constant; float16 reaches no further than 65,504. Latents have about unit variance.
 LARGE, LARGE_HALF = 2.0**20, 2.0**15

@@ -9,7 +9,7 @@ import torch
 
 from models.conversion.factors import Spectrum
 from models.errors import BadSelection
-from models.model import AttentionModel
+from models.run.model import AttentionModel
 
 Rope = Literal["latent", "decoupled"]
 ROPES: tuple[Rope, ...] = ("latent", "decoupled")

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from models.conversion.factors import Projections
 from models.conversion.latent_config import HeadlightMlaConfig
 from models.errors import UnsupportedModel
-from models.model import AttentionModel
-from models.removal.no_heads import NoHeads
+from models.run.model import AttentionModel
+from models.run.no_heads import NoHeads
 
 CONVERTIBLE = {
     "LlamaForCausalLM": "Llama",

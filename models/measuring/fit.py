@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from models.caches.expanded import BLOCK
-from models.cost.anatomy import Anatomy, layers_of
-from models.cost.arithmetic import Case, cache_bytes_of
+from models.costs.arithmetic import Case, cache_bytes_of
+from models.costs.model_anatomy import Anatomy, layers_of
 from models.errors import BadSelection
 from models.free_memory import free_bytes
-from models.measuring.run import CHUNK, Subject
+from models.measuring.timed_run import CHUNK, Subject
+from models.run.expanded_cache import BLOCK
 
 SHARE = 0.9  # of the free memory that a run may take
 SCORE_COPIES = 3  # scores, their softmax, and the latter in the values' format stand side by side

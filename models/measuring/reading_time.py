@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import torch
 
 from models.errors import BadSelection
-from models.head_gates import gates
-from models.measuring.measure import Contender, Repeats
-from models.measuring.run import wait
-from models.measuring.turn import TURNS
+from models.measuring.measurement import Contender, Repeats
+from models.measuring.one_at_a_time import TURNS
+from models.measuring.timed_run import wait
 from models.progress import Progress, no_progress
-from models.tap import Tap, tapped
+from models.run.head_gates import gates
+from models.run.tap import Tap, tapped
 
 SEED = 0
 

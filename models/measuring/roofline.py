@@ -5,55 +5,18 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import torch
 
-from models.measuring.run import wait
-from models.measuring.turn import TURNS
-from models.placement import choose_device
+from models.costs.peaks import Peaks
+from models.loading.placement import choose_device
+from models.measuring.one_at_a_time import TURNS
+from models.measuring.timed_run import wait
 from models.progress import Progress, no_progress
 
 REPEATS = 7
 # Large enough to leave every cache, and done within a second: a product of [n, n] matrices, a copy of so many bytes.
 _SIZES = {"cpu": (1024, 128_000_000), "cuda": (8192, 2_000_000_000), "mps": (4096, 500_000_000)}
-
-
-DISTURBED = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Peaks:
-    """flops_per_s: multiplications and additions, each counted by itself. bytes_per_s: of a copy, read and written together;
-    read_bytes_per_s: of a sum, which only reads, as a decode step does with weights and cache; None where it was not
-    measured. source: "measured" here, or where the numbers were published. spread: by how much the usual repeat took longer
-    than the quickest one, as a share of it, where they differed most.
-    """
-
-    flops_per_s: float
-    bytes_per_s: float
-    device: str
-    dtype: str
-    threads: int | None = None
-    source: str = "measured"
-    read_bytes_per_s: float | None = None
-    spread: float = 0.0
-
-    @property
-    def memory_bytes_per_s(self) -> float:
-        """The roof of memory for a pass, which reads much more than it writes: the quicker of both, each being a lower bound
-        of what memory gives."""
-        return max(self.bytes_per_s, self.read_bytes_per_s or 0.0)
-
-    @property
-    def ridge(self) -> float:
-        """Operations a byte from which arithmetic, not memory, sets the limit."""
-        return self.flops_per_s / self.memory_bytes_per_s
-
-    @property
-    def disturbed(self) -> bool:
-        """Whether repeats differed by more than a quarter: the device was busy, and the peaks may be higher."""
-        return self.spread > DISTURBED
 
 
 def device_peaks(

@@ -10,15 +10,15 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from models.capture import Candidate, Capture
-from models.capturing import capture_with_logits, encode_for
 from models.errors import BadSelection
-from models.head_gates import Head, HeadOutputs, HeadsOff, distinct
-from models.inputs import Encoded, Text, listed_texts
-from models.model import AttentionModel
-from models.pattern_change import pattern_change
+from models.look.captured import Candidate, Capture
+from models.look.capturing import capture_with_logits, encode_for
+from models.look.pattern_changes import pattern_change
+from models.look.token_losses import losses_of
 from models.pruning.head_outputs import mean_outputs, other_outputs
-from models.token_loss import losses_of
+from models.run.head_gates import Head, HeadOutputs, HeadsOff, distinct
+from models.run.inputs import Encoded, Text, listed_texts
+from models.run.model import AttentionModel
 
 Method = Literal["zero", "mean", "resample"]
 METHODS: tuple[Method, ...] = ("zero", "mean", "resample")

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 
 from models.errors import BadSelection
-from models.head_gates import Head, HeadOutputs, HeadsOff, distinct, gated_stack, gates
-from models.model import AttentionModel
 from models.progress import Progress, no_progress
 from models.pruning.ablation import Baseline, Method, ablate, replacement
+from models.run.head_gates import Head, HeadOutputs, HeadsOff, distinct, gated_stack, gates
+from models.run.model import AttentionModel
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 
 from models.errors import BadSelection
-from models.head_gates import Head, HeadOutputs, demand_gates, gated_stack
-from models.inputs import listed_texts
-from models.model import AttentionModel
 from models.progress import Progress, no_progress, part
 from models.pruning.ablation import Method, replacement
-from models.pruning.gradient_importance import GradientImportance
+from models.pruning.importance_by_gradient import GradientImportance
+from models.pruning.importance_by_sweep import HeadImportance
 from models.pruning.order import ORDERS, Order, Ranking, default_step, heads_of, random_order
 from models.pruning.quality import PrunedQuality, Quantity, pruned_quality
-from models.pruning.sweep import HeadImportance
+from models.run.head_gates import Head, HeadOutputs, demand_gates, gated_stack
+from models.run.inputs import listed_texts
+from models.run.model import AttentionModel
 
 POINTS = 33
 

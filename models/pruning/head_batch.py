@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from models.free_memory import free_bytes
-from models.model import AttentionModel
+from models.run.model import AttentionModel
 
 CPU_TOKENS = 2_048  # in flight: on a CPU more heads at once make nothing faster
 OTHER_TOKENS = 32_768  # of a GPU, which small products leave idle; not measured

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from models.attention_call import AttentionCall
-from models.capturing import encode_for, forward
-from models.head_gates import HeadOutputs, demand_gates
-from models.inputs import Encoded, listed_texts
-from models.model import AttentionModel
+from models.look.capturing import encode_for, forward
 from models.progress import Progress, no_progress
-from models.tap import Tap, tapped
+from models.run.attention_call import AttentionCall
+from models.run.head_gates import HeadOutputs, demand_gates
+from models.run.inputs import Encoded, listed_texts
+from models.run.model import AttentionModel
+from models.run.tap import Tap, tapped
 
 
 def mean_outputs(

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from models.head_gates import Gate
+from models.run.interventions import Gate
 
 Change = Callable[[Tensor], Tensor]
 

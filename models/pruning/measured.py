@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from models.capturing import encode_for
 from models.errors import BadSelection, BadText
-from models.inputs import Encoded, listed_texts
-from models.model import AttentionModel
+from models.look.capturing import encode_for
+from models.run.inputs import Encoded, listed_texts
+from models.run.model import AttentionModel
 
 
 def encoded_texts(

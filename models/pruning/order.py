@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from models.errors import BadSelection
-from models.head_gates import Head, HeadOutputs
-from models.model import AttentionModel
 from models.progress import Progress
 from models.pruning.ablation import Method
-from models.pruning.gradient_importance import GradientImportance, gradient_importance
+from models.pruning.importance_by_gradient import GradientImportance, gradient_importance
+from models.pruning.importance_by_sweep import HeadImportance, sweep
 from models.pruning.quality import Quantity
-from models.pruning.sweep import HeadImportance, sweep
+from models.run.head_gates import Head, HeadOutputs
+from models.run.model import AttentionModel
 
 Order = Literal["importance", "gradient", "random", "iterative"]
 ORDERS: tuple[Order, ...] = ("importance", "gradient", "random", "iterative")

@@ -9,15 +9,15 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from models.capturing import forward
-from models.head_gates import Head, HeadOutputs, HeadsOff, gates
-from models.inputs import Encoded
-from models.model import AttentionModel
+from models.look.capturing import forward
+from models.look.token_losses import losses_of
 from models.progress import Progress
 from models.pruning.ablation import divergence
 from models.pruning.measured import demand_numbers, encoded_texts
-from models.tap import Tap, tapped
-from models.token_loss import losses_of
+from models.run.head_gates import Head, HeadOutputs, HeadsOff, gates
+from models.run.inputs import Encoded
+from models.run.model import AttentionModel
+from models.run.tap import Tap, tapped
 
 Quantity = Literal["loss", "kl", "distance"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from models.model import AttentionModel
+from models.run.model import AttentionModel
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,17 +11,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.capturing import forward
-from models.head_gates import Gate
-from models.inputs import Encoded
-from models.model import AttentionModel
+from models.look.capturing import forward
 from models.private_copy import private_copy
 from models.pruning.blocked_loss import plain_head
 from models.pruning.fused_activations import fuse_activations
 from models.pruning.late_rows import Change, called_from, last_alone, open_rows, pre_hooks
 from models.pruning.replay import Replay, answering, block_of, expanded, replay_of
 from models.pruning.ways import WAYS, Way, Ways
-from models.tap import Tap, tapped
+from models.run.inputs import Encoded
+from models.run.interventions import Gate
+from models.run.model import AttentionModel
+from models.run.tap import Tap, tapped
 
 AGREEMENT = 1e-4  # of the largest output, between a run that takes shortcuts and a whole one
 # What a class of model makes of fewer or more rows than it was written for (RuntimeError, ValueError, IndexError), or of

@@ -8,11 +8,11 @@ from typing import Any
 
 from torch import nn
 
-from models.caches.modes import cache_mode
-from models.geometry import Geometry
-from models.model import AttentionModel
-from models.removal.cost import RemovalCost
-from models.removal.forms import attention_modules, form_of
+from models.removal.forecast import RemovalCost
+from models.run.cache_modes import cache_mode
+from models.run.head_matrices import attention_modules, form_of
+from models.run.model import AttentionModel
+from models.shape.attention_geometry import Geometry
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from models.head_gates import Head
-from models.model import AttentionModel
-from models.removal.record import RemovedHeads
 from models.removal.remove import selection
+from models.run.head_gates import Head
+from models.run.model import AttentionModel
+from models.shape.removed_heads import RemovedHeads
 
 
 def whole_groups(model: AttentionModel, heads: Iterable[Head], stack: str | None = None) -> tuple[Head, ...]:

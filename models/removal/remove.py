@@ -10,15 +10,15 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from models.errors import BadSelection
-from models.head_gates import Head, HeadsOff, demand_gates, distinct, gated_stack
-from models.loading import wrap
-from models.model import AttentionModel
+from models.loading.loader import wrap
 from models.private_copy import private_copy
 from models.progress import Progress, no_progress, part
-from models.removal.forms import form_of
-from models.removal.record import FIELD, RemovedHeads
 from models.removal.stock import stock_numbers, whole_numbers
-from models.removal.surgery import take_out
+from models.run.head_gates import Head, HeadsOff, demand_gates, distinct, gated_stack
+from models.run.head_matrices import form_of
+from models.run.head_surgery import take_out
+from models.run.model import AttentionModel
+from models.shape.removed_heads import FIELD, RemovedHeads
 
 
 def remove_heads(

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.head_gates import Head, HeadsOff, gates
-from models.inputs import Text, encode
-from models.model import AttentionModel
 from models.progress import Progress, no_progress
-from models.tap import Tap, tapped
+from models.run.head_gates import Head, HeadsOff, gates
+from models.run.inputs import Text, encode
+from models.run.model import AttentionModel
+from models.run.tap import Tap, tapped
 
 BLOCK = 256  # positions that are compared at once, for logits are wide
 

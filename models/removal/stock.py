@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from transformers import PreTrainedConfig
 
-from models.model import AttentionModel
-from models.removal.record import FIELD, RemovedHeads, removed_heads
+from models.run.model import AttentionModel
+from models.shape.removed_heads import FIELD, RemovedHeads, removed_heads
 
 
 def stock_numbers(model: AttentionModel, smaller: nn.Module, after: RemovedHeads) -> dict[str, int] | None:

@@ -15,8 +15,8 @@ from pathlib import Path
 import torch
 
 from models.errors import HeadlightError
-from models.family import KINDS, family_name
-from models.training.export import About, export
+from models.shape.family import KINDS, family_name
+from models.training.finished_model import About, export
 from models.training.recipe import Recipe
 from models.training.run import Place, train
 from models.training.texts import read_dataset, read_text

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from models.cards.card import Card
-from models.cards.roles import find_roles
 from models.errors import HeadlightError
-from models.loading import load
-from models.obtaining.source import find
+from models.loading.card import Card
+from models.loading.loader import load
+from models.loading.source import find
 from models.progress import no_progress
+from models.training.head_roles import find_roles
 from models.training.texts import read_text
 from models.training.validation import validation_loss, windows
 from models.training.vocabulary import encode

@@ -25,8 +25,8 @@ from transformers import (
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from models.errors import BadSelection, UnsupportedModel
-from models.formation import Formation
-from models.scores import Scores
+from models.look.formation import Formation
+from models.look.scores import Scores
 from models.training.head_recorder import HeadRecorder, Validate, record_steps
 
 FILE = "formation.npz"
@@ -47,7 +47,7 @@ class HeadMetrics(TrainerCallback):
     Reports, at each record, to the console and to all that the Trainer reports to: `heads/induction_max`,
     `heads/previous_token_max`, `heads/first_token_max`, and per head `heads/induction/L2H3` (not to the console); the
     integrations write `train/` in front, as they do for the loss. Each is a share of attention, 0 to 1; what it means
-    stands in models.scores.Scores. `formation` holds all that was recorded; it is saved into every checkpoint, and a
+    stands in models.look.scores.Scores. `formation` holds all that was recorded; it is saved into every checkpoint, and a
     resumed run goes on from there. The training itself is not changed by a bit. Raises a HeadlightError at the
     beginning of the training where the model or the probe cannot be used.
     """

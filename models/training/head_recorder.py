@@ -13,16 +13,16 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from models.capturing import capture_inputs
 from models.errors import BadSelection, BadText, TextTooLong, UnsupportedModel
-from models.formation import Formation
-from models.geometry import geometry
-from models.inputs import Encoded, check_text
-from models.model import AttentionModel
-from models.plan import find_plan
-from models.scores import Scores
-from models.tap import engine_name
-from models.tokens import display_tokens
+from models.look.capturing import capture_inputs
+from models.look.formation import Formation
+from models.look.scores import Scores
+from models.run.inputs import Encoded, check_text
+from models.run.model import AttentionModel
+from models.run.plan import find_plan
+from models.run.tap import engine_name
+from models.run.tokens import display_tokens
+from models.shape.attention_geometry import geometry
 
 Validate = Callable[[PreTrainedModel], float]
 LEAST_TOKENS = 2

@@ -22,10 +22,10 @@ from transformers import (
 )
 
 from models.errors import BadSelection, BrokenWeights, HeadlightError
-from models.family import CONTEXT, WATCHED_WINDOWS, family_config, family_name
-from models.formation import Formation
-from models.geometry import Kind
+from models.look.formation import Formation
 from models.probe import PROBE
+from models.shape.attention_geometry import Kind
+from models.shape.family import CONTEXT, WATCHED_WINDOWS, family_config, family_name
 from models.training.guards import CLOCK, STEADY, Clock, KeepSteady, LeaveOnSignal
 from models.training.head_metrics import HeadMetrics
 from models.training.optimizer import MuonAdamW

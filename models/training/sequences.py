@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from models.family import CONTEXT
+from models.shape.family import CONTEXT
 from models.training.recipe import Recipe, Stage
 
 SHORTEST_SPAN = 8

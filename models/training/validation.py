@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.errors import BadText
-from models.family import CONTEXT
+from models.shape.family import CONTEXT
 
 
 def windows(tokens: NDArray[np.uint16], most: int | None = None) -> Tensor:

@@ -15,8 +15,8 @@ from tokenizers.models import BPE
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from models.errors import BadText
-from models.family import CONTEXT, END_OF_TEXT, VOCABULARY
-from models.inputs import listed_texts
+from models.run.inputs import listed_texts
+from models.shape.family import CONTEXT, END_OF_TEXT, VOCABULARY
 
 END = "<|endoftext|>"
 HELD_OUT = 0.01

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from models.evaluation_text import evaluation_text
+from models.look.evaluation_texts import evaluation_text
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -21,7 +21,7 @@ def short_held_out_text() -> Iterator[None]:
     with what the engine measures, and both read the same."""
     beginning = evaluation_text()[:1500]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("models.conversion.measure.evaluation_text", lambda: beginning)
+        patch.setattr("models.conversion.perplexity.evaluation_text", lambda: beginning)
         yield
 
 

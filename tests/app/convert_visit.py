@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import models
-from models.family import family_name
+from models.shape.family import family_name
 from tests.app import visit
 from viz.services import conversions
 

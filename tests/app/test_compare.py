@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import models
-from models.measuring.turn import TURNS
+from models.measuring.one_at_a_time import TURNS
 from tests.app import visit
 from tests.sentences import assert_sentence
 from viz import heads_off, services

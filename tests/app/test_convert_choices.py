@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import models
-from models.family import family_name
+from models.shape.family import family_name
 from tests.app import visit
 from tests.app.convert_visit import GQA, TEXT, jobs, open_convert, settle, shown
 from tests.sentences import assert_sentence

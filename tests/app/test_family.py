@@ -12,8 +12,8 @@ import pytest
 import torch
 
 import models
-from models import family
-from models.catalog import WEIGHTS
+from models.loading.catalog import WEIGHTS
+from models.shape import family
 from tests.app import visit
 from tests.sentences import assert_sentence
 from viz import samples, services

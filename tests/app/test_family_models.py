@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import models
-from models.cards.card import Card
-from models.catalog import CATALOG, FAMILY, WEIGHTS
+from models.loading.card import Card
+from models.loading.catalog import CATALOG, FAMILY, WEIGHTS
 from tests.app import visit
 from tests.sentences import assert_sentence
 from viz import samples, services

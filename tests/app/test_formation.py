@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from models import family
-from models.geometry import Kind
+from models.shape import family
+from models.shape.attention_geometry import Kind
 from tests.app import visit
 from tests.formations import formation
 from viz.views.formation import records

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 import models
-from models.evaluation_text import evaluation_text
-from models.measuring.measure import Measurement, Repeats
-from models.pruning.function_words import FunctionWordAttention
+from models.look.evaluation_texts import evaluation_text
+from models.look.function_words import FunctionWordAttention
+from models.measuring.measurement import Measurement, Repeats
 from models.pruning.order import heads_of
 from tests.app import visit
 from tests.sentences import assert_sentence

@@ -12,8 +12,8 @@ from streamlit.testing.v1 import AppTest
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 import models
-from models.catalog import WEIGHTS
-from models.family import family_name
+from models.loading.catalog import WEIGHTS
+from models.shape.family import family_name
 from tests.app import visit
 from tests.app.latent_view import TEXT, open_view, settle
 from tests.app.test_family import numbers

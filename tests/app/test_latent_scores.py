@@ -11,8 +11,8 @@ from streamlit.testing.v1 import AppTest
 from transformers import AutoModelForCausalLM
 
 import models
-from models.catalog import WEIGHTS
-from models.latents.reading import score_shares
+from models.loading.catalog import WEIGHTS
+from models.look.latent_reading import score_shares
 from tests.app import visit
 from tests.app.latent_view import TEXT, open_view
 from tests.sentences import assert_sentence

@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 
 import models
-from models.catalog import WEIGHTS
+from models.loading.catalog import WEIGHTS
 from tests.app import visit
 from tests.app.latent_view import settle
 from tests.sentences import assert_sentence

@@ -11,7 +11,7 @@ from tokenizers import models as algorithms
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 import models
-from models import family
+from models.shape import family
 from tests import tiny_models
 from tests.app import visit
 from viz import services

@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM
 
 import models
-from models.catalog import WEIGHTS
+from models.loading.catalog import WEIGHTS
 from tests.app import visit
 from tests.sentences import assert_sentence
 from viz import heads_off, state
@@ -153,7 +153,7 @@ def test_random_heads_of_the_same_layers_stand_beside_the_choice(load_once: Load
 
 def test_means_stand_for_heads(run: models.Capture, load_once: Loader):
     app = open_prune(off="1.2", method="mean")
-    from models.evaluation_text import cut_into_texts
+    from models.look.evaluation_texts import cut_into_texts
 
     model, seen = load_once(NAME), []
     module = AutoModelForCausalLM.from_pretrained(WEIGHTS / NAME, attn_implementation="eager").eval()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tokenizers import processors
 
-from models.languages import languages
+from models.run.translator_languages import languages
 from tests import tiny_models
 from tests.app import visit
 from tests.models import translators

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 import models
-from models.family import family_name
-from models.geometry import Kind
-from models.measuring.measure import Repeats
+from models.measuring.measurement import Repeats
 from models.measuring.speedup import Speedup
 from models.removal.sameness import Sameness
+from models.shape.attention_geometry import Kind
+from models.shape.family import family_name
 from tests.app import visit
 from tests.sentences import assert_sentence
 from viz import services

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from models.cost import published
-from models.cost.published import FIGURES, GOLDENS
+from models.costs import published
+from models.costs.published import FIGURES, GOLDENS
 from tests.app import visit
 from tests.app.test_planner import page, said
 from viz.services import live_caches

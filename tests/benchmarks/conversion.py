@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 import models
-from models.caches.size import cache_bytes_per_token, cache_elements_per_token_and_layer
 from models.conversion.calibration import CHARACTERS_PER_TOKEN, excerpt, token_row
 from models.conversion.latent_cache import cache_bytes
-from models.family import CONTEXT
+from models.shape.cache_size import cache_bytes_per_token, cache_elements_per_token_and_layer
+from models.shape.family import CONTEXT
 from models.training.texts import read_text
 from models.training.validation import validation_loss
 from tests.benchmarks.report import Line

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import torch
 
 import models
-from models.family import KINDS, family_name
-from models.measuring.measure import Contender, Measurement, measure, measure_in_turn
-from models.model import AttentionModel
-from models.random_shape import RandomShape, random_shape
+from models.measuring.measurement import Contender, Measurement, measure, measure_in_turn
+from models.measuring.random_shapes import RandomShape, random_shape
+from models.run.model import AttentionModel
+from models.shape.family import KINDS, family_name
 from tests.benchmarks.measuring import ratio
 from tests.benchmarks.report import Line, from_ratio
 

@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 from transformers import PreTrainedModel
 
-from models.geometry import Geometry
+from models.shape.attention_geometry import Geometry
 
 FLOAT_BYTES = 4
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 import models
+from models.pruning.importance_by_sweep import Metric
 from models.pruning.order import ORDERS
-from models.pruning.sweep import Metric
 from tests.benchmarks.head_loops import loops
 from tests.benchmarks.measuring import in_turn, ratio
 from tests.benchmarks.report import Line, from_ratio

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import models
-from models.family import CONTEXT, KINDS, VOCABULARY, family_name
+from models.shape.family import CONTEXT, KINDS, VOCABULARY, family_name
 from models.training.recipe import Recipe
 from models.training.sequences import Sequences
 from models.training.texts import read_text

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import models
-from models.head_gates import Head
 from models.removal.flops import reading_flops, writing_flops
+from models.run.head_gates import Head
 from tests.benchmarks.measuring import ratio
 from tests.benchmarks.report import Line, from_ratio
 

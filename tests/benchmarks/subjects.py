@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedModel
 
 import models
-from models.quiet import quiet
+from models.quiet_transformers import quiet_transformers
 from tests import tiny_models
 
 LONGEST = 1024
@@ -74,7 +74,7 @@ def random_gpt2(folder: Path, layers: int = 12, heads: int = 12, width: int = 76
         bos_token_id=0,
         eos_token_id=0,
     )
-    with quiet():
+    with quiet_transformers():
         return tiny_models.save(GPT2LMHeadModel(config), tokenizer, folder)
 
 
@@ -85,7 +85,7 @@ def text_of(tokenizer: Any, tokens: int) -> str:
     while True:
         sentences += [_sentence(draw) for _ in range(8)]
         text = " ".join(sentences)
-        with quiet():  # a text longer than the model's context is what is wanted
+        with quiet_transformers():  # a text longer than the model's context is what is wanted
             count = len(tokenizer(text)["input_ids"])
         if count >= tokens:
             return text

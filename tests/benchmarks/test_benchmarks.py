@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import models
-from models.pruning.sweep import Metric
+from models.pruning.importance_by_sweep import Metric
 from tests.benchmarks import __main__ as benchmarks
 from tests.benchmarks.bertviz_weight import counted_bytes, measured_bytes
 from tests.benchmarks.formulas import block_parameters, cost

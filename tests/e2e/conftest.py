@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from models.obtaining.store import cache_folder
+from models.loading.store import cache_folder
 from tests.e2e.server import ROOT, serving
 from tests.e2e.visitor import USUAL_MS, Visitor
 

@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
-from models.family import KINDS
+from models.shape.family import KINDS
 from tests.e2e.visitor import SLOW_MS, Visitor
 
 TEXT = "one two three four one two three four"

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models import family
-from models.cards.card import Card, essential_shape
-from models.geometry import Kind
+from models.loading.card import Card, essential_shape
+from models.shape import family
+from models.shape.attention_geometry import Kind
 from viz import theme
 from viz.figures import small_heatmap as small
 from viz.figures.kinds import KIND_STYLES

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.formation import Formation
-from models.scores import NAMES
+from models.look.formation import Formation
+from models.look.scores import NAMES
 from tests.formations import HEADS, LAYERS, SIZE, formation
 from viz.figures.formation_film import FOLLOWED, make_curve, make_film, nearest_record
 

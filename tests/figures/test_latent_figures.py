@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.latents.reading import Spectrum
+from models.look.latent_reading import Spectrum
 from tests.app.visit import decoded
 from viz import theme
 from viz.components.cache_map import OUTLIERS, PRECISE, packed, reach

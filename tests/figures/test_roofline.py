@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from models.cost import Work
-from models.measuring.roofline import Peaks
+from models.costs.model_cost import Work
+from models.costs.peaks import Peaks
 from viz.figures.cost_styles import contender_styles
 from viz.figures.roofline import Placed, RoofRow, attainable, roofline, told_speed
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from transformers import Cache, PreTrainedModel
 
-from models.caches.modes import new_cache, prepare
-from models.model import AttentionModel
+from models.run.cache_modes import new_cache, prepare
+from models.run.model import AttentionModel
 from tests.models.latent_models import latent_engine, latent_stock
 from tests.models.zoo import logits
 

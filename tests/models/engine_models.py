@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from models.loading import wrap
-from models.model import AttentionModel
+from models.loading.loader import wrap
+from models.run.model import AttentionModel
 from tests import tiny_models
 from tests.models.zoo import Row, build
 from tests.models.zoo_decoders import DECODERS

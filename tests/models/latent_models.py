@@ -14,9 +14,9 @@ from transformers.models.mistral4.modeling_mistral4 import Mistral4ForCausalLM
 from transformers.models.mistral_large4.configuration_mistral_large4 import MistralLarge4TextConfig
 from transformers.models.mistral_large4.modeling_mistral_large4 import MistralLarge4TextModel
 
-from models.inputs import Encoded, encode
-from models.loading import wrap
-from models.model import AttentionModel
+from models.loading.loader import wrap
+from models.run.inputs import Encoded, encode
+from models.run.model import AttentionModel
 from tests.models.engine_models import TEXT, engine, stock
 from tests.models.zoo import LEFT_ALONE, VOCABULARY
 from tests.models.zoo_decoders import MLA

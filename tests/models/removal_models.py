@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 import models
-from models.capturing import encode_for
-from models.head_gates import Head
-from models.model import AttentionModel
+from models.look.capturing import encode_for
+from models.run.head_gates import Head
+from models.run.model import AttentionModel
 from tests.models.engine_models import TEXT, engine, stock, stock_output
 from tests.models.zoo import logits
 

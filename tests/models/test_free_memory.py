@@ -6,9 +6,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from models import placement
 from models.errors import UnsupportedModel
 from models.free_memory import free_bytes
+from models.loading import placement
 from tests.sentences import assert_sentence
 
 CPU = torch.device("cpu")

@@ -7,7 +7,7 @@ import torch
 from transformers import MistralConfig, MistralForCausalLM
 
 import models
-from models.family import family_name
+from models.shape.family import family_name
 from tests.tiny_models import byte_level_tokenizer
 from viz.services.cache_lines import cache_lines
 

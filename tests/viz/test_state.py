@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import models
-from models.scores import Scores
+from models.look.scores import Scores
 from viz import state
 
 

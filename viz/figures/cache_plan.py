@@ -8,7 +8,7 @@ from html import escape
 
 import plotly.graph_objects as go
 
-from models.geometry import Kind
+from models.shape.attention_geometry import Kind
 from viz import theme
 from viz.figures.cost_layout import GRID, told_bytes
 from viz.figures.kinds import KIND_STYLES

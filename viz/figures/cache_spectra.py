@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from models.latents.reading import Spectrum
+from models.look.latent_reading import Spectrum
 from viz import theme
 from viz.figures.kinds import KindStyle
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from html import escape
 
-from models.geometry import Kind
+from models.shape.attention_geometry import Kind
 from viz.figures.kinds import KIND_STYLES, KindStyle
 from viz.figures.token_text import shortened
 

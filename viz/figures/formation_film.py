@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.formation import Formation
-from models.scores import NAMES
+from models.look.formation import Formation
+from models.look.scores import NAMES
 from viz.figures.atlas import Atlas, make_atlas
 
 FOLLOWED = ("induction", "previous_token", "first_token")

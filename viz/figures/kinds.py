@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from models.geometry import Kind
+from models.shape.attention_geometry import Kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from models.cards.card import Card
-from models.geometry import KIND_NAMES
+from models.loading.card import Card
+from models.shape.attention_geometry import KIND_NAMES
 from viz import theme
 from viz.figures.kinds import KIND_STYLES
 

@@ -11,8 +11,8 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from models.cost import Work
-from models.measuring.roofline import Peaks
+from models.costs.model_cost import Work
+from models.costs.peaks import Peaks
 from viz import theme
 from viz.figures.cost_layout import GRID, told_bytes
 from viz.figures.kinds import KindStyle

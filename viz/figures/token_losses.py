@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from models.geometry import Kind
+from models.shape.attention_geometry import Kind
 from viz import theme
 from viz.figures.kinds import KIND_STYLES
 from viz.figures.long_tokens import hover_name, tick

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import streamlit as st
 
 import models
-from models.family import CONTEXT, WATCHED_WINDOWS, family_name
-from models.geometry import KIND_NAMES, Kind
-from models.scores import ROLES
+from models.look.scores import ROLES
+from models.shape.attention_geometry import KIND_NAMES, Kind
+from models.shape.family import CONTEXT, WATCHED_WINDOWS, family_name
 from viz import state
 from viz.components.formation_player import Shown, formation_player
 from viz.figures.formation_film import nearest_record

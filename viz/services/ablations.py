@@ -10,7 +10,7 @@ import streamlit as st
 from torch import Tensor
 
 import models
-from models.pattern_change import pattern_change
+from models.look.pattern_changes import pattern_change
 from models.progress import Progress, part
 from models.pruning.ablation import Method
 from models.pruning.chance import ChanceLoss, chance_ablations

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 
 import models
-from models.cost.planner import every_layer_as
-from models.geometry import KIND_NAMES, Kind
+from models.costs.planner import every_layer_as
+from models.shape.attention_geometry import KIND_NAMES, Kind
 from viz.figures.cache_growth import KindLine
 
 _POINTS = 32  # of a line that need not be straight: a window ends, a state stays as it is

@@ -9,13 +9,15 @@ import streamlit as st
 import torch
 
 import models
-from models.caches.size import CacheMode
-from models.catalog import CATALOG, Shipped
-from models.cost import Anatomy, anatomy, cost
-from models.measuring.measure import Contender
-from models.placement import choose_device, choose_dtype
+from models.costs.model_anatomy import Anatomy
+from models.costs.model_cost import cost
+from models.costs.sources import anatomy
+from models.loading.catalog import CATALOG, Shipped
+from models.loading.placement import choose_device, choose_dtype
+from models.measuring.measurement import Contender
+from models.measuring.random_shapes import RandomShape, config_of
 from models.progress import Progress
-from models.random_shape import RandomShape, config_of
+from models.shape.cache_size import CacheMode
 from viz import services
 from viz.services import conversions, removals
 from viz.services.conversions import Conversion

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 import models
-from models.conversion.measure import live_bytes
+from models.conversion.perplexity import live_bytes
 from models.progress import Progress, part
 from viz import services
 from viz.services import Request

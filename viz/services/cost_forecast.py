@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import models
-from models.cost import Anatomy, cost
-from models.placement import choose_device
+from models.costs.model_anatomy import Anatomy
+from models.costs.model_cost import cost
+from models.loading.placement import choose_device
 from viz import services
 from viz.services.contenders import Entrant, known_anatomy, number_format
 from viz.services.measurements import Cell, Plan

@@ -8,9 +8,9 @@ import streamlit as st
 from torch import Tensor
 
 import models
-from models.latents.tap import latent_layers, rotary_width
-from models.pattern_change import pattern_change
+from models.look.pattern_changes import pattern_change
 from models.progress import Progress, part
+from models.run.latent_tap import latent_layers, rotary_width
 from viz import latent_cuts, services
 from viz.figures.atlas import Atlas, make_atlas
 from viz.latent_cuts import Parts

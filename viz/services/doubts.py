@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import streamlit as st
 import torch
 
-from models.capturing import capture_with_logits, encode_for
-from models.evaluation_text import TEXT_TOKENS
-from models.head_gates import Head
+from models.look.capturing import capture_with_logits, encode_for
+from models.look.evaluation_texts import TEXT_TOKENS
+from models.look.function_words import FunctionWordAttention, function_word_attention
 from models.progress import Progress, no_progress, part
-from models.pruning.function_words import FunctionWordAttention, function_word_attention
 from models.pruning.order import heads_of
+from models.run.head_gates import Head
 from viz.services import importance
 from viz.services.importance import Evaluation
 from viz.services.kept import Kept, results

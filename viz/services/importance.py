@@ -11,13 +11,13 @@ import streamlit as st
 import torch
 
 import models
-from models.evaluation_text import TEXT_TOKENS, cut_in_two
-from models.head_gates import Head, HeadOutputs, HeadsOff
-from models.inputs import count_tokens
+from models.look.evaluation_texts import TEXT_TOKENS, cut_in_two
 from models.progress import Progress, part
 from models.pruning.chance import random_heads
 from models.pruning.order import Order, heads_of
 from models.pruning.quality import Quantity, pruned_quality, quantity_of
+from models.run.head_gates import Head, HeadOutputs, HeadsOff
+from models.run.inputs import count_tokens
 from viz import services
 from viz.services.kept import Kept, results
 from viz.services.replacements import ZEROS, ReplacedBy, outputs

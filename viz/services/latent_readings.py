@@ -9,7 +9,7 @@ import streamlit as st
 from torch import Tensor
 
 import models
-from models.latents.reading import (
+from models.look.latent_reading import (
     DimensionUse,
     Spectrum,
     dimension_use,
@@ -17,7 +17,7 @@ from models.latents.reading import (
     head_overlap,
     spectrum,
 )
-from models.latents.subspace_overlap import SubspaceOverlap
+from models.look.subspace_overlap import SubspaceOverlap
 from models.progress import Progress
 from viz import services
 from viz.services import Request
@@ -40,7 +40,7 @@ def _weights_of(request: Request) -> tuple[str, str, str]:
 
 
 def use_of_dimensions(request: Request, layer: int) -> DimensionUse:
-    """Which heads use which latent dimension of a layer; see models.latent_reading.dimension_use. Raises BadSelection."""
+    """Which heads use which latent dimension of a layer; see models.look.latent_reading.dimension_use. Raises BadSelection."""
     key = ("dimension use", _weights_of(request), layer)
     return _kept(key, lambda: dimension_use(services.model_of(request), layer))
 
@@ -54,7 +54,7 @@ def overlap_of_heads(
 
 
 def angles_of_heads(request: Request, layer: int, heads: tuple[int, int], reads: str) -> Tensor:
-    """Principal angles between what two of them read; see models.latent_reading.head_angles. Raises BadSelection."""
+    """Principal angles between what two of them read; see models.look.latent_reading.head_angles. Raises BadSelection."""
     key = ("angles", _weights_of(request), layer, heads, reads)
     return _kept(key, lambda: head_angles(services.model_of(request), layer, heads, reads))
 
@@ -66,7 +66,7 @@ def is_overlap_known(request: Request, layer: int, reads: str) -> bool:
 def cache_spectra(
     request: Request, run: models.Capture, progress: Progress = models.no_progress
 ) -> tuple[Spectrum, ...]:
-    """How much of its cache a text uses, per layer; see models.latent_reading.cache_spectra. Raises BadSelection."""
+    """How much of its cache a text uses, per layer; see models.look.latent_reading.cache_spectra. Raises BadSelection."""
 
     def make() -> tuple[Spectrum, ...]:
         found = []

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import models
-from models.family import KINDS, family_name
-from models.geometry import Geometry, Kind
 from models.progress import Progress, part
+from models.shape.attention_geometry import Geometry, Kind
+from models.shape.family import KINDS, family_name
 from viz import services
 from viz.services.contenders import MODES
 

@@ -15,7 +15,7 @@ import torch
 import transformers
 
 import models
-from models.measuring.measure import Contender, Measurement, demand_measurable, measure_in_turn
+from models.measuring.measurement import Contender, Measurement, demand_measurable, measure_in_turn
 from models.progress import Progress, part
 from viz import unforeseen
 from viz.services.contenders import Entrant, clipped, contender, most_tokens

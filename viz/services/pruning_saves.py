@@ -8,8 +8,8 @@ from typing import Any, cast
 import streamlit as st
 
 import models
-from models.head_gates import Head, HeadsOff
 from models.progress import Progress, part
+from models.run.head_gates import Head, HeadsOff
 from viz.services import importance
 from viz.services.importance import Evaluation
 from viz.services.kept import Kept, results

@@ -8,7 +8,7 @@ import streamlit as st
 import torch
 
 import models
-from models.measuring.measure import demand_measurable
+from models.measuring.measurement import demand_measurable
 from models.measuring.reading_time import reading_in_turn
 from models.progress import Progress, part
 from viz import services

@@ -5,10 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 import models
-from models.evaluation_text import cut_into_texts
-from models.head_gates import HeadOutputs
+from models.look.evaluation_texts import cut_into_texts
 from models.progress import Progress
 from models.pruning.ablation import Method
+from models.run.head_gates import HeadOutputs
 from viz import services
 from viz.samples import SAMPLES
 from viz.services.kept import Kept, results

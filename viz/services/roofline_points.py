@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 
 import models
-from models.cost import Anatomy
-from models.geometry import Kind
+from models.costs.model_anatomy import Anatomy
+from models.shape.attention_geometry import Kind
 from viz.figures.roofline import Placed
 from viz.services import measurements
 from viz.services.contenders import Entrant, clipped, known_anatomy, number_format

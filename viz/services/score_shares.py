@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 import models
-from models.latents.reading import ScoreShares
-from models.latents.reading import score_shares as work_out
+from models.look.latent_reading import ScoreShares
+from models.look.latent_reading import score_shares as work_out
 from viz.services import Request
 from viz.services.kept import Kept, results
 
@@ -21,5 +21,5 @@ def is_known(request: Request) -> bool:
 
 
 def score_shares(request: Request, run: models.Capture) -> ScoreShares:
-    """Of the request's capture `run`; see models.latent_reading.score_shares. Raises BadSelection."""
+    """Of the request's capture `run`; see models.look.latent_reading.score_shares. Raises BadSelection."""
     return _shares().get(request, lambda: work_out(run))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from models.generation import WritingStep
+from models.look.generation import WritingStep
 from viz.figures.token_text import visible_lines
 from viz.services.job import Job
 from viz.services.lanes import WRITING

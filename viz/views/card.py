@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 import models
-from models.geometry import KIND_NAMES
+from models.shape.attention_geometry import KIND_NAMES
 from viz.plain import plain
 
 UNDERTRAINED = ":orange-badge[undertrained]"

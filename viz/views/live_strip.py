@@ -9,8 +9,8 @@ from statistics import median
 import streamlit as st
 
 import models
-from models.geometry import KIND_NAMES
-from models.inputs import count_tokens
+from models.run.inputs import count_tokens
+from models.shape.attention_geometry import KIND_NAMES
 from viz.figures.cache_growth import Grown, KindLine, cache_growth
 from viz.figures.cost_layout import told_bytes
 from viz.services.cache_lines import CacheLines, cache_lines

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 import models
-from models.generation_settings import settings_followed, settings_passed_over
-from models.inputs import marks_left_out
+from models.look.generation_settings import settings_followed, settings_passed_over
+from models.run.inputs import marks_left_out
 from viz.figures.token_text import visible
 from viz.plain import plain
 from viz.services import Request

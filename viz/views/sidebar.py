@@ -6,7 +6,7 @@ import streamlit as st
 import torch
 
 import models
-from models.catalog import FAMILY, PRETRAINED
+from models.loading.catalog import FAMILY, PRETRAINED
 from viz import state
 from viz.components.text_guard import text_guard
 from viz.samples import SAMPLES, Sample

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 import models
-from models.geometry import KIND_NAMES
+from models.shape.attention_geometry import KIND_NAMES
 from viz import services
 from viz.plain import plain
 from viz.services import Request

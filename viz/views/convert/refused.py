@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 import models
-from models.family import family_name
+from models.shape.family import family_name
 from viz import state
 from viz.plain import plain
 from viz.views.obtain import complain

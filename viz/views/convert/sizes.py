@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import models
-from models.caches.size import cache_bytes_per_token, cache_elements_per_token_and_layer
 from models.conversion.ranks import SMALLEST, Rope, full_rank
+from models.shape.cache_size import cache_bytes_per_token, cache_elements_per_token_and_layer
 from viz.services.forecast import SLACK
 
 AUTOMATIC_S = 30.0  # what is estimated to take no longer is begun without a click

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 import models
-from models.catalog import CATALOG
-from models.family import family_name
+from models.loading.catalog import CATALOG
+from models.shape.family import family_name
 from viz import heads_off, state
 from viz.services.contenders import MODES, Entrant, on_this_machine
 from viz.services.conversions import Conversion

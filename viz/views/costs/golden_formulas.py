@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from models.cost.published import Golden
-from models.geometry import Geometry
+from models.costs.published import Golden
+from models.shape.attention_geometry import Geometry
 from viz.figures.cost_layout import told_bytes
 
 

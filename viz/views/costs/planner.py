@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 import models
-from models.cost.planner import ServingPlan
+from models.costs.planner import ServingPlan
 from viz import unforeseen
 from viz.services import plans
 from viz.services.job import Job

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from models.caches.size import cache_elements_per_token
-from models.cost.kinds import as_kind
-from models.cost.planner import ServingPlan
-from models.cost.published import GOLDENS, SHAPES
-from models.geometry import Geometry
+from models.costs.kinds import as_kind
+from models.costs.planner import ServingPlan
+from models.costs.published import GOLDENS, SHAPES
+from models.shape.attention_geometry import Geometry
+from models.shape.cache_size import cache_elements_per_token
 from viz.figures.cost_table import Cell, Row, link, table_html
 from viz.views.costs.golden_formulas import golden_formula, told_golden
 from viz.views.costs.source_links import address

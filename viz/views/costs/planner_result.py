@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from models.cost.planner import SHARE, Serving, ServingPlan
-from models.geometry import KIND_NAMES
+from models.costs.planner import SHARE, Serving, ServingPlan
+from models.shape.attention_geometry import KIND_NAMES
 from viz.figures.cache_plan import Planned, memory_of_all, users_that_fit
 from viz.figures.cost_layout import told_bytes
 from viz.figures.cost_table import Cell, Row, table_html

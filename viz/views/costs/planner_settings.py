@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 import torch
 
-from models.catalog import CATALOG
+from models.loading.catalog import CATALOG
 from viz import state
 from viz.services.contenders import on_this_machine
 from viz.services.known_configs import KNOWN_CONFIGS

@@ -9,7 +9,7 @@ import streamlit as st
 import torch
 
 import models
-from models.placement import choose_device, choose_dtype
+from models.loading.placement import choose_device, choose_dtype
 from models.progress import Progress, part
 from viz import state, unforeseen
 from viz.figures.cost_layout import told_bytes

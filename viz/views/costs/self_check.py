@@ -7,8 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from models.cost import published
-from models.cost.published import Golden
+from models.costs import published
+from models.costs.published import Golden
 from viz import state, unforeseen
 from viz.figures.golden_table import Checked, checked_table
 from viz.services.job import Job

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any, cast
 
-from models.geometry import KIND_NAMES, Kind
-from models.random_shape import PRESETS, RandomShape
+from models.measuring.random_shapes import PRESETS, RandomShape
+from models.shape.attention_geometry import KIND_NAMES, Kind
 
 _START = "random:"
 _SIZES = tuple(field.name for field in fields(RandomShape) if field.name != "kind")

@@ -8,8 +8,8 @@ from typing import Any
 import streamlit as st
 
 import models
-from models.geometry import KIND_NAMES
-from models.random_shape import PRESETS, RandomShape
+from models.measuring.random_shapes import PRESETS, RandomShape
+from models.shape.attention_geometry import KIND_NAMES
 from viz.plain import plain
 from viz.services.contenders import MODES, Entrant, known_anatomy
 from viz.views.costs.entrants import add

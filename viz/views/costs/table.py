@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from models.measuring.measure import Repeats
+from models.measuring.measurement import Repeats
 from viz.plain import plain
 from viz.services.contenders import card_of
 from viz.services.measurements import Point

@@ -8,10 +8,10 @@ from pathlib import Path
 import streamlit as st
 
 import models
-from models import family
-from models.cards.card import FILE, Card
-from models.catalog import WEIGHTS
-from models.geometry import KIND_NAMES, Kind
+from models.loading.card import FILE, Card
+from models.loading.catalog import WEIGHTS
+from models.shape import family
+from models.shape.attention_geometry import KIND_NAMES, Kind
 from viz.figures.loss_against_cache import loss_against_cache
 from viz.plain import plain
 from viz.views.columns import pair

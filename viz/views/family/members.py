@@ -8,9 +8,9 @@ import streamlit as st
 from torch import Tensor
 
 import models
-from models import family
-from models.geometry import Kind
 from models.progress import Progress, part
+from models.shape import family
+from models.shape.attention_geometry import Kind
 from viz import services
 from viz.services import Request
 from viz.views import obtain
@@ -35,7 +35,7 @@ class Member:
 
 
 def obtain_family(request: Request) -> tuple[Member, ...]:
-    """Those of the four that could be run, in the order of models.family.KINDS; what went wrong is said on the page.
+    """Those of the four that could be run, in the order of models.shape.family.KINDS; what went wrong is said on the page.
 
     Falls back to what this visitor saw before where none could; empty where there is nothing.
     """

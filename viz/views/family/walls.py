@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from models.caches.size import cache_bytes_per_token
-from models.geometry import KIND_NAMES, Geometry
+from models.shape.attention_geometry import KIND_NAMES, Geometry
+from models.shape.cache_size import cache_bytes_per_token
 from viz import services, state
 from viz.components.head_wall import head_wall
 from viz.views.columns import four

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from models import family
-from models.catalog import WEIGHTS
 from models.errors import HeadlightError
-from models.formation import Formation
-from models.geometry import Kind
+from models.loading.catalog import WEIGHTS
+from models.look.formation import Formation
+from models.shape import family
+from models.shape.attention_geometry import Kind
 from viz.figures.formation_film import Curve, Film, make_curve, make_film
 
 FILE = "formation.npz"

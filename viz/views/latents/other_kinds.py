@@ -9,11 +9,8 @@ from html import escape
 import streamlit as st
 
 import models
-from models.caches.size import (
-    cache_bytes_per_token,
-    cache_elements_per_token,
-)
-from models.family import family_name
+from models.shape.cache_size import cache_bytes_per_token, cache_elements_per_token
+from models.shape.family import family_name
 from viz import services, state
 from viz.components.cache_map import CellPick, Group, cache_map
 from viz.figures.cache_spectra import rank_shares

@@ -7,7 +7,7 @@ import math
 import streamlit as st
 
 import models
-from models.latents.subspace_overlap import SubspaceOverlap
+from models.look.subspace_overlap import SubspaceOverlap
 from viz import state
 from viz.figures.number_text import number_text
 from viz.figures.overlap_matrix import overlap_matrix, principal_angles

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 import models
-from models.latents.reading import position_reads
+from models.look.latent_reading import position_reads
 from viz.figures.head_bars import head_bars
 from viz.figures.token_text import label
 from viz.plain import plain

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 import models
-from models.latents.reading import ScoreShares
-from models.latents.views import HIDDEN
+from models.look.latent_reading import ScoreShares
+from models.look.latent_views import HIDDEN
 from viz import services, state
 from viz.components.head_wall import BY_LAYER, head_wall
 from viz.figures.number_text import number_text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 import models
-from models.latents.reading import Spectrum
+from models.look.latent_reading import Spectrum
 from viz import state
 from viz.figures.cache_spectra import effective_ranks, singular_values
 from viz.services import Request, latent_readings

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 import models
-from models.family import family_name
+from models.shape.family import family_name
 from viz import services, state
 from viz.services import Request
 from viz.views.obtain import attempt, obtain

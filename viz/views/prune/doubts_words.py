@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from models.pruning.function_words import FunctionWordAttention
+from models.look.function_words import FunctionWordAttention
 from viz.figures.against_chance import against_chance
 from viz.figures.head_grid import head_grid
 from viz.heads_off import Head

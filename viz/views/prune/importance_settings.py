@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 import models
-from models.evaluation_text import cut_into_texts
+from models.look.evaluation_texts import cut_into_texts
 from viz import state
 from viz.plain import plain
 from viz.services.importance import Evaluation

@@ -12,7 +12,7 @@ ROLES = ("induction", "previous token", "duplicate token", "first token")
 
 
 def of_role(run: models.Capture, stack: str, heads: Iterable[Head], role: str) -> tuple[Head, ...]:
-    """The heads that are named after this behaviour on the text, by the convention of models.scores."""
+    """The heads that are named after this behaviour on the text, by the convention of models.look.scores."""
     scores = run.scores(stack)
     return tuple(head for head in heads if scores.role(*head) == role)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import models
-from models.head_gates import demand_gates, gated_stack
+from models.run.head_gates import demand_gates, gated_stack
 from viz import heads_off, services, state
 from viz.heads_off import Head
 from viz.samples import SAMPLES

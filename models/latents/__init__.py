@@ -1,1 +1,0 @@
-"""What multi-head latent attention (MLA) caches, and what heads read from it."""

@@ -1,0 +1,57 @@
+"""Where a model runs and in which number format."""
+
+from pathlib import Path
+
+import torch
+
+from models.errors import BadSelection, UnsupportedModel
+from models.free_memory import free_bytes
+from models.loading.tensor_shapes import parameters
+
+SHARE = 0.9  # of the free memory that weights may take
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def available_devices() -> tuple[str, ...]:
+    """The devices that PyTorch can use here, best first."""
+    cuda = tuple(f"cuda:{i}" for i in range(torch.cuda.device_count())) if torch.cuda.is_available() else ()
+    mps = ("mps",) if torch.backends.mps.is_available() else ()
+    return ("cuda", *cuda[1:], *mps, "cpu") if cuda else (*mps, "cpu")
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` takes CUDA, then MPS, then the CPU; a name that is not usable here raises BadSelection."""
+    usable = available_devices()
+    if name == "auto":
+        return torch.device(usable[0])
+    if name not in usable and name != "cuda:0":
+        raise BadSelection(f"There is no device “{name}” here: choose auto, {' or '.join(usable)}.")
+    if name == "cuda:0" and "cuda" not in usable:
+        raise BadSelection(f"There is no device “{name}” here: choose auto, {' or '.join(usable)}.")
+    return torch.device(name)
+
+
+def choose_dtype(name: str, device: torch.device) -> torch.dtype:
+    """`auto` is bfloat16 on CUDA (float16 on cards without it) and float32 elsewhere.
+
+    On MPS too: float16 overflows in the residual stream of some models, and bfloat16 is not complete there.
+    """
+    if name == "auto":
+        if device.type != "cuda":
+            return torch.float32
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    if name not in _DTYPES:
+        raise BadSelection(f"There is no number format “{name}”: choose auto, {' or '.join(_DTYPES)}.")
+    return _DTYPES[name]
+
+
+def demand_memory(name: str, folder: Path, device: torch.device, dtype: torch.dtype) -> None:
+    """Raise UnsupportedModel where the weights alone would not fit into what is free of the memory of `device`."""
+    needed = parameters(folder) * dtype.itemsize
+    room = free_bytes(device)
+    if room is not None and needed > SHARE * room:
+        raise UnsupportedModel(
+            f"“{name}” takes {needed / 1e9:.1f} GB of memory as {str(dtype).removeprefix('torch.')}, but "
+            f"{device} has {room / 1e9:.1f} GB free: choose a smaller model, or bfloat16 if that is not what it "
+            "is."
+        )

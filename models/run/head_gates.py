@@ -1,0 +1,113 @@
+"""Switch heads off for one run and without touching a weight.
+
+A gate stands where heads are still separate: on their outputs, before the output projection mixes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from models.errors import BadSelection
+from models.run.interventions import Gate
+from models.run.model import AttentionModel
+from models.run.switched_off import StoodIn, SwitchedOff
+
+Head = tuple[int, int]  # (layer, head), both from 0
+
+
+@dataclass(frozen=True, slots=True)
+class HeadOutputs:
+    """What stands for the outputs of heads that are switched off.
+
+    per_call: for every attention call of the forward pass [pos | 1, head, d_value]; one position is a mean for all of them.
+    source: what they were worked out on, in a few words. stood_in: in which way.
+    """
+
+    per_call: tuple[Tensor, ...]
+    source: str
+    stood_in: StoodIn = "given"
+
+
+@dataclass(frozen=True, slots=True)
+class HeadsOff:
+    """Heads to switch off in one run.
+
+    heads: (layer, head). stack: whose heads, None for the model's default stack. instead: what their outputs are
+    replaced by; None for zeros.
+    """
+
+    heads: tuple[Head, ...]
+    stack: str | None = None
+    instead: HeadOutputs | None = None
+
+
+Off = HeadsOff | Iterable[Head]
+
+
+def distinct(off: Off) -> HeadsOff:
+    """The same in one form, each head once."""
+    given = off if isinstance(off, HeadsOff) else HeadsOff(tuple(off))
+    return HeadsOff(tuple(sorted(set(given.heads))), given.stack, given.instead)
+
+
+def switched_off(model: AttentionModel, off: Off) -> SwitchedOff:
+    """What is told of them with a run. Raises BadSelection for a stack that the model does not have."""
+    wanted = distinct(off)
+    if not wanted.heads:
+        return SwitchedOff()
+    stack, instead = gated_stack(model, wanted.stack), wanted.instead
+    if instead is None:
+        return SwitchedOff(wanted.heads, stack)
+    return SwitchedOff(wanted.heads, stack, instead.stood_in, instead.source)
+
+
+def gates(model: AttentionModel, off: Off) -> dict[int, Gate]:
+    """Gate per attention call of the forward pass. Raises BadSelection for heads or stacks that the model does not have."""
+    wanted = distinct(off)
+    if not wanted.heads:
+        return {}
+    demand_gates(model)
+    stack = gated_stack(model, wanted.stack)
+    keeps: dict[int, Tensor] = {}
+    for layer, head in wanted.heads:
+        calls = model.plan.calls_of(stack, layer)
+        heads = model.plan.sites[calls[0]].heads if calls else 0
+        if not 0 <= head < heads:
+            raise BadSelection(_no_such_head(model, stack, layer, head, heads))
+        for call in calls:
+            keeps.setdefault(call, torch.ones(heads, device=model.device))[head] = 0.0
+    return {call: Gate(keep, _instead(wanted, call)) for call, keep in keeps.items()}
+
+
+def gated_stack(model: AttentionModel, stack: str | None = None) -> str:
+    """The stack whose heads are meant. Raises BadSelection where the model does not have it."""
+    stacks = model.plan.stacks
+    if stack is None:
+        return "decoder" if "decoder" in stacks else stacks[0]
+    if stack not in stacks:
+        raise BadSelection(f"{model.name} has no heads in a stack “{stack}”: choose {' or '.join(stacks)}.")
+    return stack
+
+
+def demand_gates(model: AttentionModel) -> None:
+    """Raise BadSelection where single heads cannot be switched off."""
+    if model.plan.route == "eager":
+        raise BadSelection(
+            f"{model.name} computes attention outside transformers' attention registry, so single heads cannot be "
+            "switched off; choose another model."
+        )
+
+
+def _instead(wanted: HeadsOff, call: int) -> Tensor | None:
+    return None if wanted.instead is None else wanted.instead.per_call[call]
+
+
+def _no_such_head(model: AttentionModel, stack: str, layer: int, head: int, heads: int) -> str:
+    has = f"{model.name} has {model.plan.layers(stack)} layers"
+    if heads:
+        return f"L{layer} H{head} cannot be switched off: {has} and layer {layer} has {heads} heads, both counted from 0."
+    return f"L{layer} H{head} cannot be switched off: {has}, counted from 0."

@@ -1,0 +1,37 @@
+"""A loaded model, ready to be looked at."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from models.shape.attention_geometry import Geometry
+from models.shape.cache_size import CacheMode
+from models.shape.removed_heads import RemovedHeads
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AttentionModel:
+    """A transformers model in evaluation mode, whose weights nothing here changes.
+
+    name: what it was asked for by (catalogue name, Hub id or folder).
+    plan: which attention call of the forward pass is which layer of which stack.
+    note: "" or one sentence that must stand beside what is shown of this model.
+    cache: how a model with latent attention keeps its past while it writes, unless a call says otherwise.
+    removed: which heads of another model these are, where heads were removed; None where all are there.
+    source_language, target_language: of a multilingual translator, as its tokenizer names them; "" leaves it to its settings.
+    """
+
+    name: str
+    module: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    geometry: Geometry
+    plan: Any
+    device: torch.device
+    dtype: torch.dtype
+    note: str = ""
+    cache: CacheMode = "auto"
+    removed: RemovedHeads | None = None
+    source_language: str = ""
+    target_language: str = ""
