@@ -1,11 +1,11 @@
 """A loaded model, ready to be looked at."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from models.run.plan import Plan
 from models.shape.attention_geometry import Geometry
 from models.shape.cache_size import CacheMode
 from models.shape.removed_heads import RemovedHeads
@@ -27,7 +27,7 @@ class AttentionModel:
     module: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     geometry: Geometry
-    plan: Any
+    plan: Plan
     device: torch.device
     dtype: torch.dtype
     note: str = ""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -20,10 +20,8 @@ from transformers.masking_utils import eager_mask, sdpa_mask
 
 from models.run.absorbed_cache import Latents, absorbed_attention, expanded
 from models.run.attention_call import AttentionCall, attention_scores, softmax_with_sinks
+from models.run.interventions import Cut, Gate
 from models.run.uneven_heads import uneven_attention
-
-if TYPE_CHECKING:
-    from models.run.interventions import Cut, Gate
 
 ENGINE = "headlight"
 # For classes that transformers does not vouch for under SDPA: some mark a decoder's self-attention as not causal
