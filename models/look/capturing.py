@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,6 +13,7 @@ from models.look import generation
 from models.look.captured import Capture
 from models.run.attention_call import AttentionCall
 from models.run.eager import eager_patterns
+from models.run.forward_pass import forward_pass
 from models.run.head_gates import Off, gates, switched_off
 from models.run.inputs import Encoded, Text, encode, encode_pair, with_target
 from models.run.latent_cut import LatentCut, cuts, listed
@@ -127,13 +127,8 @@ def encode_for(
 
 @torch.inference_mode()
 def forward(model: AttentionModel, encoded: Encoded, all_logits: bool = False, **extra: Any) -> Any:
-    """One pass without a cache; all_logits: of every position, not of the last one alone."""
-    accepted = inspect.signature(model.module.forward).parameters
-    if "use_cache" in accepted or hasattr(model.module.config, "use_cache"):
-        extra["use_cache"] = False
-    if "logits_to_keep" in accepted and not all_logits:
-        extra["logits_to_keep"] = 1
-    return model.module(**encoded.inputs, **extra)
+    """One pass over a text; all_logits: of every position, not of the last one alone."""
+    return forward_pass(model.module, encoded.inputs, last_only=not all_logits, **extra)
 
 
 def _tapped_layers(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Sequence
 
 import torch
@@ -10,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.errors import BadSelection
+from models.run.forward_pass import forward_pass
 from models.run.head_gates import Off, gates
 from models.run.inputs import Encoded, encode
 from models.run.latent_cut import LatentCut, cuts
@@ -60,9 +60,7 @@ def losses_of(logits: Tensor, token_ids: Sequence[int]) -> Tensor:
 @torch.inference_mode()
 def _logits(model: AttentionModel, given: Encoded) -> Tensor:
     """[pos, vocab], in the model's own number format."""
-    accepted = inspect.signature(model.module.forward).parameters
-    extra = {"use_cache": False} if "use_cache" in accepted else {}
-    return model.module(**given.inputs, **extra).logits[0]
+    return forward_pass(model.module, given.inputs).logits[0]
 
 
 def demand_decoder(model: AttentionModel) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from models.pruning.fused_activations import fuse_activations
 from models.pruning.late_rows import Change, called_from, last_alone, open_rows, pre_hooks
 from models.pruning.replay import Replay, answering, block_of, expanded, replay_of
 from models.pruning.ways import WAYS, Way, Ways
+from models.run.forward_pass import forward_pass
 from models.run.inputs import Encoded
 from models.run.interventions import Gate
 from models.run.model import AttentionModel
@@ -75,7 +75,7 @@ class ResumedRuns:
         """What `run` gives of one row, [pos, vocab]; what every block puts out is kept on the way."""
         watched, kept = self._behind_last_call(), self.replay.kept(self.module)
         with self._encoder_kept(), kept, watched as late, tapped(Tap(gates=self.always)):
-            output = _read(self.module(**self.encoded.inputs, **_settings(self.module)))[0]
+            output = _read(forward_pass(self.module, self.encoded.inputs))[0]
         self._last_parts = tuple(late)
         return output
 
@@ -214,7 +214,7 @@ class ResumedRuns:
         below = self.replay.below(self.module, layer, rows) if way.resumed else nullcontext()
         apart = nullcontext() if self.head is None else answering(self.head, lambda states: states)
         with below, apart, pre_hooks(self.module, opening + late + self._packing()), tapped(tap):
-            output = _read(self.module(**inputs, **_settings(self.module, self.last_only)))
+            output = _read(forward_pass(self.module, inputs, last_only=self.last_only))
         if tap.calls != len(self.model.plan.sites) or len(output) != batch:
             raise ValueError(f"expected {len(self.model.plan.sites)} attention calls and {batch} rows")
         return output
@@ -234,13 +234,3 @@ def _encoder_rows(output: Any, batch: int) -> Any:
 
 def _read(output: Any) -> Tensor:
     return output.last_hidden_state if getattr(output, "logits", None) is None else output.logits
-
-
-def _settings(module: Any, last_only: bool = False) -> dict[str, Any]:
-    accepted = inspect.signature(module.forward).parameters
-    settings: dict[str, Any] = {}
-    if "use_cache" in accepted or hasattr(module.config, "use_cache"):
-        settings["use_cache"] = False
-    if last_only and "logits_to_keep" in accepted:
-        settings["logits_to_keep"] = 1
-    return settings

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from models.progress import Progress, no_progress
+from models.run.forward_pass import forward_pass
 from models.run.head_gates import Head, HeadsOff, gates
 from models.run.inputs import Text, encode
 from models.run.model import AttentionModel
@@ -63,7 +64,6 @@ def compare_with_gated(
 
 def _outputs(model: AttentionModel, inputs: dict[str, Tensor]) -> tuple[Tensor, str]:
     """[pos, width] of the one text, and what they are."""
-    keeps = {"use_cache": False} if model.geometry.role == "decoder" else {}
-    made = model.module(**inputs, **keeps)
+    made = forward_pass(model.module, inputs)
     logits = getattr(made, "logits", None)
     return (made.last_hidden_state[0], "vectors") if logits is None else (logits[0], "logits")

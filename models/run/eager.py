@@ -10,6 +10,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from models.run.attention_call import AttentionCall
+from models.run.forward_pass import forward_pass
 
 # A wrong formula is off by 0.1 to 1; extreme but right scores (T5 does not scale them) by 1e-4.
 FLOAT32_TOLERANCE, HALF_TOLERANCE, HALF_MOVED = 1e-3, 3e-2, 0.3
@@ -20,20 +21,12 @@ EAGER_FIELDS = {
 }
 
 
-@torch.no_grad()
-def forward(module: PreTrainedModel, inputs: dict[str, Tensor], **extra: Any) -> Any:
-    """One pass without a cache."""
-    if getattr(module.config, "use_cache", None) is not None:
-        extra["use_cache"] = False
-    return module(**inputs, **extra)
-
-
 def eager_output(module: PreTrainedModel, inputs: dict[str, Tensor]) -> Any:
-    """The same pass with transformers' eager attention; the model is left as it was."""
+    """A pass with transformers' eager attention; the model is left as it was."""
     engine = str(module.config._attn_implementation)
     module.set_attn_implementation("eager")
     try:
-        return forward(module, inputs, output_attentions=True)
+        return forward_pass(module, inputs, output_attentions=True)
     finally:
         module.set_attn_implementation(engine)
 

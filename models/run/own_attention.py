@@ -9,7 +9,8 @@ from torch import Tensor
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from models.errors import UnsupportedModel
-from models.run.eager import eager_patterns, forward
+from models.run.eager import eager_patterns
+from models.run.forward_pass import forward_pass
 
 # Of the largest number: two ways to compute one thing in float32 and in half precision, and one way computed twice.
 AGREES, HALF_AGREES, SAME = 1e-3, 5e-2, 1e-6
@@ -72,7 +73,7 @@ def _demand_no_look_ahead(module: PreTrainedModel, inputs: dict[str, Tensor], ou
 
 
 def _output(module: PreTrainedModel, inputs: dict[str, Tensor]) -> Tensor:
-    return _head_or_body(forward(module, inputs))
+    return _head_or_body(forward_pass(module, inputs))
 
 
 def _head_or_body(output: Any) -> Tensor:

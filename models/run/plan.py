@@ -22,9 +22,9 @@ from models.run.eager import (
     eager_output,
     eager_patterns,
     finished_patterns,
-    forward,
     single_stack,
 )
+from models.run.forward_pass import forward_pass
 from models.run.head_surgery import spread_out
 from models.run.own_attention import demand_truthful, use_eager
 from models.run.tap import ENGINES, Tap, tapped
@@ -146,7 +146,7 @@ def _watch(module: PreTrainedModel, inputs: dict[str, Tensor]) -> tuple[list[_Se
     ]
     try:
         with tapped(Tap(observer=observe)):
-            forward(module, inputs)
+            forward_pass(module, inputs)
     finally:
         for hook in hooks:
             hook.remove()
@@ -240,7 +240,7 @@ def _largest_difference(
 
 def _eager_plan(module: PreTrainedModel, inputs: dict[str, Tensor]) -> Plan:
     use_eager(module, inputs)
-    output = forward(module, inputs, output_attentions=True)
+    output = forward_pass(module, inputs, output_attentions=True)
     stacks = _expected_stacks(module) or (single_stack(output),)
     sites = [
         Site(stack, layer, pattern.shape[1], "")
