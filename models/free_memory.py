@@ -79,3 +79,12 @@ def _text(path: Path) -> str:
         return path.read_text()
     except OSError:
         return ""
+
+
+def short_of_memory(needed_bytes: float, device: torch.device, share: float) -> int | None:
+    """The one check before memory is taken: the free bytes, where more than `share` of them would be needed.
+
+    None where so much can be taken, or where the system does not say what is free.
+    """
+    free = free_bytes(device)
+    return free if free is not None and needed_bytes > share * free else None

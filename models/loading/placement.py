@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from models.errors import BadSelection, UnsupportedModel
-from models.free_memory import free_bytes
+from models.free_memory import short_of_memory
 from models.loading.tensor_shapes import parameters
 
 SHARE = 0.9  # of the free memory that weights may take
@@ -48,8 +48,8 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
 def demand_memory(name: str, folder: Path, device: torch.device, dtype: torch.dtype) -> None:
     """Raise UnsupportedModel where the weights alone would not fit into what is free of the memory of `device`."""
     needed = parameters(folder) * dtype.itemsize
-    room = free_bytes(device)
-    if room is not None and needed > SHARE * room:
+    room = short_of_memory(needed, device, SHARE)
+    if room is not None:
         raise UnsupportedModel(
             f"“{name}” takes {needed / 1e9:.1f} GB of memory as {str(dtype).removeprefix('torch.')}, but "
             f"{device} has {room / 1e9:.1f} GB free: choose a smaller model, or bfloat16 if that is not what it "

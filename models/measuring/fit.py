@@ -7,7 +7,7 @@ from dataclasses import replace
 from models.costs.arithmetic import Case, cache_bytes_of
 from models.costs.model_anatomy import Anatomy, layers_of
 from models.errors import BadSelection
-from models.free_memory import free_bytes
+from models.free_memory import short_of_memory
 from models.measuring.timed_run import CHUNK, Subject
 from models.run.expanded_cache import BLOCK
 
@@ -33,8 +33,8 @@ def _cache_bytes(subject: Subject, tokens: int) -> int | None:
 
 def demand_fits(subject: Subject) -> None:
     """Raise BadSelection, with the longest prompt that would do, where a run needs more memory than is free."""
-    free = free_bytes(subject.model.device)
-    if free is None or needed_bytes(subject) <= SHARE * free:
+    free = short_of_memory(needed_bytes(subject), subject.model.device, SHARE)
+    if free is None:
         return
     short, long = 0, subject.prompt_tokens  # the longest that fits lies in [short, long)
     while long - short > 1:

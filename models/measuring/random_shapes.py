@@ -14,7 +14,7 @@ from transformers.models.llama.modeling_llama import LlamaForCausalLM
 
 from models.costs.weights import count_weights, skeleton
 from models.errors import BadSelection
-from models.free_memory import free_bytes
+from models.free_memory import short_of_memory
 from models.loading.loader import wrap
 from models.loading.placement import choose_device, choose_dtype
 from models.quiet_transformers import quiet_transformers
@@ -205,8 +205,8 @@ def _demand_sizes(shape: RandomShape) -> None:
 
 def _demand_memory(name: str, config: PreTrainedConfig, device: torch.device, dtype: torch.dtype) -> None:
     needed = count_weights(skeleton(config), config).total * dtype.itemsize
-    free = free_bytes(device)
-    if free is not None and needed > SHARE * free:
+    free = short_of_memory(needed, device, SHARE)
+    if free is not None:
         raise BadSelection(
             f"The weights of this shape ({name}) take {needed / 1e9:,.3g} GB, but {device} has {free / 1e9:,.3g} GB free and "
             "a run needs room beside them; choose fewer layers or a smaller width."

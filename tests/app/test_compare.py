@@ -169,7 +169,7 @@ def test_what_cannot_be_measured_is_told_and_the_others_are_measured():
 
 
 def test_a_batch_over_the_memory_is_refused_before_anything_runs(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("models.measuring.fit.free_bytes", lambda device: 50_000_000)
+    monkeypatch.setattr("models.free_memory.free_bytes", lambda device: 50_000_000)
     told = Told()
     measurements.run(plan("family-mha", contexts=(512,), batches=(64,)), told)
     (sentence,) = told.sentences

@@ -89,9 +89,9 @@ def test_weights_that_do_not_fit_into_what_is_free_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     save_file({"weight": torch.zeros(1000, 1000)}, tmp_path / "model.safetensors")
-    monkeypatch.setattr(placement, "free_bytes", lambda _: 5_000_000)
+    monkeypatch.setattr("models.free_memory.free_bytes", lambda _: 5_000_000)
     placement.demand_memory("fits", tmp_path, CPU, torch.float32)
-    monkeypatch.setattr(placement, "free_bytes", lambda _: 4_000_000)
+    monkeypatch.setattr("models.free_memory.free_bytes", lambda _: 4_000_000)
     with pytest.raises(UnsupportedModel, match="GB free") as refused:
         placement.demand_memory("too large", tmp_path, CPU, torch.float32)
     assert_sentence(refused.value)

@@ -203,7 +203,7 @@ def test_refusals(name: str, sizes: dict, words: str):
 
 def test_more_than_memory_holds_is_refused_with_the_longest_that_fits(monkeypatch: pytest.MonkeyPatch):
     model = engine("deepseek_v3")
-    monkeypatch.setattr(fit, "free_bytes", lambda _: 10_000_000)
+    monkeypatch.setattr("models.free_memory.free_bytes", lambda _: 10_000_000)
     monkeypatch.setattr(fit, "BLOCK", 1)
     with pytest.raises(BadSelection, match=r"take a prompt of \d+ or fewer") as refused:
         measure(model, prompt_tokens=60, new_tokens=4, batch=40, repeats=1)
