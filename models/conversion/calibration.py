@@ -15,7 +15,7 @@ from models.panics import panics_told
 from models.private_copy import private_copy
 from models.progress import Progress, no_progress
 from models.run.inputs import check_text, demand_rows
-from models.run.model import AttentionModel
+from models.run.model import AttentionModel, demand_tokenizer
 
 TEXT = Path(__file__).parent / "calibration.txt"
 MOST_TOKENS = 16_384
@@ -108,7 +108,7 @@ def token_row(model: AttentionModel, texts: str | Sequence[str]) -> Tensor:
     for text in (texts,) if isinstance(texts, str) else texts:
         check_text(text)
         with panics_told(f"The tokenizer of “{model.name}”"):
-            ids = model.tokenizer(text, verbose=False)["input_ids"]
+            ids = demand_tokenizer(model)(text, verbose=False)["input_ids"]
         demand_rows(model, ids)
         parts.append(torch.tensor(ids, dtype=torch.long))
     if not parts:

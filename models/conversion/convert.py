@@ -24,7 +24,7 @@ from models.errors import BadSelection, BrokenWeights
 from models.loading.loader import wrap
 from models.progress import Progress, no_progress, part
 from models.quiet_transformers import quiet_transformers
-from models.run.model import AttentionModel
+from models.run.model import AttentionModel, demand_tokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ def save_converted(model: AttentionModel, folder: str | Path) -> Path:
         try:
             with quiet_transformers():
                 model.module.save_pretrained(scratch / "whole")
-                model.tokenizer.save_pretrained(scratch / "whole")
+                demand_tokenizer(model).save_pretrained(scratch / "whole")
             (scratch / "whole").replace(place)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import nn
@@ -122,10 +122,9 @@ def wrap(
     plan = find_plan(module, module.config)
     install_latent_hooks(module, plan)
     name = name or type(module).__name__
-    reader = cast(PreTrainedTokenizerBase, tokenizer)
     note, removed = _note((), module, plan), removed_heads(module.config)
     model = AttentionModel(
-        name, module, reader, shape, plan, module.device, module.dtype, note, removed=removed
+        name, module, tokenizer, shape, plan, module.device, module.dtype, note, removed=removed
     )
     return with_cache(model, cache)
 

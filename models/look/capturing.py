@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedTokenizerBase
 
 from models.errors import BadSelection, UnsupportedModel
 from models.look import generation
@@ -83,7 +85,6 @@ def _run(
     else:
         layers_of, output = _tapped_layers(model, encoded, tap, all_logits)
     predictions, places = _predictions(model, encoded, output)
-    tokenizer = model.tokenizer
     run = Capture(
         geometry=model.geometry,
         layers_of=layers_of,
@@ -91,7 +92,7 @@ def _run(
         token_strings=encoded.tokens,
         predictions=predictions,
         places=places,
-        vocabulary=lambda ids: display_tokens(tokenizer, ids),
+        vocabulary=_vocabulary(model.tokenizer),
         model_name=model.name,
         dropped=encoded.dropped,
         second_start=encoded.second_start,
@@ -99,6 +100,13 @@ def _run(
         latents_off=cut,
     )
     return run, output
+
+
+def _vocabulary(tokenizer: PreTrainedTokenizerBase | None) -> Callable[[Sequence[int]], tuple[str, ...]]:
+    """Names of token ids; it keeps the tokenizer alone, not the model."""
+    if tokenizer is None:
+        return lambda ids: tuple(f"<{token_id}>" for token_id in ids)
+    return partial(display_tokens, tokenizer)
 
 
 def encode_for(

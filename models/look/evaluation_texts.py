@@ -8,7 +8,7 @@ from pathlib import Path
 from models.errors import BadSelection, BadText
 from models.panics import panics_told
 from models.run.inputs import check_text, count_tokens
-from models.run.model import AttentionModel
+from models.run.model import AttentionModel, demand_tokenizer
 
 # Prose written for Headlight: stories, essays, a letter, some 3,500 tokens. No shipped model was trained on it, and none of
 # it is in the calibration text.
@@ -46,7 +46,7 @@ def cut_into_texts(
     texts, length, total = [""], 0, 0
     for sentence in _sentences(whole):
         with panics_told(f"The tokenizer of “{model.name}”"):
-            count = len(model.tokenizer(sentence, verbose=False)["input_ids"])
+            count = len(demand_tokenizer(model)(sentence, verbose=False)["input_ids"])
         if max_tokens is not None and total + count > max_tokens and total:
             break
         if length and length + count > most:

@@ -21,7 +21,7 @@ from models.run.cache_modes import CacheBytes, cache_bytes, new_cache
 from models.run.head_gates import Off, gates
 from models.run.inputs import Encoded, decoder_start, encode
 from models.run.interventions import Gate
-from models.run.model import AttentionModel
+from models.run.model import AttentionModel, demand_tokenizer
 from models.run.tap import Tap, tapped
 
 
@@ -81,7 +81,9 @@ def stream(
 
 def _decode(model: AttentionModel, ids: list[int]) -> str:
     with panics_told(f"The tokenizer of “{model.name}”"):
-        return str(model.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+        return str(
+            demand_tokenizer(model).decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        )
 
 
 def write_target(model: AttentionModel, given: Encoded, new_tokens: int) -> list[int]:

@@ -14,7 +14,7 @@ from models.errors import BadSelection, BadText, TextTooLong
 from models.panics import panics_told
 from models.run.about_model import embedding_rows
 from models.run.marks import Marked, is_continued, marked
-from models.run.model import AttentionModel
+from models.run.model import AttentionModel, demand_tokenizer
 from models.run.tokens import display_tokens
 from models.run.translator_languages import Languages, languages, target_language_id
 
@@ -59,7 +59,7 @@ def encode(model: AttentionModel, text: Text, max_tokens: int | None = None) -> 
         )
     pair = parts[1] if len(parts) == 2 else None
     with panics_told(f"The tokenizer of “{model.name}”"):
-        encoding = model.tokenizer(parts[0], pair, return_tensors="pt")
+        encoding = demand_tokenizer(model)(parts[0], pair, return_tensors="pt")
         given = encoding["input_ids"][0].tolist()
         read = marked(given, given, False) if pair is not None else _marked(model, parts[0], given)
     encoding["input_ids"] = torch.tensor([read.ids])
@@ -75,7 +75,7 @@ def encode(model: AttentionModel, text: Text, max_tokens: int | None = None) -> 
     ids = tuple(inputs["input_ids"][0].tolist())
     demand_rows(model, ids)
     with panics_told(f"The tokenizer of “{model.name}”"):
-        tokens = display_tokens(model.tokenizer, ids, source=model.geometry.role != "decoder")
+        tokens = display_tokens(demand_tokenizer(model), ids, source=model.geometry.role != "decoder")
     return Encoded(inputs, {"text": ids}, {"text": tokens}, total - kept, _second_start(encoding, pair, kept))
 
 
@@ -86,14 +86,14 @@ def marks_left_out(model: AttentionModel, text: str) -> tuple[tuple[str, ...], t
     the model is to write on. Raises BadText.
     """
     check_text(text)
-    read = _marked(model, text, model.tokenizer(text)["input_ids"])
-    shown = (display_tokens(model.tokenizer, ids) for ids in (read.begun_twice, read.ended))
+    read = _marked(model, text, demand_tokenizer(model)(text)["input_ids"])
+    shown = (display_tokens(demand_tokenizer(model), ids) for ids in (read.begun_twice, read.ended))
     return next(shown), next(shown)
 
 
 def _marked(model: AttentionModel, text: str, ids: list[int]) -> Marked:
     """One text's ids, marked with the source language that was chosen."""
-    plain = model.tokenizer(text, add_special_tokens=False)["input_ids"]
+    plain = demand_tokenizer(model)(text, add_special_tokens=False)["input_ids"]
     read = marked(ids, plain, is_continued(model))
     known = languages(model) if model.source_language else None
     if known is None or not known.source:
@@ -111,7 +111,7 @@ def count_tokens(model: AttentionModel, text: str, max_tokens: int | None = None
     """How many tokens of a text the model will read. Raises BadText."""
     check_text(text)
     with panics_told(f"The tokenizer of “{model.name}”"):
-        read = _marked(model, text, model.tokenizer(text)["input_ids"])
+        read = _marked(model, text, demand_tokenizer(model)(text)["input_ids"])
     return _kept(model, read.last - read.first, max_tokens)
 
 
@@ -127,15 +127,15 @@ def encode_pair(model: AttentionModel, source: str, target: str, max_tokens: int
 
 
 def _target_ids(model: AttentionModel, target: str) -> list[int]:
-    ids = model.tokenizer(text_target=target)["input_ids"]
-    plain = model.tokenizer(text_target=target, add_special_tokens=False)["input_ids"]
+    ids = demand_tokenizer(model)(text_target=target)["input_ids"]
+    plain = demand_tokenizer(model)(text_target=target, add_special_tokens=False)["input_ids"]
     read = marked(ids, plain, False)
     return _without_end(model, list(read.ids[read.first : read.last]))
 
 
 def _translated_ids(model: AttentionModel, target: str, known: Languages) -> list[int]:
     """Behind the start token, a target with its language in front, as the model is to write it."""
-    ids = list(model.tokenizer(target, add_special_tokens=False)["input_ids"])
+    ids = list(demand_tokenizer(model)(target, add_special_tokens=False)["input_ids"])
     code = model.target_language or known.target or getattr(model.tokenizer, "tgt_lang", None)
     if known.starts or code not in known.ids or ids[:1] == [known.ids[code]]:
         return ids
@@ -153,7 +153,7 @@ def with_target(
     return Encoded(
         inputs,
         {"source": given.ids["text"], "target": tuple(ids)},
-        {"source": given.tokens["text"], "target": display_tokens(model.tokenizer, ids)},
+        {"source": given.tokens["text"], "target": display_tokens(demand_tokenizer(model), ids)},
         given.dropped + dropped,
     )
 
@@ -193,7 +193,7 @@ def demand_rows(model: AttentionModel, ids: Iterable[int]) -> None:
     beyond = [token_id for token_id in ids if token_id >= rows]
     if beyond:
         raise BadText(
-            f"“{model.tokenizer.convert_ids_to_tokens(beyond[0])}” in this text is token {beyond[0]:,}, but {model.name} has "
+            f"“{demand_tokenizer(model).convert_ids_to_tokens(beyond[0])}” in this text is token {beyond[0]:,}, but {model.name} has "
             f"an embedding for tokens 0 to {rows - 1:,} alone: write the text without it, or resize the model's embedding "
             "(resize_token_embeddings)."
         )
@@ -209,7 +209,9 @@ def _second_start(encoding: BatchEncoding, pair: str | None, kept: int) -> int |
 def _kept_places(model: AttentionModel, ids: Sequence[int], kept: int) -> list[int]:
     """Which tokens stay when a text is cut: its beginning, and the end mark behind it, without which an encoder reads
     a text as it never saw one."""
-    marked = model.geometry.role != "decoder" and ids[-1] in model.tokenizer.all_special_ids and kept > 1
+    marked = (
+        model.geometry.role != "decoder" and ids[-1] in demand_tokenizer(model).all_special_ids and kept > 1
+    )
     return [*range(kept - 1), len(ids) - 1] if marked else list(range(kept))
 
 
@@ -230,4 +232,4 @@ def _kept(model: AttentionModel, total: int, max_tokens: int | None) -> int:
 
 
 def _without_end(model: AttentionModel, ids: list[int]) -> list[int]:
-    return ids[:-1] if ids and ids[-1] == model.tokenizer.eos_token_id else ids
+    return ids[:-1] if ids and ids[-1] == demand_tokenizer(model).eos_token_id else ids

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from models.errors import BadText
 from models.run.plan import Plan
 from models.shape.attention_geometry import Geometry
 from models.shape.cache_size import CacheMode
@@ -16,6 +17,7 @@ class AttentionModel:
     """A transformers model in evaluation mode, whose weights nothing here changes.
 
     name: what it was asked for by (catalogue name, Hub id or folder).
+    tokenizer: None where the model was wrapped without one; what reads a text asks `demand_tokenizer`.
     plan: which attention call of the forward pass is which layer of which stack.
     note: "" or one sentence that must stand beside what is shown of this model.
     cache: how a model with latent attention keeps its past while it writes, unless a call says otherwise.
@@ -25,7 +27,7 @@ class AttentionModel:
 
     name: str
     module: PreTrainedModel
-    tokenizer: PreTrainedTokenizerBase
+    tokenizer: PreTrainedTokenizerBase | None
     geometry: Geometry
     plan: Plan
     device: torch.device
@@ -35,3 +37,10 @@ class AttentionModel:
     removed: RemovedHeads | None = None
     source_language: str = ""
     target_language: str = ""
+
+
+def demand_tokenizer(model: AttentionModel) -> PreTrainedTokenizerBase:
+    """The model's tokenizer. Raises BadText where it was wrapped without one."""
+    if model.tokenizer is None:
+        raise BadText(f"{model.name} has no tokenizer, so it reads no text; give one to `wrap`.")
+    return model.tokenizer

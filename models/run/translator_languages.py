@@ -9,7 +9,7 @@ from typing import cast
 from transformers import PreTrainedTokenizerBase
 
 from models.errors import BadSelection
-from models.run.model import AttentionModel
+from models.run.model import AttentionModel, demand_tokenizer
 
 _CODE = re.compile(r"[a-z]{2,3}_[A-Za-z]{2,4}|__\w+__")  # eng_Latn, en_XX, __eng__
 
@@ -35,7 +35,11 @@ def languages(model: AttentionModel) -> Languages | None:
         model.tokenizer, "set_src_lang_special_tokens"
     ):
         return None
-    ids = {code: number for code, number in _codes(model.tokenizer).items() if number < model.geometry.vocab}
+    ids = {
+        code: number
+        for code, number in _codes(demand_tokenizer(model)).items()
+        if number < model.geometry.vocab
+    }
     if not ids:
         return None
     code_of = {number: code for code, number in ids.items()}

@@ -14,6 +14,7 @@ from models.loading.card import Card
 from models.loading.loader import load
 from models.loading.source import find
 from models.progress import no_progress
+from models.run.model import demand_tokenizer
 from models.training.head_roles import find_roles
 from models.training.texts import read_text
 from models.training.validation import validation_loss, windows
@@ -38,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _compare(name: str, valid: list[Path]) -> int:
     card = Card.read(find(name, no_progress).folder)
     model = load(name, device="cpu", dtype="float32")
-    rows = windows(encode(model.tokenizer, [read_text(path) for path in valid]))
+    rows = windows(encode(demand_tokenizer(model), [read_text(path) for path in valid]))
     loss = validation_loss(model.module, rows)
     roles = find_roles(model)
     print(

@@ -6,7 +6,6 @@ import inspect
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
@@ -93,9 +92,8 @@ class HeadRecorder:
     ) -> Scores:
         """Run the probe through the model as it is now, keep scores and tiles, and return the scores."""
         with undisturbed(module):
-            nobody: Any = None  # capture_inputs needs no tokenizer
             model = AttentionModel(
-                self._name, module, nobody, self._shape, self._plan, module.device, module.dtype
+                self._name, module, None, self._shape, self._plan, module.device, module.dtype
             )
             run = capture_inputs(model, self._encoded(module))
             tiles, scores = run.tiles(self._size), run.scores()

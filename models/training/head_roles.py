@@ -11,7 +11,7 @@ from models.look.capturing import capture, capture_inputs
 from models.look.scores import ROLES
 from models.probe import PROBE
 from models.run.inputs import Encoded
-from models.run.model import AttentionModel
+from models.run.model import AttentionModel, demand_tokenizer
 from models.run.tokens import display_tokens
 
 SPAN = 64  # random tokens, read twice
@@ -48,8 +48,8 @@ def repeated_random(model: AttentionModel, span: int = SPAN, seed: int = SEED) -
     On the second half every token has exactly one earlier copy, so induction cannot be mixed up with anything else
     (Olsson et al. 2022, arXiv 2209.11895).
     """
-    special = set(model.tokenizer.all_special_ids)
-    known = min(len(model.tokenizer), model.geometry.vocab)
+    special = set(demand_tokenizer(model).all_special_ids)
+    known = min(len(demand_tokenizer(model)), model.geometry.vocab)
     plain = torch.tensor([token for token in range(known) if token not in special])
     drawn = plain[torch.randperm(len(plain), generator=torch.Generator().manual_seed(seed))[:span]]
     ids = torch.cat([drawn, drawn])
@@ -58,7 +58,7 @@ def repeated_random(model: AttentionModel, span: int = SPAN, seed: int = SEED) -
         "attention_mask": torch.ones_like(ids)[None].to(model.device),
     }
     listed = tuple(ids.tolist())
-    return Encoded(inputs, {"text": listed}, {"text": display_tokens(model.tokenizer, listed)})
+    return Encoded(inputs, {"text": listed}, {"text": display_tokens(demand_tokenizer(model), listed)})
 
 
 def _roles_of(run: Capture) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import models
+from models.run.model import demand_tokenizer
 from models.shape.family import family_name
 from tests.app import visit
 from tests.app.convert_visit import GQA, TEXT, Loader, open_convert, settle
@@ -96,7 +97,7 @@ def test_the_curve_is_measured_and_its_bytes_are_the_formula(
     assert float(perplexity.value) == pytest.approx(halved, rel=visit.THREE_DIGITS)
     assert any("*Measured* on" in note and "held-out" in note for note in visit.notes(app))
     # What 16 tokens take in a live cache of the converted model, as transformers fills it: 64 numbers of 4 bytes, 4 layers.
-    given = models.load(GQA).tokenizer("one two three", return_tensors="pt")
+    given = demand_tokenizer(models.load(GQA))("one two three", return_tensors="pt")
     kept = small.module(**given, use_cache=True).past_key_values
     held = sum(layer.keys.nbytes + layer.values.nbytes for layer in kept.layers)
     assert held / given["input_ids"].shape[1] == 1024

@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM
 
 import models
 from models.loading.catalog import WEIGHTS
+from models.run.model import demand_tokenizer
 from tests.app import visit
 from tests.sentences import assert_sentence
 from viz import heads_off, state
@@ -162,7 +163,7 @@ def test_means_stand_for_heads(run: models.Capture, load_once: Loader):
     )
     with torch.no_grad():
         for text in cut_into_texts(model, max_tokens=1024):
-            module(**model.tokenizer(text, return_tensors="pt"))
+            module(**demand_tokenizer(model)(text, return_tensors="pt"))
     hook.remove()
     ids = torch.tensor([run.ids["text"]])
     after = losses(stock(ids, {(1, 2): torch.cat(seen).mean(0)}), ids).mean().item()

@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+from models.run.model import demand_tokenizer
+
 _STARTED = time.perf_counter()
 _WARM_UP_TOKENS = 8
 
@@ -27,7 +29,7 @@ def memory(source: str, way: str, tokens: int) -> dict[str, float]:
     from tests.benchmarks.subjects import subject, text_of
 
     item = subject(source, source)
-    text = text_of(item.model.tokenizer, tokens)
+    text = text_of(demand_tokenizer(item.model), tokens)
 
     @torch.inference_mode()
     def run(count: int) -> object:

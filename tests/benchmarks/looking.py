@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import torch
 
 import models
+from models.run.model import demand_tokenizer
 from tests.benchmarks.formulas import Cost
 from tests.benchmarks.measuring import Timings, in_turn, ratio
 from tests.benchmarks.report import Line, from_ratio
@@ -52,7 +53,7 @@ def looking(subject: Subject, cost: Cost, rounds: int) -> Iterator[Line]:
 
 def _jobs(subject: Subject, tokens: int) -> dict[str, Callable[[], object]]:
     """What is timed in turn. The capture of a round is what its pattern and its wall are made from."""
-    text = text_of(subject.model.tokenizer, tokens)
+    text = text_of(demand_tokenizer(subject.model), tokens)
     inputs = subject.inputs(text, tokens)
     latest: list[models.Capture] = []
 

@@ -8,6 +8,7 @@ from urllib.parse import urlencode, urlsplit
 from playwright.sync_api import Page, Response, WebSocket
 
 import models
+from models.run.model import demand_tokenizer
 from tests.benchmarks.bertviz_weight import counted_bytes, measured_bytes
 from tests.benchmarks.processes import ROOT
 from tests.benchmarks.report import Line
@@ -75,7 +76,7 @@ def first_view(source: str, text: str, tokens: int) -> Traffic:
 def page_bytes(source: str, name: str, tokens: int) -> Iterator[Line]:
     """Own view and BertViz's model view of one text."""
     model = models.load(source, device="cpu", dtype="float32")
-    text = text_of(model.tokenizer, tokens)
+    text = text_of(demand_tokenizer(model), tokens)
     ours = first_view(source, text, tokens)
     run = models.capture(model, text, max_tokens=tokens)
     heads = run.layers() * run.heads(0)

@@ -13,6 +13,7 @@ from torch import Tensor
 import models
 from models.pruning.importance_by_sweep import Metric
 from models.pruning.order import ORDERS
+from models.run.model import demand_tokenizer
 from tests.benchmarks.head_loops import loops
 from tests.benchmarks.measuring import in_turn, ratio
 from tests.benchmarks.report import Line, from_ratio
@@ -44,9 +45,9 @@ QUICK = Size(tokens=16, rounds=1, read=48, text_tokens=24, points=4, step=3, gre
 def sweeping(source: str, name: str, size: Size) -> Iterator[Line]:
     """The sweep of a GPT-2 against a full run with a hook for each head, of the same weights."""
     model = models.load(source, device="cpu", dtype="float32")
-    text = text_of(model.tokenizer, size.tokens)
+    text = text_of(demand_tokenizer(model), size.tokens)
     others = loops(source, model.tokenizer)
-    ids = model.tokenizer(text, return_tensors="pt")["input_ids"][:, : size.tokens]
+    ids = demand_tokenizer(model)(text, return_tensors="pt")["input_ids"][:, : size.tokens]
     targets: tuple[tuple[Metric, float], ...] = (("kl", 1 / 4), ("loss", 1 / 2))
     for metric, at_most in targets:
         jobs: dict[str, Callable[[], Tensor]] = {

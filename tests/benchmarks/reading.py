@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import models
+from models.run.model import demand_tokenizer
 from models.shape.family import CONTEXT, KINDS, VOCABULARY, family_name
 from models.training.recipe import Recipe
 from models.training.sequences import Sequences
@@ -27,7 +28,7 @@ def reading(corpus: Path, valid: Path) -> Iterator[Line]:
     put in; it sees the whole text before a token, the transformers at most 511 tokens.
     """
     loaded = {kind: models.load(family_name(kind), "cpu", "float32") for kind in KINDS}
-    tokenizer = loaded[KINDS[0]].tokenizer
+    tokenizer = demand_tokenizer(loaded[KINDS[0]])
     validation = encode(tokenizer, [read_text(valid)])
     rows = windows(validation)
     cards = {kind: card for kind in KINDS if (card := models.card_of(family_name(kind)))}

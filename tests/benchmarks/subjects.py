@@ -12,6 +12,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedModel
 
 import models
 from models.quiet_transformers import quiet_transformers
+from models.run.model import demand_tokenizer
 from tests import tiny_models
 
 LONGEST = 1024
@@ -41,7 +42,7 @@ class Subject:
 
     def inputs(self, text: str, tokens: int) -> dict[str, Any]:
         """What the plain forward pass is called with: as a capture calls it, logits of the last position only."""
-        encoding = self.model.tokenizer(text, return_tensors="pt")
+        encoding = demand_tokenizer(self.model)(text, return_tensors="pt")
         ids: Tensor = encoding["input_ids"][:, :tokens]
         rest = {"attention_mask": torch.ones_like(ids), "use_cache": False, "logits_to_keep": 1}
         return {"input_ids": ids, **rest}

@@ -9,6 +9,7 @@ import torch
 
 import models
 from models.pruning.importance_by_sweep import Metric
+from models.run.model import demand_tokenizer
 from tests.benchmarks import __main__ as benchmarks
 from tests.benchmarks.bertviz_weight import counted_bytes, measured_bytes
 from tests.benchmarks.formulas import block_parameters, cost
@@ -50,7 +51,7 @@ def test_verdicts() -> None:
 
 
 def test_the_three_ways_compute_the_same(tiny: Subject) -> None:
-    text = text_of(tiny.model.tokenizer, 40)
+    text = text_of(demand_tokenizer(tiny.model), 40)
     inputs = tiny.inputs(text, 40)
     assert inputs["input_ids"].shape == (1, 40)
     with torch.inference_mode():
@@ -68,14 +69,14 @@ def test_the_three_ways_compute_the_same(tiny: Subject) -> None:
 
 def test_formulas(tiny: Subject) -> None:
     known = cost(tiny.model.module, tiny.model.geometry, 40)
-    run = models.capture(tiny.model, text_of(tiny.model.tokenizer, 40), max_tokens=40)
+    run = models.capture(tiny.model, text_of(demand_tokenizer(tiny.model), 40), max_tokens=40)
     assert block_parameters(tiny.model.module) == 2 * 12 * 24**2  # GPT-2: 3 + 1 + 4 + 4 squares a layer
     assert run.nbytes == known.kept_bytes + run.predictions.nbytes
     assert known.patterns_bytes == 2 * 3 * 40 * 40 * 4
 
 
 def test_bertviz_is_counted_to_the_byte(tiny: Subject) -> None:
-    run = models.capture(tiny.model, text_of(tiny.model.tokenizer, 21), max_tokens=21)
+    run = models.capture(tiny.model, text_of(demand_tokenizer(tiny.model), 21), max_tokens=21)
     assert counted_bytes(run) == measured_bytes(run)
 
 
@@ -117,7 +118,7 @@ def test_the_family_stands_beside_a_five_gram_model_of_its_tokens(tmp_path: Path
 
 @pytest.mark.parametrize("metric", ["kl", "loss"])
 def test_the_loop_with_hooks_finds_what_the_sweep_finds(tiny: Subject, metric: Metric) -> None:
-    tokenizer = tiny.model.tokenizer
+    tokenizer = demand_tokenizer(tiny.model)
     text = text_of(tokenizer, 16)
     ids = tokenizer(text, return_tensors="pt")["input_ids"][:, :16]
     found = loops(tiny.source, tokenizer)["loop"](ids, metric)

@@ -26,7 +26,7 @@ from models.conversion.convert import LatentSpectra, convert_to_mla, latent_spec
 from models.conversion.latent_cache import cache_bytes
 from models.conversion.ranks import full_rank
 from models.loading.loader import wrap
-from models.run.model import AttentionModel
+from models.run.model import AttentionModel, demand_tokenizer
 from models.shape.cache_size import cache_bytes_per_token
 from tests import tiny_models
 from tests.models.engine_models import assert_near, assert_same_weights
@@ -211,7 +211,9 @@ def test_patterns_are_those_of_eager_attention():
     made = converted("qwen2")
     assert made.plan.route == "registry"
     run = models.capture(made, "the cat sat on the mat, and the dog sat on the cat")
-    given: Any = made.tokenizer("the cat sat on the mat, and the dog sat on the cat", return_tensors="pt")
+    given: Any = demand_tokenizer(made)(
+        "the cat sat on the mat, and the dog sat on the cat", return_tensors="pt"
+    )
     eager: Any = type(made.module)(copy.deepcopy(made.module.config)).eval()
     eager.load_state_dict(made.module.state_dict())
     eager.set_attn_implementation("eager")
@@ -229,14 +231,14 @@ def test_it_writes_what_the_full_forward_writes():
     made = converted()
     text = "the cat sat on"
     written = "".join(models.stream(made, text, 12))
-    given = torch.tensor([made.tokenizer(text)["input_ids"]])
+    given = torch.tensor([demand_tokenizer(made)(text)["input_ids"]])
     begun = given.shape[1]
     for _ in range(12):
         token = logits(made, given)[:, -1:].argmax(-1)
         if token.item() == 0:
             break
         given = torch.cat([given, token], dim=1)
-    expected = str(made.tokenizer.decode(given[0, begun:]))
+    expected = str(demand_tokenizer(made).decode(given[0, begun:]))
     assert written.rstrip("\ufffd") == expected.rstrip("\ufffd")
 
 

@@ -19,6 +19,7 @@ from models.conversion.factors import Projections, Spectrum, spectrum
 from models.conversion.ranks import full_rank, share_out
 from models.errors import BadText
 from models.progress import no_progress
+from models.run.model import demand_tokenizer
 from tests.models.conversion.test_convert import D_HEAD, D_MODEL, HEADS, LAYERS, TEXT, module, source, spectra
 from tests.models.engine_models import assert_near
 
@@ -175,7 +176,7 @@ def test_the_text_that_comes_along_is_read_again_where_it_is_short():
 def test_whitened_factors_read_better_than_plain_ones():
     """On the text itself: logits nearer to the original's than with the SVD of the weights alone."""
     model, rank = source(), 24
-    given = torch.tensor([model.tokenizer(TEXT)["input_ids"][:100]])
+    given = torch.tensor([demand_tokenizer(model)(TEXT)["input_ids"][:100]])
     original: Any = module("llama")
     ours = convert_to_mla(model, rank, spectra())
     plain = convert_to_mla(model, rank, spectra())

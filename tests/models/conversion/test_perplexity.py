@@ -17,6 +17,7 @@ from models.conversion.perplexity import measure_perplexity, original_point, ran
 from models.conversion.ranks import full_rank, ranks_for_share
 from models.errors import BadSelection, BadText
 from models.look.evaluation_texts import evaluation_text
+from models.run.model import demand_tokenizer
 from models.shape.family import CONTEXT
 from models.training.validation import validation_loss
 from tests.models.conversion.test_convert import LAYERS, TEXT, converted, logits, module, source, spectra
@@ -27,12 +28,12 @@ LONG = TEXT * 3
 
 
 def row(text: str) -> torch.Tensor:
-    return torch.tensor(source().tokenizer(text, verbose=False)["input_ids"])
+    return torch.tensor(demand_tokenizer(source())(text, verbose=False)["input_ids"])
 
 
 def test_on_one_window_it_is_the_loss_of_transformers_and_of_token_loss():
     given = row(TEXT)[:120]
-    text = str(source().tokenizer.decode(given))
+    text = str(demand_tokenizer(source()).decode(given))
     assert torch.equal(row(text), given)
     seen = measure_perplexity(source(), text)
     run: Any = module("llama")
@@ -66,7 +67,7 @@ def test_the_prose_that_comes_along():
     held, known = evaluation_text(), CALIBRATION.read_text("utf-8")
     assert not {line for line in held.splitlines() if line} & set(known.splitlines())
     family = models.load("family-gqa", device="cpu")
-    count = len(family.tokenizer(held)["input_ids"])
+    count = len(demand_tokenizer(family)(held)["input_ids"])
     assert 3000 < count < perplexity.MOST_TOKENS, "all of it is read"
     seen = measure_perplexity(family, max_tokens=CONTEXT)
     assert (seen.tokens, seen.source) == (CONTEXT - 1, "prose that comes with Headlight")

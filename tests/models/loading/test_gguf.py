@@ -13,6 +13,7 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 from models.errors import BrokenWeights, UnsupportedModel
 from models.loading.gguf_conversion import split_digits
 from models.loading.loader import load
+from models.run.model import demand_tokenizer
 from tests import tiny_models
 from tests.sentences import assert_sentence
 
@@ -103,7 +104,7 @@ def test_a_gguf_gives_the_logits_of_what_it_was_made_of(
         ours, theirs = model.module(ids).logits, original(ids).logits
     torch.testing.assert_close(ours, theirs, atol=1e-5 * theirs.abs().max().item(), rtol=0)
     text = "When Mary went, 12 cats"
-    assert model.tokenizer.decode(model.tokenizer(text)["input_ids"]) == text
+    assert demand_tokenizer(model).decode(demand_tokenizer(model)(text)["input_ids"]) == text
 
 
 def test_a_folder_with_one_gguf_is_converted_once_and_again_when_it_changes(

@@ -11,6 +11,7 @@ from models import BadSelection, BadText, Capture, TextTooLong, capture
 from models.loading.catalog import entry
 from models.loading.store import folder
 from models.progress import no_progress
+from models.run.model import demand_tokenizer
 from tests.models.engine_models import TEXT, assert_near, engine, stock_output
 from tests.sentences import assert_sentence
 
@@ -144,7 +145,7 @@ def test_half_a_surrogate_pair(text):
 @pytest.mark.parametrize("name", ["gpt2", "bert", "falcon"])
 def test_unusual_texts_are_read(name, text):
     run = capture(engine(name), text)
-    count = len(engine(name).tokenizer(text)["input_ids"])
+    count = len(demand_tokenizer(engine(name))(text)["input_ids"])
     assert len(run.tokens) == len(run.ids["text"]) == count
     assert all(run.tokens)
     assert run.pattern(0, 0).shape == (count, count)
@@ -153,7 +154,7 @@ def test_unusual_texts_are_read(name, text):
 
 def test_a_text_beyond_the_context():
     words = "cat " * 100
-    count = len(engine("gpt2").tokenizer(words)["input_ids"])
+    count = len(demand_tokenizer(engine("gpt2"))(words)["input_ids"])
     with pytest.raises(TextTooLong) as error:
         capture(engine("gpt2"), words)
     assert (error.value.tokens, error.value.limit) == (count, 64)

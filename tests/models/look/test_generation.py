@@ -14,7 +14,7 @@ from models.loading.loader import wrap
 from models.look import generation
 from models.look.generation import token_ids
 from models.run.inputs import encode
-from models.run.model import AttentionModel
+from models.run.model import AttentionModel, demand_tokenizer
 from tests.models.engine_models import TEXT, engine, fresh, stock, stock_generates, tokenizer
 from tests.models.run.test_tokens import llama_like
 from tests.sentences import assert_sentence
@@ -41,9 +41,9 @@ def spelling(text: str, which, monkeypatch: pytest.MonkeyPatch, before: str = "t
 
 @pytest.mark.real
 def test_the_default_model_as_transformers_generates(smollm2):
-    given = smollm2.tokenizer(START, return_tensors="pt")
+    given = demand_tokenizer(smollm2)(START, return_tensors="pt")
     expected = smollm2.module.generate(**given, do_sample=False, max_new_tokens=12)[0]
-    text = smollm2.tokenizer.decode(expected, skip_special_tokens=True)
+    text = demand_tokenizer(smollm2).decode(expected, skip_special_tokens=True)
     pieces = list(stream(smollm2, START, 12))
     assert START + "".join(pieces) == text
     assert "Paris" in pieces[0]

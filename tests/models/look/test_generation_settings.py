@@ -10,7 +10,7 @@ from models import BadSelection, capture
 from models.look.generation import token_ids, write_target
 from models.look.generation_settings import settings_followed, settings_passed_over
 from models.run.inputs import decoder_start, encode
-from models.run.model import AttentionModel
+from models.run.model import AttentionModel, demand_tokenizer
 from tests.models.engine_models import TEXT, fresh
 from tests.sentences import assert_sentence
 
@@ -28,7 +28,8 @@ def set_to(name: str, settings: dict[str, Any]) -> AttentionModel:
 def generated(model: AttentionModel, count: int = COUNT) -> list[int]:
     """All that generate gives, by the settings alone: greedy is all that is asked for."""
     given = {
-        name: model.tokenizer(TEXT, return_tensors="pt")[name] for name in ("input_ids", "attention_mask")
+        name: demand_tokenizer(model)(TEXT, return_tensors="pt")[name]
+        for name in ("input_ids", "attention_mask")
     }
     generator: Any = model.module
     ids = generator.generate(**given, do_sample=False, num_beams=1, max_new_tokens=count, use_cache=False)
@@ -90,7 +91,7 @@ def test_as_generate_with_the_folders_settings(name, settings):
 )
 def test_tokens_that_would_come_are_ruled_out_or_end_the_text(name, asked):
     ids = plain(name)
-    new = ids[1:] if name == "bart" else ids[len(fresh(name).tokenizer(TEXT)["input_ids"]) :]
+    new = ids[1:] if name == "bart" else ids[len(demand_tokenizer(fresh(name))(TEXT)["input_ids"]) :]
     value = {
         "suppress_tokens": [new[0], new[2]],
         "begin_suppress_tokens": [new[0]],
@@ -142,7 +143,7 @@ def test_probabilities_stay_the_models_own():
     model = set_to("gpt2", {"suppress_tokens": [plain("gpt2")[-1]], "repetition_penalty": 3.0})
     run = capture(model, TEXT)
     with torch.no_grad():
-        logits = model.module(**model.tokenizer(TEXT, return_tensors="pt")).logits[0, -1]
+        logits = model.module(**demand_tokenizer(model)(TEXT, return_tensors="pt")).logits[0, -1]
     assert torch.allclose(run.predictions[0], logits.softmax(-1), atol=1e-6)
 
 

@@ -12,6 +12,7 @@ import models
 from models import BadSelection, BadText, TextTooLong, token_loss
 from models.loading.loader import wrap
 from models.run.inputs import encode
+from models.run.model import demand_tokenizer
 from tests.models.engine_models import TEXT, assert_near, engine, fresh, stock, stock_output, tokenizer
 from tests.sentences import assert_sentence
 
@@ -80,7 +81,7 @@ def test_a_single_token_has_nothing_to_be_foreseen_from():
 @pytest.mark.real
 def test_the_real_default_model(smollm2: models.AttentionModel):
     text = "The capital of France is Paris, and the capital of Italy is Rome."
-    given = smollm2.tokenizer(text, return_tensors="pt")["input_ids"]
+    given = demand_tokenizer(smollm2)(text, return_tensors="pt")["input_ids"]
     expected = smollm2.module(input_ids=given, labels=given).loss.item()
     assert token_loss(smollm2, text)[1:].mean().item() == pytest.approx(expected, rel=1e-5)
 

@@ -11,6 +11,7 @@ from models import BadSelection, BadText
 from models.pruning import head_batch
 from models.pruning.importance_by_sweep import METRICS, Metric
 from models.pruning.resumed import ResumedRuns
+from models.run.model import demand_tokenizer
 from tests.models.engine_models import SOURCE, TEXT, assert_near, engine, stock
 from tests.sentences import assert_sentence
 
@@ -118,7 +119,7 @@ def test_a_model_without_a_language_head_by_how_far_its_output_moves():
     whole = engine("bert")
     model = models.wrap(cast(PreTrainedModel, whole.module.base_model), whole.tokenizer, "Headless")
     found = models.sweep(model, MASKED, metric="distance").mean
-    given = whole.tokenizer(MASKED, return_tensors="pt")
+    given = demand_tokenizer(whole)(MASKED, return_tensors="pt")
     before = stock("bert").base_model(**given).last_hidden_state[0]
     width = whole.geometry.d_head
 

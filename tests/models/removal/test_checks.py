@@ -12,6 +12,7 @@ from models.measuring.reading_time import reading_in_turn
 from models.measuring.speedup import speedup
 from models.removal.flops import reading_flops, writing_flops
 from models.removal.sameness import compare_with_gated
+from models.run.model import demand_tokenizer
 from tests.models.engine_models import engine
 from tests.sentences import assert_sentence
 
@@ -67,7 +68,7 @@ def test_the_smaller_model_is_the_gated_one_and_no_other(name: str):
     found = compare_with_gated(model, smaller, text, OFF)
     assert found.relative < 1e-5
     assert found.scale > 0
-    assert found.tokens == len(model.tokenizer(text)["input_ids"])
+    assert found.tokens == len(demand_tokenizer(model)(text)["input_ids"])
     other = compare_with_gated(model, smaller, text, OFF[:-1])  # a single head more or less is seen
     assert other.relative > 100 * found.relative
     assert other.relative > 1e-5

@@ -18,6 +18,7 @@ from models.run.attention_call import AttentionCall
 from models.run.cache_modes import cache_mode, new_cache
 from models.run.head_gates import gates
 from models.run.latent_cut import LatentCut, cuts
+from models.run.model import demand_tokenizer
 from models.run.tap import Tap, tapped
 from tests.models.cache_mode_runs import (
     MODES,
@@ -186,7 +187,7 @@ def test_the_family_writes_the_same_text_in_every_mode(monkeypatch: pytest.Monke
     chosen = generation_settings.next_token  # 96 tokens, whatever comes
     monkeypatch.setattr(generation, "next_token", lambda *given: replace(chosen(*given), ends=frozenset()))
     start = "The module defines the following functions and"
-    given = model.tokenizer(start, return_tensors="pt")["input_ids"]
+    given = demand_tokenizer(model)(start, return_tensors="pt")["input_ids"]
     texts = {mode: "".join(models.stream(model, start, 96, cache=mode)) for mode in MODES}
     assert len(set(texts.values())) == 1
     assert "".join(models.stream(model, start, 96)) == texts["expanded"]

@@ -11,7 +11,7 @@ from models import capture, count_tokens, stream, token_loss
 from models.loading.loader import wrap
 from models.look.generation import token_ids
 from models.run.inputs import encode, encode_pair, marks_left_out
-from models.run.model import AttentionModel
+from models.run.model import AttentionModel, demand_tokenizer
 from tests.models.engine_models import engine, fresh
 from tests.tiny_models import byte_level_tokenizer
 
@@ -33,7 +33,7 @@ def reading(template: str) -> AttentionModel:
 
 def test_a_text_that_begins_itself_is_not_begun_twice():
     model = reading("<s> $A")
-    once = model.tokenizer(TEXT)["input_ids"]
+    once = demand_tokenizer(model)(TEXT)["input_ids"]
     pasted = "<s>" + TEXT
     assert list(encode(model, pasted).ids["text"]) == once == list(encode(model, TEXT).ids["text"])
     assert count_tokens(model, pasted) == len(once)
@@ -62,7 +62,7 @@ def test_a_source_and_a_target_end_once():
 @pytest.mark.parametrize("template", ["$A </s>", "<s> $A </s>"])
 def test_what_follows_a_text_follows_it_and_not_its_end_mark(template):
     model = reading(template)
-    ids = model.tokenizer(TEXT)["input_ids"][:-1]
+    ids = demand_tokenizer(model)(TEXT)["input_ids"][:-1]
     given = encode(model, TEXT)
     assert list(given.ids["text"]) == ids
     assert marks_left_out(model, TEXT) == ((), ("</s>",))
@@ -95,6 +95,6 @@ def test_a_decoder_without_a_language_head_reads_the_mark_that_it_may_sum_up_in(
 def test_the_cut_falls_on_the_text():
     model = reading("<s> $A </s>")
     given = encode(model, "<s>" + TEXT, max_tokens=3)
-    whole = model.tokenizer(TEXT)["input_ids"]
+    whole = demand_tokenizer(model)(TEXT)["input_ids"]
     assert list(given.ids["text"]) == whole[:3]
     assert given.dropped == len(whole) - 1 - 3

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from models.errors import BadSelection
 from models.look.captured import Capture
 from models.look.capturing import capture
-from models.run.model import AttentionModel
+from models.run.model import AttentionModel, demand_tokenizer
 from models.run.tap import Tap, tapped
 from tests.models.engine_models import TEXT, assert_near, engine, fresh, stock, stock_output
 
@@ -147,7 +147,7 @@ def test_a_tap_inside_another_gives_it_back():
 @pytest.mark.parametrize("name", [*PROJECTIONS])
 def test_a_captured_run_computes_what_an_uncaptured_one_does(name):
     model = engine(name)
-    inputs = model.tokenizer(TEXT, return_tensors="pt")
+    inputs = demand_tokenizer(model)(TEXT, return_tensors="pt")
     inputs = {key: inputs[key] for key in ("input_ids", "attention_mask")}
     seen = []
     with torch.inference_mode():
@@ -161,7 +161,7 @@ def test_a_captured_run_computes_what_an_uncaptured_one_does(name):
 
 @pytest.mark.real
 def test_a_capture_predicts_what_the_model_does(smollm2):
-    inputs = smollm2.tokenizer(TEXT, return_tensors="pt")
+    inputs = demand_tokenizer(smollm2)(TEXT, return_tensors="pt")
     with torch.inference_mode():
         output = smollm2.module(**inputs, use_cache=False, logits_to_keep=1)
     assert torch.equal(capture(smollm2, TEXT).predictions, torch.softmax(output.logits[0], dim=-1))

@@ -5,6 +5,7 @@ from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers import models as algorithms
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
+from models.run.model import demand_tokenizer
 from models.run.tokens import display_tokens
 from tests.models.engine_models import tokenizer
 
@@ -86,8 +87,16 @@ def test_an_id_that_no_token_has():
 @pytest.mark.real
 def test_the_default_models_tokens(smollm2, minilm):
     text = "Mary's 12 cats\n\n  naïve 🙂"
-    tokens = shown(smollm2.tokenizer, text)
+    tokens = shown(demand_tokenizer(smollm2), text)
     assert tokens[:6] == ("Mary", "'s", " ", "1", "2", " cats")
     assert "".join(tokens).startswith("Mary's 12 cats\n\n  naïve")
     assert tokens[-1] == " 🙂"
-    assert shown(minilm.tokenizer, "Unhappiness!") == ("[CLS]", "un", "##ha", "##pp", "##iness", "!", "[SEP]")
+    assert shown(demand_tokenizer(minilm), "Unhappiness!") == (
+        "[CLS]",
+        "un",
+        "##ha",
+        "##pp",
+        "##iness",
+        "!",
+        "[SEP]",
+    )

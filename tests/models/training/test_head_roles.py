@@ -10,7 +10,7 @@ from models import capture
 from models.look.capturing import capture_inputs
 from models.look.scores import ROLES
 from models.probe import PROBE
-from models.run.model import AttentionModel
+from models.run.model import AttentionModel, demand_tokenizer
 from models.training import head_roles as card_roles
 from models.training.head_roles import find_roles, repeated_random
 
@@ -23,7 +23,7 @@ def test_random_tokens_come_twice_and_each_once(load_once: Load):
     assert len(ids) == 128
     assert ids[:64] == ids[64:]
     assert len(set(ids)) == 64
-    assert not set(ids) & set(model.tokenizer.all_special_ids)
+    assert not set(ids) & set(demand_tokenizer(model).all_special_ids)
     assert repeated_random(model).ids == repeated_random(model).ids != repeated_random(model, seed=1).ids
     # Whoever looks evenly hits the one right token of 64 to 127 (positions 64 to 127 see 65 to 128 tokens).
     scores = capture_inputs(model, repeated_random(model)).scores()

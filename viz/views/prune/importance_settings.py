@@ -6,6 +6,7 @@ import streamlit as st
 
 import models
 from models.look.evaluation_texts import cut_into_texts
+from models.run.model import demand_tokenizer
 from viz import state
 from viz.plain import plain
 from viz.services.importance import Evaluation
@@ -90,7 +91,7 @@ def readable(name: str, content: bytes, model: models.AttentionModel) -> str:
         texts = cut_into_texts(model, text, max_tokens=state.EVALUATION_LIMITS[0])
     except models.BadText as error:
         raise models.BadText(f"The file {shown} cannot be measured on: {error}") from None
-    if max(len(model.tokenizer(part)["input_ids"]) for part in texts) < 2:
+    if max(len(demand_tokenizer(model)(part)["input_ids"]) for part in texts) < 2:
         raise models.BadText(
             f"The file {shown} has one token, which nothing foretells; choose one with some hundred words of plain text."
         )
