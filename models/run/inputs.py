@@ -192,10 +192,10 @@ def demand_rows(model: AttentionModel, ids: Iterable[int]) -> None:
         return
     beyond = [token_id for token_id in ids if token_id >= rows]
     if beyond:
+        piece = demand_tokenizer(model).convert_ids_to_tokens(beyond[0])
         raise BadText(
-            f"“{demand_tokenizer(model).convert_ids_to_tokens(beyond[0])}” in this text is token {beyond[0]:,}, but {model.name} has "
-            f"an embedding for tokens 0 to {rows - 1:,} alone: write the text without it, or resize the model's embedding "
-            "(resize_token_embeddings)."
+            f"“{piece}” in this text is token {beyond[0]:,}, but {model.name} has an embedding for tokens 0 to {rows - 1:,} "
+            "alone: write the text without it, or resize the model's embedding (resize_token_embeddings)."
         )
 
 

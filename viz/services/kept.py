@@ -23,7 +23,6 @@ from transformers import PreTrainedTokenizerBase
 
 import models
 from models.progress import Progress, no_progress
-from models.run.model import demand_tokenizer
 
 GIGABYTE = 2**30
 MODEL_BYTES = int(float(os.environ.get("HEADLIGHT_MODEL_GB", "6")) * GIGABYTE)
@@ -79,7 +78,7 @@ def _inside(one: Any) -> Iterable[Any]:
 def held_by_model(model: models.AttentionModel) -> Pieces:
     """Memory of a loaded model: weights, which converted models share with their originals, and its tokenizer."""
     tensors = (*model.module.parameters(), *model.module.buffers())
-    return {**held(tensors), **held(demand_tokenizer(model))}
+    return {**held(tensors), **held(model.tokenizer)}
 
 
 @dataclass(slots=True)
