@@ -201,6 +201,7 @@ class ResumedRuns:
         if way.opens and gates:
             ((call, gate),) = gates.items()
             site, rows, gates = self.model.plan.sites[call], 1, {}
+            assert site.output_projection is not None, "only heads that can be gated are swept"
             opening = [(site.output_projection, open_rows(gate, site.heads))]
         inputs = {name: tensor.expand(rows, -1) for name, tensor in self.encoded.inputs.items()}
         skips_encoder = way.resumed and self.encoder_output is not None and self.stack != "encoder"
