@@ -23,7 +23,7 @@ class LiveText {
     const { before } = this.data;
     const start = (before.length > TAIL ? "…" : "") + before.slice(-TAIL);
     this.lanes = this.data.lanes.map(({ url, label }) => {
-      const text = make("div", { className: "text", attributes: { "aria-live": "off" } });
+      const text = make("div", { className: "text", attributes: { role: "log", "aria-live": "off", "aria-label": label || "What is written" } });
       const title = make("div", { className: "label", textContent: label });
       const lane = { text, start, pieces: [], message: "", over: false, revision: 0, element: make("div", { className: "lane" }, title, text) };
       lane.watcher = new Watcher(url, (answer) => this.told(lane, answer));
