@@ -20,7 +20,7 @@ PYTEST := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest
 	--no-loadscope-reorder
 BROWSERS := chromium chromium-browser google-chrome-stable google-chrome microsoft-edge
 
-.PHONY: run test quick unit browser lint bench format clean
+.PHONY: run test quick unit browser lint bench docs format clean
 .DEFAULT_GOAL := run
 MAKEFLAGS += --no-print-directory
 
@@ -62,6 +62,10 @@ lint: .venv/.develop
 bench: .venv/.bench
 	$(BIN)/python -m models.fetch --all
 	$(BIN)/python -m tests.benchmarks $(if $(CORPUS),--corpus $(CORPUS) --valid $(VALID))
+
+# The reference of what `models` exports, as pages in docs/reference.
+docs: .venv/.develop
+	$(BIN)/python -m pdoc models '!models\.' --output-directory docs/reference
 
 format: .venv/.develop
 	$(BIN)/ruff check --fix .
