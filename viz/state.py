@@ -11,6 +11,7 @@ from typing import Any
 
 import streamlit as st
 import torch
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 import models
 from models.conversion.ranks import ROPES
@@ -174,6 +175,17 @@ def begin() -> None:
             keep(name)
         else:
             st.session_state[name] = _from_url(name, kept)
+
+
+def hold_on() -> None:
+    """First in a page's fragment: keep everything alive that the visitor has chosen.
+
+    On a busy server a click breaks off the fragment's run before, and Streamlit forgets what the widgets held that this run had
+    not come to.
+    """
+    context = get_script_run_ctx(suppress_warning=True)
+    if context is not None and context.fragment_ids_this_run:  # in a whole run `begin` has done it
+        begin()
 
 
 def keep(*names: str) -> None:

@@ -24,6 +24,7 @@ def page() -> None:
 @st.fragment
 def costs() -> None:
     """All that follows a click: redrawn by itself, without the rest of the page."""
+    state.hold_on()
     state.keep(*state.COSTS)  # each view draws its own
     chosen_view()
     state.remember()

@@ -44,6 +44,7 @@ def page() -> None:
 @st.fragment
 def converting(request: Request) -> None:
     """All that follows a choice: redrawn by itself, without the rest of the page."""
+    state.hold_on()
     column_style()
     row_style()
     setting = settings(request, services.model_of(request))

@@ -33,6 +33,7 @@ def page() -> None:
 @st.fragment
 def heads(request: Request, run: models.Capture) -> None:
     """All that follows a click on a head: redrawn by itself, without the rest of the page."""
+    state.hold_on()
     stack = _stack(run)
     layer, head = state.head(run, stack)
     chosen = Selection(run, stack, layer, head, dark=st.context.theme.type == "dark")

@@ -38,6 +38,7 @@ def page() -> None:
 @st.fragment
 def side_by_side(members: Sequence[Member]) -> None:
     """All that follows a click on a head or a token: redrawn by itself, without the rest of the page."""
+    state.hold_on()
     head = state.common_head([member.run for member in members], STACK)
     chosen = selections(members, head, _dark())
     tokens(chosen)

@@ -36,6 +36,7 @@ def page() -> None:
 @st.fragment
 def player(records: Mapping[Kind, Record]) -> None:
     """All that follows a choice: redrawn by itself, without the rest of the page."""
+    state.hold_on()
     if state.get(state.KIND) not in records:
         state.put(**{state.KIND: next(iter(records))})
     st.segmented_control(

@@ -42,6 +42,7 @@ def page() -> None:
 @st.fragment
 def latents(request: Request, run: models.Capture, other: Request | None) -> None:
     """All that follows a click: redrawn by itself, without the rest of the page. other: what stands beside."""
+    state.hold_on()
     subject = Subject(request, run, *chosen_place(run), dark=st.context.theme.type == "dark")
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         layer_choice(subject)

@@ -36,6 +36,7 @@ def page() -> None:
 @st.fragment
 def prune(request: Request, run: models.Capture) -> None:
     """All that follows a click: redrawn by itself, without the rest of the page."""
+    state.hold_on()
     state.keep(state.EVALUATED_TOKENS)  # only one view draws it
     go_there()  # first: where a smaller model was taken, nothing more is to be worked out of this one
     subject = subject_of(request, run, dark=st.context.theme.type == "dark")

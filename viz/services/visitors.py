@@ -7,7 +7,7 @@ import time
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-GRACE_S = 20.0  # a connection that broke is taken up again within that; a reload comes as a new visitor
+GRACE_S = 60.0  # a connection that broke on a busy server is taken up again within that; a reload comes as a new visitor
 LOOK_EVERY_S = 1.0
 
 
