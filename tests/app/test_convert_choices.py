@@ -106,7 +106,7 @@ def test_models_that_cannot_be_converted(
 
 
 def test_a_large_model_waits_for_the_button(tiny_llama: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("viz.views.convert.made.AUTOMATIC_S", -1.0)
+    monkeypatch.setattr("viz.views.convert.conversion_in_view.AUTOMATIC_S", -1.0)
     app = open_convert(model=tiny_llama, text="never converted with this text")
     assert jobs(app) == []
     assert any("Press Convert" in info for info in visit.infos(app))

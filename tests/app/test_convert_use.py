@@ -14,7 +14,7 @@ from tests.app.convert_visit import GQA, PATIENCE_S, TEXT, Loader, jobs, open_co
 from viz import services
 from viz.figures.parted_text import first_difference
 from viz.services import conversions
-from viz.views.convert.use import code
+from viz.views.convert.use_elsewhere import code
 
 
 class Slow:

@@ -18,9 +18,12 @@ from tests.sentences import assert_sentence
 from viz.services.doubts import FewHeads
 from viz.services.importance import Evaluation, read_texts
 from viz.services.pruning_saves import Saving
-from viz.views.prune import doubts_cost, doubts_few, doubts_words, importance_curve
-from viz.views.prune.importance_downloads import curves_table
-from viz.views.prune.importance_settings import readable
+from viz.views.prune.doubts import cost as doubts_cost
+from viz.views.prune.doubts import few as doubts_few
+from viz.views.prune.doubts import words
+from viz.views.prune.importance import curve as importance_curve
+from viz.views.prune.importance.downloads import curves_table
+from viz.views.prune.importance.settings import readable
 
 Loader = Callable[[str], models.AttentionModel]
 PATIENCE_S = 120
@@ -235,14 +238,14 @@ def test_stop_words_are_measured_on_a_click(tiny_llama: Path):
 def test_a_doubt_s_answer_follows_its_numbers():
     kept = tuple(range(1, 17))
     flat = FewHeads(kept, tuple(4.0 + 0.01 * (16 - count) for count in kept), ())
-    assert "the claim **holds**" in doubts_few.told(flat, "loss", 4.0)
+    assert "the claim **holds**" in doubts_few.finding(flat, "loss", 4.0)
     steep = FewHeads(kept, tuple(4.0 + 0.2 * (16 - count) for count in kept), ())
-    answer = doubts_few.told(steep, "loss", 4.0)
+    answer = doubts_few.finding(steep, "loss", 4.0)
     assert "the claim **does not hold**" in answer
     assert "+20.0% loss" in answer
     assert "The best 15 to a layer" in answer
     few = FewHeads((1, 2), (5.0, 4.0), ())
-    assert "**cannot be tried**" in doubts_few.told(few, "loss", 4.0)
+    assert "**cannot be tried**" in doubts_few.finding(few, "loss", 4.0)
 
 
 @pytest.mark.parametrize(("share", "verdict"), [(0.95, "**holds**"), (0.85, "**does not hold**")])
@@ -250,7 +253,7 @@ def test_stop_words_are_judged_by_their_share(share: float, verdict: str):
     found = FunctionWordAttention(
         torch.tensor([[0.5, share]]), torch.tensor([[0.55, 0.6]]), torch.tensor([[0.9, 0.5]]), (True, False)
     )
-    answer = doubts_words.told(found, ((0, 0), (0, 1)))
+    answer = words.finding(found, ((0, 0), (0, 1)))
     assert verdict in answer
     assert "L0 H1 gives them most" in answer
     assert "1 heads give them less" in answer
@@ -269,8 +272,8 @@ def saving(removed: tuple[float, ...]) -> Saving:
 
 
 def test_what_pruning_saves_is_judged_by_its_times():
-    assert "**holds** for reading" in doubts_cost.told(saving((0.7, 0.71, 0.72)), 8)
-    slower = doubts_cost.told(saving((0.9, 0.91, 0.92)), 8)
+    assert "**holds** for reading" in doubts_cost.finding(saving((0.7, 0.71, 0.72)), 8)
+    slower = doubts_cost.finding(saving((0.9, 0.91, 0.92)), 8)
     assert "**does not hold** for reading" in slower
     assert "2 of 8 heads (25%) are weak: without them the loss is +3.0%" in slower
-    assert "cannot be told" in doubts_cost.told(saving((0.6, 1.0, 1.1)), 8)
+    assert "cannot be told" in doubts_cost.finding(saving((0.6, 1.0, 1.1)), 8)

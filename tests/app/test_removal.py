@@ -22,10 +22,10 @@ from viz.figures.removal_speed import SpeedRow
 from viz.services import Request, removal_race, removals, saved_models
 from viz.services.removal_race import Race, Timed
 from viz.services.removals import Removal
-from viz.views.prune.removal_before import compact
-from viz.views.prune.removal_results import speed_rows
-from viz.views.prune.removal_use import code
-from viz.views.prune.removal_verdict import verdict
+from viz.views.prune.removal.before import compact
+from viz.views.prune.removal.results import speed_rows
+from viz.views.prune.removal.use_elsewhere import code
+from viz.views.prune.removal.verdict import verdict
 
 GQA, MHA = family_name("gqa"), family_name("mha")
 TEXT = "one two three four one two three four one two"

@@ -6,7 +6,7 @@ import pytest
 
 from viz import theme
 from viz.figures.cache_plan import Planned, memory_of_all, users_that_fit
-from viz.figures.cost_table import Cell, Row, link, table_html
+from viz.figures.costs.table import Cell, Row, link, table_html
 from viz.figures.golden_table import Checked, checked_table
 
 EVIL = "<img src=x onerror=alert(1)>"

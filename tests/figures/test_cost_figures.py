@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from viz import theme
-from viz.figures.cost_cache import CacheSeries, Counted, cache_against_context
-from viz.figures.cost_layout import round_ticks, told_bytes
-from viz.figures.cost_quality import Quality, quality_against_cache
-from viz.figures.cost_styles import contender_styles, legend_html
-from viz.figures.cost_times import Taken, TimeSeries, medians
+from viz.figures.costs.cache import CacheSeries, Counted, cache_against_context
+from viz.figures.costs.layout import round_ticks, told_bytes
+from viz.figures.costs.quality import Quality, quality_against_cache
+from viz.figures.costs.styles import contender_styles, legend_html
+from viz.figures.costs.times import Taken, TimeSeries, medians
 from viz.figures.kinds import KIND_STYLES
 
 EVIL = "<img src=x onerror=alert(1)>"

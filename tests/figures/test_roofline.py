@@ -6,7 +6,7 @@ import pytest
 
 from models.costs.model_cost import Work
 from models.costs.peaks import Peaks
-from viz.figures.cost_styles import contender_styles
+from viz.figures.costs.styles import contender_styles
 from viz.figures.roofline import Placed, RoofRow, attainable, roofline, told_speed
 
 PEAKS = Peaks(100e9, 10e9, "cpu", "float32", 1)  # a ridge of 10 operations a byte

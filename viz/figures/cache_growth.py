@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from models.shape.attention_geometry import Kind
 from viz import theme
-from viz.figures.cost_layout import GRID, told_bytes
+from viz.figures.costs.layout import GRID, told_bytes
 from viz.figures.kinds import KIND_STYLES
 
 HEIGHT = 190  # pixels

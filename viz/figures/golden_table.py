@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from viz import theme
-from viz.figures.cost_table import Cell, Row, link, noted, table_html
+from viz.figures.costs.table import Cell, Row, link, noted, table_html
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from plotly.subplots import make_subplots
 from models.costs.model_cost import Work
 from models.costs.peaks import Peaks
 from viz import theme
-from viz.figures.cost_layout import GRID, told_bytes
+from viz.figures.costs.layout import GRID, told_bytes
 from viz.figures.kinds import KindStyle
 from viz.figures.token_text import shortened
 

@@ -10,9 +10,9 @@ from viz import services, state
 from viz.services import Request
 from viz.views.columns import column_style
 from viz.views.convert.chooser import chosen_view
+from viz.views.convert.conversion_in_view import obtain_conversion
 from viz.views.convert.curve import curve
 from viz.views.convert.heads import heads
-from viz.views.convert.made import obtain_conversion
 from viz.views.convert.refused import refused
 from viz.views.convert.rows import row_style
 from viz.views.convert.settings import settings

@@ -13,7 +13,7 @@ from models.shape.family import CONTEXT, WATCHED_WINDOWS, family_name
 from viz import state
 from viz.components.formation_player import Shown, formation_player
 from viz.figures.formation_film import nearest_record
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.views.explain import explain
 from viz.views.formation.records import Record, read_records
 
@@ -28,7 +28,7 @@ def page() -> None:
         )
     records, complaints = read_records()
     for complaint in complaints:
-        st.info(plain(complaint), icon=":material/info:")
+        st.info(escaped(complaint), icon=":material/info:")
     if records:
         player(records)
 

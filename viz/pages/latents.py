@@ -6,7 +6,7 @@ import streamlit as st
 
 import models
 from viz import state
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.services import Request
 from viz.views.columns import column_style, pair
 from viz.views.explain import explain
@@ -61,8 +61,8 @@ def latents(request: Request, run: models.Capture, other: Request | None) -> Non
 def _beside(request: Request, other: Request) -> None:
     """That another model is looked at than the one chosen, and where the chosen one stands."""
     st.caption(
-        f":material/info: {plain(other.model)} keeps keys and values, not latents, so this page shows {plain(request.model)}. "
-        f"What {plain(other.model)} caches of the same text stands under “Other kinds” below."
+        f":material/info: {escaped(other.model)} keeps keys and values, not latents, so this page shows "
+        f"{escaped(request.model)}. What {escaped(other.model)} caches of the same text stands under “Other kinds” below."
     )
 
 

@@ -23,7 +23,7 @@ from viz.figures.bertviz_view import (
     within_limits,
 )
 from viz.figures.query_key_view import query_key_html
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.views.selected_head import Selection
 
 VIEWS = ("head view", "model view", "query and key")
@@ -97,7 +97,7 @@ def query_key(chosen: Selection) -> None:
             dark=chosen.dark,
         )
     except models.BadSelection as error:
-        st.info(plain(error))
+        st.info(escaped(error))
         return
     frame(html, height=FRAME_HEIGHT, key="query-key", title=f"Query and key of {chosen.name}")
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 import models
 from models.shape.attention_geometry import KIND_NAMES
-from viz.plain import plain
+from viz.markdown import escaped
 
 UNDERTRAINED = ":orange-badge[undertrained]"
 ROLES_IN_SIGHT, ROLES_HEIGHT = 6, 290  # a longer table scrolls; pixels
@@ -23,20 +23,20 @@ def card_button(card: models.Card) -> None:
 def card_body(card: models.Card) -> None:
     """The card itself, top to bottom."""
     st.markdown(
-        f"**{plain(card.name)}** · {KIND_NAMES[card.kind]}"
+        f"**{escaped(card.name)}** · {KIND_NAMES[card.kind]}"
         + (f" {UNDERTRAINED}" if card.undertrained else "")
     )
     if card.undertrained:
         st.caption(f"Undertrained: {card.shortfall}. What its heads do may still change.")
     st.markdown(_numbers(card))
     st.caption(
-        f"Measured on {plain(card.device)} ({card.threads} thread{'s' if card.threads > 1 else ''}), {card.date[:10]}, seed "
+        f"Measured on {escaped(card.device)} ({card.threads} thread{'s' if card.threads > 1 else ''}), {card.date[:10]}, seed "
         f"{card.seed}; formula: DeepSeek-V2 (arXiv 2405.04434), Table 1."
     )
     _roles(card)
-    st.caption(f"**Text.** {plain(card.corpus)} {plain(card.repeats)}")
-    st.caption(f"**Licence.** {plain(card.licence)}")
-    st.caption(f"**Made with** torch {plain(card.torch)}, transformers {plain(card.transformers)}:")
+    st.caption(f"**Text.** {escaped(card.corpus)} {escaped(card.repeats)}")
+    st.caption(f"**Licence.** {escaped(card.licence)}")
+    st.caption(f"**Made with** torch {escaped(card.torch)}, transformers {escaped(card.transformers)}:")
     st.code(card.command, language="sh", wrap_lines=True)
 
 
@@ -65,7 +65,7 @@ def _duration(seconds: float) -> str:
 
 
 def _roles(card: models.Card) -> None:
-    st.markdown("**Heads with a role** · *measured*", help=f"Looked for on: {plain(card.probe)}")
+    st.markdown("**Heads with a role** · *measured*", help=f"Looked for on: {escaped(card.probe)}")
     missing = [role for role in ("induction", "previous token") if card.strongest(role) is None]
     if missing:
         st.caption(f"No {' and no '.join(missing)} head was found.")
@@ -74,7 +74,7 @@ def _roles(card: models.Card) -> None:
     lines = ["| head | role | score | by chance | found on |", "| --- | --- | ---: | ---: | --- |"]
     for row in card.roles:
         shares = f"{row['score']:.3g} | {row['chance']:.3g}"
-        name, probe = plain(row["role"]), plain(str(row.get("probe", "")))
+        name, probe = escaped(row["role"]), escaped(str(row.get("probe", "")))
         lines.append(f"| L{row['layer']} H{row['head']} | {name} | {shares} | {probe} |")
     with st.container(height=ROLES_HEIGHT if len(card.roles) > ROLES_IN_SIGHT else "content", border=False):
         st.markdown("\n".join(lines))

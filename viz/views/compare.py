@@ -10,7 +10,7 @@ import streamlit as st
 import models
 from viz import state
 from viz.figures.heatmap import difference_heatmap, heatmap
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.services import Request
 from viz.views.obtain import attempt
 from viz.views.selected_head import SCORE_NAMES, Selection
@@ -111,7 +111,7 @@ def _other_model(request: Request) -> Request | None:
 
 
 def _one(chosen: Selection, name: str, key: str) -> None:
-    st.markdown(f"**{plain(name)}**" + (f" · {chosen.role}" if chosen.role else ""))
+    st.markdown(f"**{escaped(name)}**" + (f" · {chosen.role}" if chosen.role else ""))
     figure = heatmap(
         chosen.weights(),
         chosen.query_tokens,
@@ -132,7 +132,7 @@ def _difference(first: Selection, second: Selection, names: tuple[str, str]) -> 
         )
         return
     one, other = first.weights(), second.weights()
-    st.markdown(f"**{plain(names[0])} minus {plain(names[1])}**")
+    st.markdown(f"**{escaped(names[0])} minus {escaped(names[1])}**")
     figure = difference_heatmap(
         one, other, first.query_tokens, first.key_tokens, dark=first.dark, height=HEIGHT
     )

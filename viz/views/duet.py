@@ -9,7 +9,7 @@ import streamlit as st
 from viz.components.live_text import live_text
 from viz.figures.parted_text import first_difference, parted_text
 from viz.figures.token_text import label
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.services import Request
 from viz.views import obtain
 from viz.views.columns import pair
@@ -77,7 +77,7 @@ def _before(duet: Duet) -> str:
 def _written(duet: Duet, name: str, parting: int | None, dark: bool) -> None:
     for lane, column in zip(duet.strip.lanes, pair(f"{name}-written", 0.5, 0.5), strict=True):
         with column:
-            st.markdown(f"**{plain(lane.label)}**")
+            st.markdown(f"**{escaped(lane.label)}**")
             st.html(parted_text(_before(duet), lane.writing.pieces, parting, dark))
             if lane.writing.error is not None:
                 obtain.complain(obtain.sentence(lane.writing.error, duet.request))
@@ -94,7 +94,7 @@ def _said(duet: Duet, parting: int | None) -> str:
             return f"Stopped; the {shared} tokens that both have written are the same."
         return f"Both write the same {shared} tokens. *Measured*, {how}."
     first, second = (
-        f"**{plain(label(pieces[parting], 24))}**" if parting < len(pieces) else "the end of the text"
+        f"**{escaped(label(pieces[parting], 24))}**" if parting < len(pieces) else "the end of the text"
         for pieces in (one, other)
     )
     shared = (

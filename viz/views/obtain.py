@@ -12,7 +12,7 @@ from models.panics import panics_told
 from models.progress import Progress
 from viz import services, unforeseen
 from viz.components.text_guard import REPLACEMENT
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.services import Request
 from viz.views.languages import language_choice
 
@@ -98,7 +98,7 @@ def sentence(error: BaseException | None, request: Request) -> str:
 
 def complain(message: str) -> None:
     """Show a sentence of `sentence` as what it is: others' text, no Markdown."""
-    st.error(plain(message), icon=":material/error:")
+    st.error(escaped(message), icon=":material/error:")
 
 
 @contextmanager

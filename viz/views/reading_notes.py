@@ -8,7 +8,7 @@ import models
 from models.look.generation_settings import settings_followed, settings_passed_over
 from models.run.inputs import marks_left_out
 from viz.figures.token_text import visible
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.services import Request
 
 
@@ -40,12 +40,12 @@ def probabilities_note(model: models.AttentionModel) -> None:
         return
     said = "These are the model's own probabilities."
     if followed:
-        listed = ", ".join(f"`{name}` {plain(value)}" for name, value in followed.items())
+        listed = ", ".join(f"`{name}` {escaped(value)}" for name, value in followed.items())
         said += f" What it writes also follows its generation settings: {listed}."
     if passed:
-        said += f" They ask for {plain(', '.join(passed))} too; here the likeliest token is taken, or drawn at a temperature."
+        said += f" They ask for {escaped(', '.join(passed))} too; here the likeliest token is taken, or drawn at a temperature."
     st.caption(said)
 
 
 def _spelled(tokens: tuple[str, ...]) -> str:
-    return plain(" ".join(map(visible, tokens)))
+    return escaped(" ".join(map(visible, tokens)))

@@ -7,7 +7,7 @@ import streamlit as st
 import models
 from viz import services, state
 from viz.figures.heatmap import heatmap
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.services import Request
 from viz.views.selected_head import Selection
 
@@ -17,7 +17,7 @@ def rollout(request: Request, chosen: Selection) -> None:
     try:
         rolled = services.rollout(request, chosen.run, chosen.stack).numpy()
     except models.BadSelection as error:
-        st.info(plain(error))
+        st.info(escaped(error))
         return
     figure = heatmap(
         rolled,

@@ -14,7 +14,7 @@ from viz import state
 from viz.figures.heatmap import LARGEST, heatmap
 from viz.figures.scales import SCALES
 from viz.figures.score_bars import ScoreBar, score_bars
-from viz.plain import plain
+from viz.markdown import escaped
 
 SCORE_NAMES = {
     "entropy": "entropy",
@@ -96,7 +96,7 @@ def selected_head(chosen: Selection) -> None:
     st.html(score_bars(_bars(chosen), chosen.dark))
     drawn = chosen.drawn()
     if drawn.notice:
-        st.warning(plain(drawn.notice))
+        st.warning(escaped(drawn.notice))
     _narrow(chosen)
     shown = shown_part(chosen, drawn)
     figure = heatmap(

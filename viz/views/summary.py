@@ -9,7 +9,7 @@ import streamlit as st
 import models
 from models.shape.attention_geometry import KIND_NAMES
 from viz import services
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.services import Request
 from viz.views.card import UNDERTRAINED, card_button
 from viz.views.reading_notes import marks_note
@@ -30,14 +30,14 @@ def summary(request: Request, run: models.Capture) -> None:
         st.warning(cut(request, model, run), icon=":material/content_cut:")
     marks_note(request, model)
     if model.note:
-        st.caption(f":material/info: {plain(model.note)}")
+        st.caption(f":material/info: {escaped(model.note)}")
 
 
 def _card(request: Request) -> models.Card | None:
     try:
         return models.card_of(request.model)
     except models.BadCard as error:
-        st.caption(f":material/info: {plain(str(error))}")
+        st.caption(f":material/info: {escaped(str(error))}")
         return None
 
 
@@ -62,7 +62,7 @@ def _facts(model: models.AttentionModel, run: models.Capture, card: models.Card 
         f"{model.device}, {str(model.dtype).removeprefix('torch.')}",
     ]
     if card is not None and card.undertrained:
-        facts.insert(0, f"**{plain(card.name)}** {UNDERTRAINED}")
+        facts.insert(0, f"**{escaped(card.name)}** {UNDERTRAINED}")
     return facts
 
 

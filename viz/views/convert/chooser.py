@@ -8,18 +8,18 @@ import streamlit as st
 
 from viz import state
 from viz.views.convert.continuations import continuations
+from viz.views.convert.conversion_in_view import ConversionInView
 from viz.views.convert.healing import heal
-from viz.views.convert.made import Made
-from viz.views.convert.use import use
+from viz.views.convert.use_elsewhere import use_elsewhere
 
-VIEWS: dict[str, Callable[[Made], None]] = {
+VIEWS: dict[str, Callable[[ConversionInView], None]] = {
     "Both write on": continuations,
-    "Use it": use,
+    "Use it": use_elsewhere,
     "Heal": heal,
 }
 
 
-def chosen_view(made: Made) -> None:
+def chosen_view(made: ConversionInView) -> None:
     """The chooser and the chosen view."""
     if state.get(state.CONVERT_VIEW) not in VIEWS:
         state.put(**{state.CONVERT_VIEW: next(iter(VIEWS))})

@@ -9,7 +9,7 @@ import streamlit as st
 import models
 from viz.services import Request
 from viz.services.writing import Heard
-from viz.views.convert.made import Made
+from viz.views.convert.conversion_in_view import ConversionInView
 from viz.views.duet import Duet, side_by_side
 from viz.views.live_strip import live_strip
 
@@ -17,7 +17,7 @@ COUNTS = (20, 40, 80, 160)
 _WRITTEN = "_convert_written"
 
 
-def continuations(made: Made) -> None:
+def continuations(made: ConversionInView) -> None:
     """Side by side, the first differing token marked."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         count = st.segmented_control(
@@ -32,7 +32,7 @@ def continuations(made: Made) -> None:
     side_by_side(_written()[1], "convert", made.dark)
 
 
-def _begun(made: Made, count: int) -> Duet:
+def _begun(made: ConversionInView, count: int) -> Duet:
     writers = [
         (model.name, model, _writer(model, made.request, count)) for model in (made.original, made.converted)
     ]

@@ -11,14 +11,14 @@ from models.conversion.ranks import SMALLEST, full_rank
 from models.progress import part
 from viz import state
 from viz.figures.perplexity_against_cache import Size, perplexity_against_cache
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.services import Request
 from viz.services.conversion_measures import Measured, is_measured, measured
 from viz.services.conversions import Conversion
 from viz.services.job import Job
 from viz.views import obtain
 from viz.views.columns import pair
-from viz.views.convert.made import Made
+from viz.views.convert.conversion_in_view import ConversionInView
 from viz.views.convert.published import published
 from viz.views.convert.rows import row
 from viz.views.convert.sizes import bytes_of_rank, number_format, original_bytes, per_layer
@@ -30,7 +30,7 @@ HELD_OUT, SHOWN = "held-out text", "the text in the sidebar"
 _AGAIN = "measure-again"
 
 
-def curve(made: Made) -> None:
+def curve(made: ConversionInView) -> None:
     """The figure on the left; what it was measured on, the chosen conversion in numbers, and others' numbers on the right."""
     left, right = pair("curve", 0.62, 0.38)
     with right:
@@ -55,7 +55,7 @@ def _measured_on(request: Request) -> str | None:
     return None if state.get(state.MEASURED_ON) == HELD_OUT else request.text
 
 
-def sizes(made: Made) -> list[Conversion]:
+def sizes(made: ConversionInView) -> list[Conversion]:
     """The conversions that the line goes through."""
     rope = made.conversion.rope
     most = full_rank(made.original, rope)
@@ -63,7 +63,7 @@ def sizes(made: Made) -> list[Conversion]:
     return [Conversion(made.conversion.fitting, rank=rank, rope=rope) for rank in ranks]
 
 
-def _measuring(made: Made, text: str | None) -> bool:
+def _measuring(made: ConversionInView, text: str | None) -> bool:
     """Have what is missing measured in the background, the original and the chosen one first; what is there is drawn."""
     wanted: list[Conversion | Request] = [made.request, made.conversion, *sizes(made)]
     if all(is_measured(one, text) for one in wanted):
@@ -89,7 +89,7 @@ def _known(of: Conversion | Request, text: str | None) -> Measured | None:
     return measured(of, text) if is_measured(of, text) else None
 
 
-def _figure(made: Made, text: str | None) -> None:
+def _figure(made: ConversionInView, text: str | None) -> None:
     points = [_size(made.original, one, _known(one, text)) for one in sizes(made)]
     original, chosen = _known(made.request, text), _known(made.conversion, text)
     if original is None:
@@ -137,7 +137,7 @@ def mean_rank(conversion: Conversion, shape: models.Geometry | None) -> float:
     return float(conversion.rank or (shape and shape.kv_lora_rank) or 0)
 
 
-def _in_numbers(made: Made, text: str | None) -> None:
+def _in_numbers(made: ConversionInView, text: str | None) -> None:
     before, after = _known(made.request, text), _known(made.conversion, text)
     first, second = row("numbers", 2)
     with first:
@@ -158,17 +158,17 @@ def _in_numbers(made: Made, text: str | None) -> None:
     ):
         if counted != taken:
             st.warning(
-                plain(f"A live cache of {name} takes {counted:,.6g} bytes per token, but the formula says {taken:,}."),
+                escaped(f"A live cache of {name} takes {counted:,.6g} bytes per token, but the formula says {taken:,}."),
                 icon=":material/warning:",
             )  # fmt: skip
 
 
-def _taken(made: Made) -> int:
+def _taken(made: ConversionInView) -> int:
     """Bytes per token of the converted model's cache, by formula."""
     return bytes_of_rank(made.original, mean_rank(made.conversion, made.converted.geometry))
 
 
-def _cache(made: Made, after: Measured | None) -> None:
+def _cache(made: ConversionInView, after: Measured | None) -> None:
     """Bytes per token by formula, and below it as counted in a live cache."""
     model, taken, was = made.original, _taken(made), original_bytes(made.original)
     rank = mean_rank(made.conversion, made.converted.geometry)

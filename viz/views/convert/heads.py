@@ -14,7 +14,7 @@ from viz.components.head_wall import BY_LAYER, head_wall
 from viz.figures.small_heatmap import small_difference, small_heatmap
 from viz.services import conversions
 from viz.views.columns import pair
-from viz.views.convert.made import Made
+from viz.views.convert.conversion_in_view import ConversionInView
 from viz.views.convert.rows import row
 from viz.views.selected_head import Selection, controls, head_name
 
@@ -23,7 +23,7 @@ ORDERS = {CHANGE: "Most changed first", BY_LAYER: "Layers down, heads across"}
 WALL_HEIGHT, HEIGHT = 420, 330
 
 
-def heads(made: Made) -> None:
+def heads(made: ConversionInView) -> None:
     """The wall of changes on the left, the chosen head before, after and subtracted on the right."""
     change = conversions.pattern_change(made.conversion, made.request)
     layer, head = _chosen(made, change)
@@ -39,7 +39,7 @@ def heads(made: Made) -> None:
         _patterns(made, change, (layer, head))
 
 
-def _chosen(made: Made, change: Tensor) -> tuple[int, int]:
+def _chosen(made: ConversionInView, change: Tensor) -> tuple[int, int]:
     """The selected head; where none was selected, the one that changed most."""
     if state.get(state.LAYER) is None or state.get(state.HEAD) is None:
         layer, head = divmod(int(change.nan_to_num(-1.0).argmax()), change.shape[1])
@@ -47,7 +47,7 @@ def _chosen(made: Made, change: Tensor) -> tuple[int, int]:
     return state.head(made.before, made.before.stack)
 
 
-def _wall(made: Made, change: Tensor, selected: tuple[int, int]) -> None:
+def _wall(made: ConversionInView, change: Tensor, selected: tuple[int, int]) -> None:
     order = st.selectbox(
         "Order", list(ORDERS), key="convert-order", format_func=ORDERS.__getitem__, label_visibility="collapsed",
         help="Lay the heads out by how much they changed, or by layer.",
@@ -71,7 +71,7 @@ def _select(head: tuple[int, int]) -> None:
     state.put(**{state.LAYER: head[0], state.HEAD: head[1]})
 
 
-def _patterns(made: Made, change: Tensor, head: tuple[int, int]) -> None:
+def _patterns(made: ConversionInView, change: Tensor, head: tuple[int, int]) -> None:
     before = Selection(made.before, made.before.stack, *head, dark=made.dark)
     after = replace(before, run=made.after)
     moved = change[head].item()

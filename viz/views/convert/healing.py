@@ -19,7 +19,7 @@ from viz.services.forecast import about
 from viz.services.healing import Healing
 from viz.views import obtain
 from viz.views.columns import pair
-from viz.views.convert.made import Made
+from viz.views.convert.conversion_in_view import ConversionInView
 from viz.views.convert.rows import row
 from viz.views.convert.sizes import healing_seconds
 from viz.views.open_in_explore import take_folder
@@ -31,7 +31,7 @@ _TOKENS, _SOURCE, _TEXT = "heal-tokens", "heal-source", "heal-text"
 NAME = "heal"
 
 
-def heal(made: Made) -> None:
+def heal(made: ConversionInView) -> None:
     """Controls on the left; on the right what the run tells, and what it won."""
     left, right = pair("heal", 0.4, 0.6)
     with left:
@@ -54,7 +54,7 @@ def heal(made: Made) -> None:
             _told(healing, made)
 
 
-def _controls(made: Made) -> tuple[int, str]:
+def _controls(made: ConversionInView) -> tuple[int, str]:
     """How many tokens are learnt from, and of which text."""
     tokens = st.select_slider(
         "Tokens to learn from", TOKENS, TOKENS[1], key=_TOKENS, format_func=lambda count: f"{count:,}",
@@ -75,7 +75,7 @@ def _controls(made: Made) -> tuple[int, str]:
     return tokens, corpus or ""
 
 
-def _buttons(made: Made, healing: Healing | None, corpus: str, tokens: int) -> None:
+def _buttons(made: ConversionInView, healing: Healing | None, corpus: str, tokens: int) -> None:
     with st.container(horizontal=True):
         running = healing is not None and healing.running
         stage = _stage(healing)
@@ -95,7 +95,7 @@ def _stage(healing: Healing | None) -> str:
     return "" if healing is None or healing.run is None else healing.run.progress.stage
 
 
-def _start(made: Made, corpus: str, tokens: int) -> None:
+def _start(made: ConversionInView, corpus: str, tokens: int) -> None:
     mark = hashlib.sha256(f"{corpus}\0{tokens}".encode()).hexdigest()[:12]
 
     def start(progress: Progress) -> models.HealingRun:
@@ -113,7 +113,7 @@ def _start(made: Made, corpus: str, tokens: int) -> None:
     hold(NAME, (made.conversion, corpus, tokens), Healing(start))
 
 
-def _told(healing: Healing, made: Made) -> None:
+def _told(healing: Healing, made: ConversionInView) -> None:
     revision = healing.revision  # first: what comes later is drawn later
     if healing.running:
         healing.wait(FIRST_LOOK_S)

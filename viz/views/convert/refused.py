@@ -7,7 +7,7 @@ import streamlit as st
 import models
 from models.shape.family import family_name
 from viz import state
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.views.obtain import complain
 
 
@@ -16,7 +16,7 @@ def refused(error: models.UnsupportedModel, model: models.AttentionModel) -> Non
     complain(str(error))
     other = _original(model) or family_name("gqa")
     st.button(
-        f"Take {plain(other)}", key="convert-take", on_click=_take, args=(other,),
+        f"Take {escaped(other)}", key="convert-take", on_click=_take, args=(other,),
         help="Choose that model in the sidebar, and convert it.",
     )  # fmt: skip
 

@@ -15,7 +15,7 @@ from viz import services, state
 from viz.services import Request, conversions
 from viz.services.conversions import Conversion, Fitting
 from viz.services.forecast import about
-from viz.views.convert.made import convert_button
+from viz.views.convert.conversion_in_view import convert_button
 from viz.views.convert.sizes import (
     SMALLEST_SHARE,
     bytes_of_rank,

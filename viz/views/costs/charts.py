@@ -8,12 +8,12 @@ from typing import Any
 import streamlit as st
 
 import models
-from viz.figures.cost_cache import CacheSeries, Counted, cache_against_context
-from viz.figures.cost_quality import Quality, quality_against_cache
-from viz.figures.cost_styles import contender_styles, legend_html
-from viz.figures.cost_times import Taken, TimeSeries, medians
+from viz.figures.costs.cache import CacheSeries, Counted, cache_against_context
+from viz.figures.costs.quality import Quality, quality_against_cache
+from viz.figures.costs.styles import contender_styles, legend_html
+from viz.figures.costs.times import Taken, TimeSeries, medians
 from viz.figures.kinds import KindStyle
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.services.contenders import Entrant, Line, card_of, formula_line, known_anatomy
 from viz.services.measurements import Plan, Point
 from viz.views.columns import pair, thirds
@@ -127,8 +127,8 @@ def _cache(plan: Plan, points: Sequence[Point], styles: dict[str, KindStyle], da
     wrong = [(one.label, point) for one in series for point in one.counted if point.is_off]
     for label, point in wrong:
         st.caption(
-            f":red[:material/error: **{plain(label)}** at {point.context:,} tokens: {point.off:+.3g} of the formula; "
-            f"{plain(point.reason) or 'why is not known'}.]"
+            f":red[:material/error: **{escaped(label)}** at {point.context:,} tokens: {point.off:+.3g} of the formula; "
+            f"{escaped(point.reason) or 'why is not known'}.]"
         )
 
 
@@ -218,7 +218,9 @@ def _quality(plan: Plan, points: Sequence[Point], styles: dict[str, KindStyle], 
         alt="Validation loss against bytes of cache per token, a point a contender",
     )  # fmt: skip
     missing = [
-        plain(entrant.label) for entrant in plan.entrants if entrant.label not in {one.label for one in found}
+        escaped(entrant.label)
+        for entrant in plan.entrants
+        if entrant.label not in {one.label for one in found}
     ]
     if missing:
         st.caption(f"No card: {', '.join(missing)}.")

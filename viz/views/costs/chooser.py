@@ -8,7 +8,7 @@ import streamlit as st
 
 from viz import state
 from viz.views.costs.measure import measure
-from viz.views.costs.planner import planner
+from viz.views.costs.planner.view import planner
 from viz.views.costs.roofline import roofline
 from viz.views.costs.self_check import self_check
 

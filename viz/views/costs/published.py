@@ -8,7 +8,7 @@ import streamlit as st
 
 from models.costs.published import FIGURES, Figure
 from models.shape.family import family_name
-from viz.figures.cost_table import Cell, Row, link, noted, table_html
+from viz.figures.costs.table import Cell, Row, link, noted, table_html
 from viz.services.measurements import Point
 from viz.views.costs.source_links import address
 

@@ -12,11 +12,11 @@ import models
 from models.loading.placement import choose_device, choose_dtype
 from models.progress import Progress, part
 from viz import state, unforeseen
-from viz.figures.cost_layout import told_bytes
-from viz.figures.cost_styles import contender_styles, legend_html
+from viz.figures.costs.layout import told_bytes
+from viz.figures.costs.styles import contender_styles, legend_html
 from viz.figures.roofline import RoofRow, told_speed
 from viz.figures.roofline import roofline as roofline_figure
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.services import plans
 from viz.services.device_peaks import known_peaks, measure_peaks
 from viz.services.job import Job
@@ -155,7 +155,7 @@ def _seats(known: list[str], dtype: torch.dtype) -> list[Seat]:
             continue
         if seat is None:
             st.caption(
-                f":material/info: {plain(label)}: its operations are not known before it is measured once."
+                f":material/info: {escaped(label)}: its operations are not known before it is measured once."
             )
         else:
             seats.append(seat)
@@ -175,7 +175,7 @@ def _source(peaks: models.Peaks, place: tuple[str, str]) -> None:
             help="A product of two matrices, a copy and a sum, a second or two.",
         )  # fmt: skip
         st.caption(
-            f"Roof *measured* here on {plain(peaks.device)} in {peaks.dtype}{threads}: {told_speed(peaks.flops_per_s)} by a "
+            f"Roof *measured* here on {escaped(peaks.device)} in {peaks.dtype}{threads}: {told_speed(peaks.flops_per_s)} by a "
             f"product of matrices, {_memory(peaks)}.",
             width="content",
         )

@@ -10,7 +10,7 @@ import streamlit as st
 
 from models.progress import Progress
 from viz import unforeseen
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.services import measurements
 from viz.services.contenders import Entrant
 from viz.services.cost_forecast import forecast
@@ -55,7 +55,7 @@ def _button(plan: Plan, job: Job[Any] | None) -> None:
             help="Measure all of this on the server’s device. It can be cancelled, and what is measured by then stays.",
         )  # fmt: skip
         least = (
-            f", and what {plain(', '.join(counted.unknown))} will take is not known yet"
+            f", and what {escaped(', '.join(counted.unknown))} will take is not known yet"
             if counted.unknown
             else ""
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from viz import state
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.services.contenders import most_tokens
 from viz.services.measurements import Plan
 from viz.views.costs.entrants import MOST, SEPARATOR, chosen_names, entrants, label_of, offered_names
@@ -117,7 +117,7 @@ def _shortened(plan: Plan) -> None:
     for entrant in plan.entrants:
         most = most_tokens(entrant)
         if most is not None and most < plan.contexts[-1]:
-            short.setdefault(most, []).append(plain(entrant.label))
+            short.setdefault(most, []).append(escaped(entrant.label))
     for most, labels in sorted(short.items()):
         verb = "takes" if len(labels) == 1 else "take"
         st.caption(

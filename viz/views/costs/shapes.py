@@ -10,7 +10,7 @@ import streamlit as st
 import models
 from models.measuring.random_shapes import PRESETS, RandomShape
 from models.shape.attention_geometry import KIND_NAMES
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.services.contenders import MODES, Entrant, known_anatomy
 from viz.views.costs.entrants import add
 from viz.views.costs.shape_names import shape_label, shape_name
@@ -43,7 +43,7 @@ def shapes() -> None:
         preset = PRESETS.get(st.session_state[_PRESET])
         if preset is not None:
             st.caption(
-                f"{plain(preset.name)}: {preset.factor}, sizes from its config (*published*); random weights."
+                f"{escaped(preset.name)}: {preset.factor}, sizes from its config (*published*); random weights."
             )
         st.segmented_control(
             "Kind", list(KIND_NAMES), key=_key("kind"), required=True, format_func=str.upper, on_change=_own,
@@ -96,7 +96,7 @@ def _offer(shape: RandomShape) -> None:
     try:
         known = known_anatomy(Entrant(shape_label(shape), shape, "cpu", "auto"))
     except models.HeadlightError as error:
-        st.error(plain(error), icon=":material/error:")
+        st.error(escaped(error), icon=":material/error:")
         return
     if known is not None and known.weights is not None:
         st.caption(f"{known.weights.total / 1e6:,.3g} million weights (*formula*).")

@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from models.measuring.measurement import Repeats
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.services.contenders import card_of
 from viz.services.measurements import Point
 
@@ -92,7 +92,7 @@ def _where(points: Sequence[Point]) -> str:
     times = sorted(point.when for point in points)
     versions = dict.fromkeys(f"torch {point.torch}, transformers {point.transformers}" for point in points)
     when = times[0][:16] if times[0][:16] == times[-1][:16] else f"{times[0][:16]} to {times[-1][:16]}"
-    return f"*measured* on {plain('; '.join(places))} · {plain('; '.join(versions))} · {when.replace('T', ' ')} UTC"
+    return f"*measured* on {escaped('; '.join(places))} · {escaped('; '.join(versions))} · {when.replace('T', ' ')} UTC"
 
 
 def as_records(points: Sequence[Point]) -> list[dict[str, Any]]:

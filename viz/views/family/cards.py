@@ -13,7 +13,7 @@ from models.loading.catalog import WEIGHTS
 from models.shape import family
 from models.shape.attention_geometry import KIND_NAMES, Kind
 from viz.figures.loss_against_cache import loss_against_cache
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.views.columns import pair
 
 SEEDS = "seeds"  # folder beside a card with a folder and a card for every further seed
@@ -46,7 +46,7 @@ def cards(dark: bool) -> None:
     found, complaints = read_cards()
     st.markdown("#### What a smaller cache costs")
     for complaint in complaints:
-        st.info(plain(complaint), icon=":material/info:")
+        st.info(escaped(complaint), icon=":material/info:")
     if not found:
         return
     every = [card for of_kind in found.values() for card in of_kind]
@@ -105,7 +105,7 @@ def _sources(cards: Sequence[Card]) -> str:
         f"on {card.device} ({card.threads} threads), {card.date[:10]}, {card.validation_tokens:,} validation tokens"
         for card in cards
     )
-    sentence = f"Loss and perplexity: *measured* {plain('; '.join(measured))}. Cache: *formula*, latents cached for MLA."
+    sentence = f"Loss and perplexity: *measured* {escaped('; '.join(measured))}. Cache: *formula*, latents cached for MLA."
     late = [KIND_NAMES[card.kind] for card in cards if card.undertrained]
     if late:
         sentence += (

@@ -11,7 +11,7 @@ from viz import state
 from viz.components.token_strip import DIRECTIONS, TokenPick, token_strip
 from viz.figures.small_heatmap import small_heatmap
 from viz.figures.token_text import label
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.views.columns import four
 from viz.views.family.members import STACK, Member
 from viz.views.selected_head import SCORE_NAMES, UNITS, Drawn, Selection, controls, head_name
@@ -59,7 +59,7 @@ def heatmaps(members: Sequence[Member], chosen: Sequence[Selection]) -> None:
     controls()
     drawn = [one.drawn() for one in chosen]
     for notice in dict.fromkeys(one.notice for one in drawn if one.notice):
-        st.warning(plain(notice))
+        st.warning(escaped(notice))
     top = _top(drawn)
     for (member, column), one, weights in zip(four(members, "heatmaps"), chosen, drawn, strict=True):
         with column:
@@ -109,7 +109,7 @@ def _looks_at(one: Selection, pick: TokenPick) -> str:
 
 
 def _quoted(token: str) -> str:
-    return f"**{plain(label(token, 14))}**"
+    return f"**{escaped(label(token, 14))}**"
 
 
 def scores(members: Sequence[Member], chosen: Sequence[Selection]) -> None:

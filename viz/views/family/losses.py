@@ -13,7 +13,7 @@ from viz import state
 from viz.figures.long_tokens import whole
 from viz.figures.token_losses import token_losses
 from viz.figures.token_text import shortened
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.views.columns import four, pair
 from viz.views.family.head import picked_token
 from viz.views.family.members import Member
@@ -86,8 +86,9 @@ def _lines(members: Sequence[Member], dark: bool) -> None:
 def _rows(table: pd.DataFrame) -> None:
     widest = table.iloc[0]
     if len(table.columns) > 4:
+        token = escaped(shortened(widest["token"], 24))
         st.caption(
-            f"Furthest apart at token {widest['pos']}, **{plain(shortened(widest['token'], 24))}**: {widest[SPREAD]:.2f} nats. "
+            f"Furthest apart at token {widest['pos']}, **{token}**: {widest[SPREAD]:.2f} nats. "
             "Click a row, or a point of the lines, to choose its token."
         )
     st.dataframe(

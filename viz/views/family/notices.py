@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.views.family.members import Member
 from viz.views.summary import cut
 
@@ -24,4 +24,4 @@ def notices(members: Sequence[Member]) -> None:
     if first.run.dropped:
         st.warning(cut(first.request, first.model, first.run), icon=":material/content_cut:")
     for note in dict.fromkeys(member.model.note for member in members if member.model.note):
-        st.caption(f":material/info: {plain(note)}")
+        st.caption(f":material/info: {escaped(note)}")

@@ -8,7 +8,7 @@ from torch import Tensor
 import models
 from viz.figures.head_bars import head_bars
 from viz.figures.token_text import label
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.services import latent_readings
 from viz.views.latents.bars import clickable_bars
 from viz.views.latents.subject import Subject
@@ -27,7 +27,7 @@ def dimension(subject: Subject) -> None:
     try:
         use = latent_readings.use_of_dimensions(subject.request, subject.layer)
     except models.BadSelection as error:
-        st.info(plain(error), icon=":material/info:")
+        st.info(escaped(error), icon=":material/info:")
         return
     st.caption(
         "Norm of its column of each head's W_UK and W_UV, from the *weights*; mark: mean over dimensions."
@@ -59,7 +59,8 @@ def exciting_tokens(tokens: tuple[str, ...], values: Tensor) -> str:
     parts = []
     for sign, positions in (("highest", high), ("lowest", low)):
         named = [
-            f"**{plain(label(tokens[pos], 16))}** {_signed(values[pos].item())} ({pos})" for pos in positions
+            f"**{escaped(label(tokens[pos], 16))}** {_signed(values[pos].item())} ({pos})"
+            for pos in positions
         ]
         if named:
             parts.append(f"{sign} at {', '.join(named)}")

@@ -16,7 +16,7 @@ from viz.components.cache_map import CellPick, Group, cache_map
 from viz.figures.cache_spectra import rank_shares
 from viz.figures.kinds import KIND_STYLES
 from viz.figures.token_text import shortened
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.services import Request
 from viz.views.columns import pair
 from viz.views.explain import explain
@@ -42,7 +42,7 @@ def other_kinds(subject: Subject, other: Request | None) -> None:
         ):
             _beside(subject, asked, services.capture(asked))
     except models.BadSelection as error:
-        st.info(plain(error), icon=":material/info:")
+        st.info(escaped(error), icon=":material/info:")
     explain("Other kinds")
 
 
@@ -61,7 +61,7 @@ def _beside(subject: Subject, asked: Request, run: models.Capture) -> None:
     layer = min(subject.layer, run.layers() - 1)
     cached = run.cached(layer)
     shape = services.model_of(asked).geometry
-    st.markdown(f"**{plain(asked.model)}**, {shape.kind.upper()}: what layer {layer} caches of each token")
+    st.markdown(f"**{escaped(asked.model)}**, {shape.kind.upper()}: what layer {layer} caches of each token")
     cache_map(
         cached.numpy(),
         run.tokens,

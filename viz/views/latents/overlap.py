@@ -11,7 +11,7 @@ from models.look.subspace_overlap import SubspaceOverlap
 from viz import state
 from viz.figures.number_text import number_text
 from viz.figures.overlap_matrix import overlap_matrix, principal_angles
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.services import latent_readings
 from viz.views.columns import pair
 from viz.views.explain import explain
@@ -33,7 +33,7 @@ def overlap(subject: Subject) -> None:
     try:
         found = _overlap(subject, READS[what or "keys"])
     except models.BadSelection as error:
-        st.info(plain(error), icon=":material/info:")
+        st.info(escaped(error), icon=":material/info:")
         return
     if found is None:
         return

@@ -8,7 +8,7 @@ import models
 from models.look.latent_reading import position_reads
 from viz.figures.head_bars import head_bars
 from viz.figures.token_text import label
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.views.latents.bars import clickable_bars
 from viz.views.latents.subject import Subject
 
@@ -20,12 +20,12 @@ _HELP = (
 
 def position(subject: Subject) -> None:
     """Norms of the key and the value that each head builds of the chosen position."""
-    token = plain(label(subject.run.tokens[subject.position], 24))
+    token = escaped(label(subject.run.tokens[subject.position], 24))
     st.markdown(f"#### Position {subject.position}, {token}", help=_HELP)
     try:
         reads = position_reads(subject.run, subject.layer)
     except models.BadSelection as error:
-        st.info(plain(error), icon=":material/info:")
+        st.info(escaped(error), icon=":material/info:")
         return
     keys, values = reads.key_norms, reads.value_norms
     length = float(subject.latent[subject.position].norm())

@@ -11,7 +11,7 @@ from viz import services, state
 from viz.components.head_wall import BY_LAYER, head_wall
 from viz.figures.number_text import number_text
 from viz.figures.score_parts import score_heatmaps
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.services.score_shares import is_known, score_shares
 from viz.views.columns import column_style, pair
 from viz.views.explain import explain
@@ -45,7 +45,7 @@ def scores(subject: Subject) -> None:
         shares = _shares(subject)
         content, rotary = subject.run.score_parts(subject.layer, subject.head)
     except models.BadSelection as error:
-        st.info(plain(error), icon=":material/info:")
+        st.info(escaped(error), icon=":material/info:")
         return
     column_style()
     st.markdown(f"#### {_title(subject, shares)}", help=_NUMBERS_HELP)

@@ -9,7 +9,7 @@ import streamlit as st
 import models
 from viz import latent_cuts, state
 from viz.latent_cuts import Kind, Part, Parts
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.views.columns import column_style
 from viz.views.explain import explain
 from viz.views.latents.subject import Subject
@@ -52,7 +52,7 @@ def _effects(subject: Subject, parts: Parts) -> None:
     try:
         effects(subject, parts)
     except models.BadSelection as error:
-        st.info(plain(error), icon=":material/info:")
+        st.info(escaped(error), icon=":material/info:")
 
 
 def put(parts: Parts) -> None:

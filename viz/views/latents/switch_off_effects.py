@@ -14,7 +14,7 @@ from viz.figures.loss_change import loss_change
 from viz.figures.number_text import number_text
 from viz.figures.small_heatmap import small_difference, small_heatmap
 from viz.latent_cuts import Parts
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.services import cut_effects
 from viz.services.cut_effects import CutEffect
 from viz.views.columns import pair
@@ -59,7 +59,7 @@ def _obtained(subject: Subject, parts: Parts) -> CutEffect | None:
 def _losses(subject: Subject, effect: CutEffect) -> None:
     """Mean loss and perplexity before and after, and where along the text it changed."""
     if effect.loss is None:
-        st.info(plain(effect.no_loss), icon=":material/info:")
+        st.info(escaped(effect.no_loss), icon=":material/info:")
         return
     if len(subject.run.tokens) < 2:
         st.info("One token alone has no loss: nothing stands before it. Type a longer text.")

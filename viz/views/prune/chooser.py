@@ -8,9 +8,9 @@ import streamlit as st
 
 from viz import state
 from viz.views.prune.continuations import continuations
-from viz.views.prune.doubts import doubts
-from viz.views.prune.importance import importance
-from viz.views.prune.removal import removal
+from viz.views.prune.doubts.view import doubts
+from viz.views.prune.importance.view import importance
+from viz.views.prune.removal.view import removal
 from viz.views.prune.subject import Subject
 
 VIEWS: dict[str, Callable[[Subject], None]] = {

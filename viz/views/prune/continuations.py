@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 import models
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.services import Request, ablations
 from viz.services.ablations import Choice
 from viz.services.writing import Heard
@@ -43,7 +43,7 @@ def continuations(subject: Subject) -> None:
     if duet is None or asked.request != subject.request:
         return
     if asked.choice != _writable(subject.choice):
-        st.caption(f"Written before, with {plain(in_words(asked.choice.off))} off.")
+        st.caption(f"Written before, with {escaped(in_words(asked.choice.off))} off.")
     side_by_side(duet, "prune", subject.dark)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from models.progress import Progress
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.services import Request, ablations
 from viz.services.ablations import Choice, Effect
 from viz.services.job import Job
@@ -18,12 +18,12 @@ from viz.views.columns import pair
 from viz.views.prune import least_important
 from viz.views.prune.chance import chance
 from viz.views.prune.method import method_choice
-from viz.views.prune.moved import moved
+from viz.views.prune.most_changed_head import most_changed_head
 from viz.views.prune.nothing_off import nothing_off
+from viz.views.prune.notices import notices
 from viz.views.prune.numbers import numbers
 from viz.views.prune.predictions import predictions
 from viz.views.prune.presets import in_words
-from viz.views.prune.said import said
 from viz.views.prune.subject import Subject
 from viz.views.prune.tokens import tokens
 from viz.views.prune.wall import toolbar, wall
@@ -47,7 +47,7 @@ def effect(subject: Subject) -> Callable[[], None]:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="prune-controls"):
         toolbar(subject)
         method_choice(subject)
-    said(subject)
+    notices(subject)
     least_important.watch(subject)
     job = _begun(subject)
     left, right = pair("prune-wall", 0.55, 0.45)
@@ -60,7 +60,7 @@ def effect(subject: Subject) -> Callable[[], None]:
     if shown is not None:
         with left:
             tokens(subject, shown.effect)
-        moved(subject, shown.choice, shown.effect)
+        most_changed_head(subject, shown.choice, shown.effect)
     return later
 
 
@@ -120,5 +120,5 @@ def _earlier(request: Request) -> Measured | None:
     asked, choice = st.session_state.get(_SHOWN, (None, None))
     if asked != request or choice is None or not ablations.is_effect_known(request, choice):
         return None
-    st.caption(f"Below: what was measured before, with {plain(in_words(choice.off))} off.")
+    st.caption(f"Below: what was measured before, with {escaped(in_words(choice.off))} off.")
     return Measured(choice, ablations.effect(request, choice))

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from viz.figures.change_strip import change_strip
 from viz.figures.token_text import label
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.services.ablations import Effect
 from viz.views.prune.subject import Subject
 
@@ -59,7 +59,7 @@ def _named(names: tuple[str, ...], change: Tensor) -> str:
     for said, positions in (("hardest hit", worse), ("easier", better)):
         if positions:
             listed = (
-                f"**{plain(label(names[pos], 16))}** {_signed(change[pos].item())}" for pos in positions
+                f"**{escaped(label(names[pos], 16))}** {_signed(change[pos].item())}" for pos in positions
             )
             parts.append(f"{said}: {', '.join(listed)}")
     return " · ".join(parts)

@@ -8,7 +8,7 @@ import models
 from models.look.evaluation_texts import cut_into_texts
 from models.run.model import demand_tokenizer
 from viz import state
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.services.importance import Evaluation
 from viz.views.obtain import complain
 from viz.views.prune.subject import Subject
@@ -55,7 +55,7 @@ def _said() -> None:
         complain(refused)
         st.caption("Below is what was shown before." if text else f"Below is what {OURS} says.")
     elif text:
-        st.caption(f"“{plain(name)}”, {len(text):,} characters that can be read.")
+        st.caption(f"“{escaped(name)}”, {len(text):,} characters that can be read.")
     else:
         st.caption(f"No file yet; below is what {OURS} says.")
 

@@ -7,12 +7,12 @@ import streamlit as st
 from models.costs.planner import SHARE, Serving, ServingPlan
 from models.shape.attention_geometry import KIND_NAMES
 from viz.figures.cache_plan import Planned, memory_of_all, users_that_fit
-from viz.figures.cost_layout import told_bytes
-from viz.figures.cost_table import Cell, Row, table_html
-from viz.plain import plain
+from viz.figures.costs.layout import told_bytes
+from viz.figures.costs.table import Cell, Row, table_html
+from viz.markdown import escaped
 from viz.views.columns import pair
-from viz.views.costs.planner_published import published_beside
-from viz.views.costs.planner_settings import Asked
+from viz.views.costs.planner.published import published_beside
+from viz.views.costs.planner.settings import Asked
 
 ORDER = ("mha", "gqa", "mqa", "mla")
 _NO_BAR = {"displaylogo": False, "displayModeBar": False}
@@ -47,7 +47,7 @@ def planned(asked: Asked, plan: ServingPlan) -> None:
         )  # fmt: skip
     st.html(_table(asked, rows, dark))
     for note in notes(asked, plan):
-        st.caption(f":material/info: {plain(note)}")
+        st.caption(f":material/info: {escaped(note)}")
     published_beside(plan, dark)
 
 
@@ -83,7 +83,7 @@ def notes(asked: Asked, plan: ServingPlan) -> list[str]:
 
 def _headline(asked: Asked, plan: ServingPlan) -> str:
     own, rest = plan.own, {one.kind: one for one in plan.kinds}
-    name, kind = plain(plan.name), KIND_NAMES[own.kind]
+    name, kind = escaped(plan.name), KIND_NAMES[own.kind]
     told = (
         f"**{name}** has {kind} ({own.kind.upper()}): a user with {asked.context:,} tokens takes "
         f"**{told_bytes(own.cache_per_user)}** of cache, and **{own.users_per_device:,}** fit on {asked.device}"

@@ -10,15 +10,15 @@ from models.look.function_words import FunctionWordAttention
 from viz.figures.against_chance import against_chance
 from viz.figures.head_grid import head_grid
 from viz.heads_off import Head
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.services import doubts as service
 from viz.services import importance
 from viz.services.importance import Evaluation, Where
 from viz.views.columns import pair
 from viz.views.prune import history
-from viz.views.prune.doubts_card import answer, claim
-from viz.views.prune.importance_chance import chance_steps, compared, in_words
-from viz.views.prune.importance_heads import RISES, chart
+from viz.views.prune.doubts.card import answer, claim
+from viz.views.prune.importance.chance import chance_steps, compared, in_words
+from viz.views.prune.importance.heads import RISES, chart
 from viz.views.prune.measuring import Step, measuring
 from viz.views.prune.subject import Subject
 from viz.views.selected_head import head_name
@@ -49,7 +49,7 @@ def stop_words(subject: Subject, evaluation: Evaluation) -> None:
     ]
     measuring(
         "doubt-words", evaluation, steps, partial(_drawn, subject, evaluation), subject.request,
-        offer=f"Try it on {plain(evaluation.loaded.name)}", unasked=False,
+        offer=f"Try it on {escaped(evaluation.loaded.name)}", unasked=False,
     )  # fmt: skip
 
 
@@ -78,7 +78,7 @@ def _drawn(subject: Subject, evaluation: Evaluation) -> None:
     found, bound = service.words(evaluation), _bound(evaluation)
     left, right = pair("doubt-words", 0.42, 0.58)
     with left:
-        answer(told(found, subject.every))
+        answer(finding(found, subject.every))
         _cost(subject, evaluation, bound)
         st.button(
             f"Switch these {len(bound)} off on the wall", key="doubt-words-off", on_click=history.put, args=(bound,),
@@ -113,7 +113,7 @@ def _cost(subject: Subject, evaluation: Evaluation, bound: tuple[Head, ...]) -> 
     st.caption(" ".join(in_words(row, unit) for row in rows))
 
 
-def told(found: FunctionWordAttention, every: tuple[Head, ...]) -> str:
+def finding(found: FunctionWordAttention, every: tuple[Head, ...]) -> str:
     """The answer, from the numbers alone."""
     share, chance, beyond = (part.tolist() for part in (found.share, found.chance, found.beyond_first))
     known = [(layer, head) for layer, head in every if share[layer][head] == share[layer][head]]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.views.prune.presets import in_words
 from viz.views.prune.subject import Subject
 
 
-def said(subject: Subject) -> None:
+def notices(subject: Subject) -> None:
     """Above the wall."""
     if subject.refusal:
-        st.info(plain(subject.refusal), icon=":material/info:")
+        st.info(escaped(subject.refusal), icon=":material/info:")
     if subject.unknown:
         last = subject.run.layers(subject.stack) - 1
         st.info(

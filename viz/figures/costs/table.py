@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 from viz import theme
-from viz.figures.cost_layout import GRID
+from viz.figures.costs.layout import GRID
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ import models
 from viz.services import conversions
 from viz.services.conversions import Conversion
 from viz.views.columns import pair
-from viz.views.convert.made import Made
+from viz.views.convert.conversion_in_view import ConversionInView
 from viz.views.open_in_explore import go_there, take
 
 
-def use(made: Made) -> None:
+def use_elsewhere(made: ConversionInView) -> None:
     """A button that takes it to the other pages, and the code that makes it elsewhere."""
     left, right = pair("use", 0.4, 0.6)
     with left:
@@ -35,7 +35,7 @@ def _megabytes(model: models.AttentionModel) -> float:
     return model.module.get_memory_footprint() / 1e6
 
 
-def _take(made: Made) -> None:
+def _take(made: ConversionInView) -> None:
     take(lambda: conversions.saved(made.conversion))
 
 

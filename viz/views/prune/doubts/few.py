@@ -8,14 +8,14 @@ import streamlit as st
 
 from models.pruning.quality import Quantity
 from viz.figures.few_heads import few_heads
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.services import doubts as service
 from viz.services import importance
 from viz.services.doubts import FewHeads
 from viz.services.importance import Evaluation
 from viz.views.columns import pair
-from viz.views.prune.doubts_card import LIMIT, WITHIN, allowed, answer, claim, worse
-from viz.views.prune.importance import sweep_step
+from viz.views.prune.doubts.card import LIMIT, WITHIN, allowed, answer, claim, worse
+from viz.views.prune.importance.view import sweep_step
 from viz.views.prune.measuring import Step, measuring
 from viz.views.prune.subject import Subject
 
@@ -31,7 +31,7 @@ def beyond_twelve(subject: Subject, evaluation: Evaluation) -> None:
     steps = [sweep_step(evaluation), few_step(evaluation)]
     measuring(
         "doubt-few", evaluation, steps, partial(_drawn, subject, evaluation), subject.request,
-        offer=f"Try it on {plain(evaluation.loaded.name)}", unasked=False,
+        offer=f"Try it on {escaped(evaluation.loaded.name)}", unasked=False,
     )  # fmt: skip
 
 
@@ -58,7 +58,7 @@ def _drawn(subject: Subject, evaluation: Evaluation) -> None:
     full = importance.without(evaluation, ())
     left, right = pair("doubt-few", 0.42, 0.58)
     with left:
-        answer(told(found, metric, full))
+        answer(finding(found, metric, full))
         total = importance.head_count(evaluation)
         in_all = service.all_but_best(evaluation, min(TWELVE, total))
         if total > TWELVE and importance.is_without_known(evaluation, in_all):
@@ -85,7 +85,7 @@ def _drawn(subject: Subject, evaluation: Evaluation) -> None:
         )  # fmt: skip
 
 
-def told(found: FewHeads, metric: Quantity, full: float) -> str:
+def finding(found: FewHeads, metric: Quantity, full: float) -> str:
     """The answer, from the numbers alone."""
     widest, most = found.kept[-1], allowed(metric, full)
     values = dict(zip(found.kept, found.best, strict=True))

@@ -26,7 +26,7 @@ _HELP = (
 TOLD_SCORES = ("induction", "previous_token", "duplicate", "first_token", "self_attention")
 
 
-def moved(subject: Subject, choice: Choice, effect: Effect) -> None:
+def most_changed_head(subject: Subject, choice: Choice, effect: Effect) -> None:
     """A sentence on the head that moved most, and its pattern; others can be chosen."""
     ranked = models.most_changed(effect.shift, OFFERED + len(choice.off))
     heads = [change for change in ranked if _counts(change, choice)]

@@ -14,7 +14,7 @@ from viz.services import Request, removal_race, removals
 from viz.services.removal_race import Race
 from viz.services.removals import Removal
 from viz.views.columns import pair
-from viz.views.prune.removal_verdict import PUBLISHED, verdict
+from viz.views.prune.removal.verdict import PUBLISHED, verdict
 
 CALM = 0.3  # of the median, between the quartiles; a quiet machine stays far below
 SAME = 1e-5  # of the outputs' scale: more is no rounding in float32

@@ -8,7 +8,7 @@ from html import escape
 
 import plotly.graph_objects as go
 
-from viz.figures.cost_layout import lay_out
+from viz.figures.costs.layout import lay_out
 from viz.figures.kinds import KindStyle
 
 

@@ -15,7 +15,7 @@ from models.pruning.ways import Passes
 from viz.figures.head_grid import head_grid
 from viz.figures.rank_scatter import rank_scatter
 from viz.heads_off import Head
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.services import importance as service
 from viz.services.importance import Evaluation
 from viz.views.columns import pair
@@ -125,7 +125,7 @@ def _grid(subject: Subject, evaluation: Evaluation, found: models.HeadImportance
 def _agreement(subject: Subject, evaluation: Evaluation, found: models.HeadImportance) -> None:
     refusal = gradient_refusal(evaluation)
     if refusal:
-        st.info(plain(refusal), icon=":material/info:")
+        st.info(escaped(refusal), icon=":material/info:")
         return
     if not service.is_gradient_known(evaluation):
         return

@@ -7,15 +7,15 @@ from functools import partial
 import streamlit as st
 
 from models.pruning.order import ORDERS, Order
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.services import importance as service
 from viz.services.importance import Evaluation
 from viz.views.explain import explain
-from viz.views.prune.importance_chance import against_random
-from viz.views.prune.importance_curve import curves
-from viz.views.prune.importance_downloads import downloads
-from viz.views.prune.importance_heads import gradient_refusal, heads
-from viz.views.prune.importance_settings import settings
+from viz.views.prune.importance.chance import against_random
+from viz.views.prune.importance.curve import curves
+from viz.views.prune.importance.downloads import downloads
+from viz.views.prune.importance.heads import gradient_refusal, heads
+from viz.views.prune.importance.settings import settings
 from viz.views.prune.measuring import Step, measuring
 from viz.views.prune.subject import Subject
 
@@ -27,7 +27,7 @@ PASSES_A_HEAD = 0.55  # of a sweep: a head's run begins in its own layer
 def importance(subject: Subject) -> None:
     """One view of the page Prune."""
     if subject.refusal:
-        st.info(plain(subject.refusal), icon=":material/info:")
+        st.info(escaped(subject.refusal), icon=":material/info:")
         return
     evaluation = settings(subject)
     steps = main_steps(evaluation)

@@ -5,7 +5,7 @@ import re
 _MEANS_SOMETHING = re.compile(r"([!-/:-@\[-`{-~])")
 
 
-def plain(text: object) -> str:
+def escaped(text: object) -> str:
     """The text on one line, escaped so that it is shown as it is; half a character, which no browser can be sent, as "?".
 
     A name could otherwise be a picture in Markdown, which every browser that sees the message would fetch.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.services import removals
 from viz.services.removals import LARGEST_ZIP, Removal
 from viz.views.columns import pair
@@ -14,7 +14,7 @@ from viz.views.open_in_explore import take
 from viz.views.prune import history
 
 
-def use(wanted: Removal) -> None:
+def use_elsewhere(wanted: Removal) -> None:
     """Buttons that take it to the other pages or away, and the code that makes it elsewhere."""
     nbytes = removals.weight_bytes(wanted)
     size, place = f"about {nbytes / 1e6:,.3g} MB", removals.folder_of(wanted)
@@ -28,7 +28,7 @@ def use(wanted: Removal) -> None:
             )  # fmt: skip
             _zip(wanted, place, nbytes, size)
         st.caption(
-            f"It is written to {plain(place)} once ({size}), when one of the two is pressed; "
+            f"It is written to {escaped(place)} once ({size}), when one of the two is pressed; "
             + (
                 "transformers alone opens it, too."
                 if removals.cost(wanted).stock

@@ -8,13 +8,13 @@ import streamlit as st
 
 import models
 from viz.figures.saving_dots import Timed, saving_dots
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.services import pruning_saves as service
 from viz.services.importance import Evaluation
 from viz.services.pruning_saves import Saving
 from viz.views.columns import pair
-from viz.views.prune.doubts_card import answer, claim
-from viz.views.prune.importance import curve_step, sweep_step
+from viz.views.prune.doubts.card import answer, claim
+from viz.views.prune.importance.view import curve_step, sweep_step
 from viz.views.prune.measuring import Step, measuring
 from viz.views.prune.subject import Subject
 
@@ -34,7 +34,7 @@ def saves_a_fifth(subject: Subject, evaluation: Evaluation) -> None:
     model = evaluation.loaded
     if model.geometry.role != "decoder" or evaluation.metric != "loss":
         st.info(
-            f"{plain(model.name)} does not write one token after the other; the time of reading and writing is measured on "
+            f"{escaped(model.name)} does not write one token after the other; the time of reading and writing is measured on "
             "decoders. Choose one in the sidebar.",
             icon=":material/info:",
         )
@@ -50,7 +50,7 @@ def saves_a_fifth(subject: Subject, evaluation: Evaluation) -> None:
     ]  # fmt: skip
     measuring(
         "doubt-cost", evaluation, steps, partial(_drawn, subject, evaluation), subject.request,
-        offer=f"Try it on {plain(model.name)}", unasked=False,
+        offer=f"Try it on {escaped(model.name)}", unasked=False,
     )  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def _drawn(subject: Subject, evaluation: Evaluation) -> None:
     found = service.saving(evaluation)
     left, right = pair("doubt-cost", 0.42, 0.58)
     with left:
-        answer(told(found, len(subject.every)))
+        answer(finding(found, len(subject.every)))
         measured = found.measured[0]
         st.caption(
             f"Batch 1, {measured.prompt_tokens} tokens read and {measured.new_tokens} written, full, gated and removed in "
@@ -90,7 +90,7 @@ def _times(repeats: models.Repeats) -> tuple[float, float, float]:
     return repeats.median, *repeats.quartiles
 
 
-def told(found: Saving, total: int) -> str:
+def finding(found: Saving, total: int) -> str:
     """The answer, from the numbers alone."""
     count = len(found.heads)
     parts, verdicts = [], []

@@ -21,7 +21,7 @@ _LAST = "_last_conversion"
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class ConversionInView:
     """A conversion and the request whose text both models have read. before, after: what they did with it."""
 
     conversion: Conversion
@@ -49,7 +49,7 @@ def convert_button(conversion: Conversion, request: Request) -> None:
     )  # fmt: skip
 
 
-def obtain_conversion(wanted: Conversion, request: Request, seconds: float) -> Made | None:
+def obtain_conversion(wanted: Conversion, request: Request, seconds: float) -> ConversionInView | None:
     """What can be shown; what went wrong, and how far it is, is said on the page.
 
     seconds: estimated; what takes long waits for the button. Falls back to this visitor's last good conversion of the same
@@ -96,7 +96,7 @@ def _work(wanted: Conversion, request: Request, progress: models.Progress) -> No
     conversions.converted_capture(wanted, request, progress)
 
 
-def _last(request: Request) -> Made | None:
+def _last(request: Request) -> ConversionInView | None:
     wanted, before = st.session_state.get(_LAST, (None, None))
     if wanted is None or before.model != request.model or not conversions.is_converted(wanted, before):
         return None
@@ -104,8 +104,8 @@ def _last(request: Request) -> Made | None:
     return _made(wanted, before)
 
 
-def _made(wanted: Conversion, request: Request) -> Made:
-    return Made(
+def _made(wanted: Conversion, request: Request) -> ConversionInView:
+    return ConversionInView(
         wanted,
         request,
         services.capture(request),

@@ -6,7 +6,7 @@ import streamlit as st
 
 import models
 from viz.heads_off import Head
-from viz.plain import plain
+from viz.markdown import escaped
 from viz.services import removal_race, removals
 from viz.services.removals import Removal
 from viz.views.prune import history
@@ -30,7 +30,7 @@ def before(wanted: Removal) -> None:
             _metric("Cache, bytes a token", cost.cache_bytes_before, cost.cache_bytes_after)
     st.caption("*Formula*: what will be left, counted from shapes before anything is removed.")
     for note in cost.notes:
-        st.markdown(f"- {plain(note)}")
+        st.markdown(f"- {escaped(note)}")
 
 
 def _metric(name: str, was: int, left: int) -> None:

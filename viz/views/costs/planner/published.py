@@ -11,7 +11,7 @@ from models.costs.planner import ServingPlan
 from models.costs.published import GOLDENS, SHAPES
 from models.shape.attention_geometry import Geometry
 from models.shape.cache_size import cache_elements_per_token
-from viz.figures.cost_table import Cell, Row, link, table_html
+from viz.figures.costs.table import Cell, Row, link, table_html
 from viz.views.costs.golden_formulas import golden_formula, told_golden
 from viz.views.costs.source_links import address
 

@@ -11,8 +11,8 @@ from models.costs.planner import ServingPlan
 from viz import unforeseen
 from viz.services import plans
 from viz.services.job import Job
-from viz.views.costs.planner_result import planned
-from viz.views.costs.planner_settings import Asked, planner_settings
+from viz.views.costs.planner.result import planned
+from viz.views.costs.planner.settings import Asked, planner_settings
 from viz.views.explain import explain
 from viz.views.obtain import complain
 from viz.views.working import begin, forget, job_of, still_running

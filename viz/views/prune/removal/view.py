@@ -15,9 +15,9 @@ from viz.views.explain import explain
 from viz.views.obtain import complain
 from viz.views.prune.measuring import Step, measuring
 from viz.views.prune.presets import in_words
-from viz.views.prune.removal_before import before, foretold, offers
-from viz.views.prune.removal_results import results
-from viz.views.prune.removal_use import use
+from viz.views.prune.removal.before import before, foretold, offers
+from viz.views.prune.removal.results import results
+from viz.views.prune.removal.use_elsewhere import use_elsewhere
 from viz.views.prune.subject import Subject
 
 NAME = "prune-removal"
@@ -77,7 +77,7 @@ def _made(subject: Subject, wanted: Removal) -> None:
             help="What was measured stays in view until it is done. Worth it where the machine was busy.",
         )  # fmt: skip
     if done or removals.is_compared(wanted, request):
-        use(wanted)
+        use_elsewhere(wanted)
 
 
 def _again(wanted: Removal) -> None:

@@ -9,7 +9,7 @@ from html import escape
 import plotly.graph_objects as go
 
 from viz import theme
-from viz.figures.cost_layout import lay_out
+from viz.figures.costs.layout import lay_out
 from viz.figures.kinds import KindStyle
 
 MISMATCH = 0.01  # of the formula, from which a measured cache is flagged

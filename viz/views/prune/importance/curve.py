@@ -46,7 +46,7 @@ def curves(subject: Subject, evaluation: Evaluation) -> None:
             alt="How well the model does with more and more heads off, in several orders",
         )  # fmt: skip
     with right:
-        st.markdown(f"**{told(known)}**")
+        st.markdown(f"**{finding(known)}**")
         st.dataframe(_table(known), hide_index=True, column_config=_COLUMNS, key="importance-removable")
         st.caption(
             f"Heads that can go for {ALLOWED[known[0].metric]}, and where the knee lies; of the points that were *measured*. "
@@ -87,7 +87,7 @@ def allowed(curve: models.PruneCurve) -> float:
     return float(curve.mean[0]) * (1 + MORE) if curve.metric == "loss" else MORE
 
 
-def told(known: list[models.PruneCurve]) -> str:
+def finding(known: list[models.PruneCurve]) -> str:
     """The curves in a sentence."""
     by_order = {curve.order: curve for curve in known}
     first = by_order.get("importance", known[0])

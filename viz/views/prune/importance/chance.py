@@ -11,7 +11,7 @@ from viz.figures.against_chance import Compared, against_chance
 from viz.heads_off import Head
 from viz.services import importance as service
 from viz.services.importance import CHANCE_DRAWS, Evaluation, Where
-from viz.views.prune.importance_heads import RISES, asked_count, least_of
+from viz.views.prune.importance.heads import RISES, asked_count, least_of
 from viz.views.prune.measuring import Step, measuring
 from viz.views.prune.subject import Subject
 

@@ -1,0 +1,1 @@
+"""What attention costs: cache, time, quality, and the tables beside them."""

@@ -1,0 +1,1 @@
+"""How many people one device can serve at once."""

@@ -1,0 +1,1 @@
+"""Which heads matter on other text, and how many can go."""

@@ -1,0 +1,1 @@
+"""Heads removed for real: foretold, done, timed, taken elsewhere."""
