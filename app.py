@@ -6,5 +6,6 @@ What a visitor's browser shows is drawn by viz/shell/shell.py; the routes beside
 import streamlit as st
 
 from viz.routes import ROUTES
+from viz.shell.start import ready
 
-app = st.App("viz/shell/shell.py", routes=ROUTES)
+app = st.App("viz/shell/shell.py", lifespan=ready, routes=ROUTES)

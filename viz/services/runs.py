@@ -16,6 +16,7 @@ from viz.figures.atlas import Atlas, make_atlas
 from viz.services.forecast import forecast, measured_flops_per_s
 from viz.services.kept import Kept, held_by_model, loaded, results
 from viz.services.lanes import turn
+from viz.services.settled import settle
 
 TILE = 32
 
@@ -68,9 +69,12 @@ def model(
     name: str, device: str, dtype: str = "auto", progress: Progress = models.no_progress
 ) -> models.AttentionModel:
     """The loaded model, shared; loads it where nobody has. Raises HeadlightError."""
-    return model_store().get(
-        (name, device, dtype), lambda: models.load(name, device, dtype, progress=progress), progress
-    )
+    def load() -> models.AttentionModel:
+        loaded = models.load(name, device, dtype, progress=progress)
+        settle()
+        return loaded
+
+    return model_store().get((name, device, dtype), load, progress)
 
 
 def model_of(request: Request, progress: Progress = models.no_progress) -> models.AttentionModel:
