@@ -1,8 +1,8 @@
 """Many people on one server at once: `python -m tests.benchmarks.visitors 24`.
 
 Everybody opens a page with a text of their own and clicks six times about a second apart. Nobody may end on a white page, see
-an error of the front end or another's text; on Prune everybody must get the numbers of just their heads. Then everybody clicks
-heads on Explore every two to three seconds, and the time of a click is told beside that of one visitor alone.
+an error of the front end or another's text; on Prune everybody must get the numbers of just their heads. Then as many visitors
+without a browser click heads on Explore every two to three seconds, and the time of a click is told beside that of one alone.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 
 from playwright.async_api import Browser, Locator, Page, Position, async_playwright
 
+from tests.benchmarks.light_visitor import LightVisitor
 from tests.e2e.server import ROOT, serving
 
 NAMES = (
@@ -178,41 +179,38 @@ async def visit(browser: Browser, address: str, kind: str, who: int, many: int) 
     return ended
 
 
-async def clicking(browser: Browser, address: str, who: int) -> tuple[float, list[float]]:
-    """Seconds until the first view, and of each click from the mouse to the head's title."""
-    context = await browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(PATIENCE_MS)
-    page, draw, took = await context.new_page(), random.Random(who), list[float]()
-    began = time.monotonic()
-    await page.goto(f"{address}/?{urlencode({'text': text(who)})}")
-    wall = page.get_by_role("grid").first
-    await wall.wait_for()
-    opened = time.monotonic() - began
-    await asyncio.sleep(2)
-    head = None
-    for _ in range(CLICKS + 2):
+async def clicking(address: str, who: int) -> tuple[float, list[float]]:
+    """Seconds until the wall has come, and of each click until the head's title has come: the server's part, for the screens of
+    a dozen visitors stand on a dozen machines."""
+    draw = random.Random(who)
+    await asyncio.sleep(draw.uniform(0, 2))
+    visitor = await LightVisitor.arriving(address, {"text": text(who)})
+    opened, took, head = await visitor.open(), list[float](), None
+    for _ in range(2 * CLICKS):
+        await asyncio.sleep(draw.uniform(2, 3))
         head = draw.choice(
             [(layer, one) for layer in range(LAYERS) for one in range(HEADS) if (layer, one) != head]
         )
-        began = time.monotonic()
-        await wall.click(position=await tile(wall, *head))
-        await page.locator("h4", has_text=f"L{head[0]} H{head[1]}").first.wait_for(timeout=60_000)
-        took.append(time.monotonic() - began)
-        await asyncio.sleep(draw.uniform(2, 3))
-    await context.close()
+        took.append(await visitor.click(*head))
+    await visitor.leave()
     return opened, took
 
 
-async def measure(address: str, many: int, kinds: list[str]) -> dict[str, Any]:
+async def everybody(address: str, many: int, kinds: list[str]) -> list[Ended]:
     installed = shutil.which("chromium") or shutil.which("google-chrome")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=installed, args=ARGUMENTS)
-        await clicking(browser, address, 997)  # the server has loaded its libraries by then
-        _, alone = await clicking(browser, address, 998)
         visits = [visit(browser, address, kinds[who % len(kinds)], who, many) for who in range(many)]
-        ended = await asyncio.gather(*visits) if kinds else []
-        clicks = await asyncio.gather(*(clicking(browser, address, 1000 + who) for who in range(many)))
+        ended = await asyncio.gather(*visits)
         await browser.close()
+    return ended
+
+
+async def measure(address: str, many: int, kinds: list[str]) -> dict[str, Any]:
+    ended = await everybody(address, many, kinds) if kinds else []
+    await clicking(address, 997)  # the first of all
+    _, alone = await clicking(address, 998)
+    clicks = await asyncio.gather(*(clicking(address, 1000 + who) for who in range(many)))
     together = sorted(second for _, took in clicks for second in took)
     return {
         "visitors": many,
