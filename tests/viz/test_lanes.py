@@ -83,6 +83,23 @@ def test_a_visitor_with_much_work_does_not_hold_up_one_with_little(
     assert order == ["bob", "ann"]
 
 
+def test_work_that_has_ended_is_not_held_against_a_visitor(
+    hold: threading.Event, who: Callable[[str], None]
+):
+    lane, order = Lane("test", 1), list[str]()
+    Job(lambda _: None, lane).wait(PATIENCE_S)  # ann's
+    who("carol")
+    blocked(lane, hold)
+    who("ann")
+    anns = Job(lambda _: order.append("ann"), lane)
+    who("bob")
+    bobs = Job(lambda _: order.append("bob"), lane)
+    hold.set()
+    anns.wait(PATIENCE_S)
+    bobs.wait(PATIENCE_S)
+    assert order == ["ann", "bob"]
+
+
 def test_what_waits_is_cancelled_at_once_and_never_runs(hold: threading.Event):
     lane, ran = Lane("test", 1), list[int]()
     blocked(lane, hold)
