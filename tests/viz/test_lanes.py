@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -83,9 +85,7 @@ def test_a_visitor_with_much_work_does_not_hold_up_one_with_little(
     assert order == ["bob", "ann"]
 
 
-def test_work_that_has_ended_is_not_held_against_a_visitor(
-    hold: threading.Event, who: Callable[[str], None]
-):
+def test_work_that_has_ended_is_not_held_against_a_visitor(hold: threading.Event, who: Callable[[str], None]):
     lane, order = Lane("test", 1), list[str]()
     Job(lambda _: None, lane).wait(PATIENCE_S)  # ann's
     who("carol")
@@ -108,9 +108,20 @@ def test_what_waits_is_cancelled_at_once_and_never_runs(hold: threading.Event):
     assert (job.running, job.cancelled) == (False, True)
     job.wait(PATIENCE_S)
     last = Job(lambda _: 2, lane)
+    assert last.told[0] == "Next in turn"
     hold.set()
     last.wait(PATIENCE_S)
     assert (ran, last.result) == ([], 2)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a thread has a niceness of its own on Linux alone")
+def test_studies_stand_back_behind_what_a_visitor_waits_for():
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    job = Job(
+        lambda _: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()), Lane("test", 1, niceness=3)
+    )
+    job.wait(PATIENCE_S)
+    assert job.result == min(own + 3, 19)
 
 
 def test_a_full_lane_says_so(hold: threading.Event):

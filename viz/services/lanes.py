@@ -39,7 +39,7 @@ class Ticket:
 class Lane:
     """Threads that take up tickets in turn.
 
-    niceness: how far these threads stand back where processors are short, 0 to 19 as in nice(1); on Linux alone.
+    niceness: how far these threads stand back behind the server's others, as in nice(1); on Linux alone.
     """
 
     def __init__(self, name: str, workers: int, niceness: int = 0, most_waiting: int = MOST_WAITING) -> None:
@@ -97,7 +97,8 @@ class Lane:
 def _stand_back(niceness: int) -> None:
     if niceness:
         with contextlib.suppress(OSError, AttributeError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
+            thread = threading.get_native_id()
+            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + niceness)
 
 
 @contextlib.contextmanager
