@@ -1,21 +1,25 @@
 """Work behind a page waits for its turn, each visitor's in turn with others', and ends with its visitor."""
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
 import threading
+import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import torch
 from starlette.requests import Request
 
 from viz import routes
 from viz.services import job as jobs
 from viz.services import visitors
 from viz.services.job import Job, find_job
-from viz.services.lanes import Lane, ServerBusy
+from viz.services.lanes import Lane, ServerBusy, turn
 
 PATIENCE_S = 20
 
@@ -112,6 +116,27 @@ def test_what_waits_is_cancelled_at_once_and_never_runs(hold: threading.Event):
     hold.set()
     last.wait(PATIENCE_S)
     assert (ran, last.result) == ([], 2)
+
+
+def test_what_a_visitor_has_let_go_of_is_not_held_by_an_idle_lane():
+    lane = Lane("test", 1)
+    job = Job(lambda _: 1, lane)
+    job.wait(PATIENCE_S)
+    known = weakref.ref(job)
+    del job
+    end = time.monotonic() + PATIENCE_S
+    while known() is not None and time.monotonic() < end:
+        time.sleep(0.01)
+    assert known() is None
+
+
+def test_a_turn_is_given_back_even_by_one_that_fails():
+    def nobody_waits(message: str, fraction: float) -> None:
+        raise AssertionError(message)
+
+    for _ in range(2 * torch.get_num_threads()):
+        with contextlib.suppress(ValueError), turn(nobody_waits):
+            raise ValueError
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a thread has a niceness of its own on Linux alone")

@@ -141,4 +141,9 @@ class Job(Generic[T]):
 
     def _end(self) -> None:
         self._work = None  # what it closes over is not kept for as long as the job is
+        self._ticket.run = _nothing  # nor the job by its own ticket, until somebody collects garbage
         self._over.set()
+
+
+def _nothing() -> None:
+    """What is left of work that is over."""

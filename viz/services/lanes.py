@@ -91,7 +91,6 @@ class Lane:
                 with self._changed:
                     self._running[ticket.owner] -= 1
                     self._running += Counter()  # forget whose count is 0
-            del ticket  # what it held is not to live until the next one comes
 
 
 def _stand_back(niceness: int) -> None:
