@@ -9,6 +9,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -116,6 +117,17 @@ def test_what_waits_is_cancelled_at_once_and_never_runs(hold: threading.Event):
     hold.set()
     last.wait(PATIENCE_S)
     assert (ran, last.result) == ([], 2)
+
+
+def test_work_that_is_cancelled_before_it_began_is_let_go_of(hold: threading.Event):
+    lane, thing = Lane("test", 1), threading.Event()
+    blocked(lane, hold)
+    job = Job(partial(lambda kept, _: kept.set(), thing), lane)
+    job.cancel()
+    known = weakref.ref(thing)
+    del thing
+    assert known() is None
+    hold.set()
 
 
 def test_what_a_visitor_has_let_go_of_is_not_held_by_an_idle_lane():
