@@ -1,6 +1,9 @@
 """Work in the background can be watched and cancelled."""
 
 import threading
+import time
+import weakref
+from functools import partial
 
 import pytest
 
@@ -19,6 +22,26 @@ def test_the_result_is_kept():
     assert job.told == ("half", 0.5)
     job.cancel()  # too late: it is done
     assert not job.cancelled
+
+
+def test_no_bar_is_told_more_than_all_or_less_than_nothing():
+    for fraction, told in ((1.5, 1.0), (-0.5, 0.0)):
+        job = Job(lambda progress, fraction=fraction: progress("some", fraction))
+        job.wait(PATIENCE_S)
+        assert job.told == ("some", told)
+
+
+def test_what_the_work_closes_over_lives_no_longer_than_the_work():
+    thing = threading.Event()
+    job = Job(partial(lambda kept, _: kept.set(), thing))
+    job.wait(PATIENCE_S)
+    known = weakref.ref(thing)
+    del thing
+    end = time.monotonic() + PATIENCE_S
+    while known() is not None and time.monotonic() < end:  # the lane's thread is about to leave it
+        time.sleep(0.01)
+    assert known() is None
+    assert job.error is None
 
 
 @pytest.mark.parametrize("error", [BadText("The text is empty."), RuntimeError("out of memory")])

@@ -188,6 +188,11 @@ def test_views_of_one_storage_weigh_that_storage_once():
     assert 4_000_000 <= sum(held({"a": whole[:10], "b": (whole.T, whole[5])}).values()) < 4_010_000
 
 
+def test_a_function_weighs_what_it_closes_over():
+    tensor = torch.zeros(1000)
+    assert sum(held(lambda: tensor).values()) >= 4000
+
+
 def test_a_capture_weighs_what_it_holds_and_a_baseline_without_logits_weighs_its_captures(tiny_llama):
     model = models.load(str(tiny_llama))
     run = models.capture(model, "the boat waves back at the old mill")

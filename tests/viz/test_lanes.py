@@ -10,6 +10,7 @@ import time
 import weakref
 from collections.abc import Callable
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -193,6 +194,18 @@ def test_a_closed_tabs_work_ends(
     hold.set()
     left.wait(PATIENCE_S)
     assert (here.result, left.cancelled, left.error, steps) == ("first", True, None, [])
+
+
+def test_nobodys_work_goes_on_though_nobody_is_connected(monkeypatch: pytest.MonkeyPatch):
+    def no_session(name: str) -> bool:
+        raise AssertionError(f"asked after {name!r}")
+
+    server = SimpleNamespace(is_active_session=no_session)
+    monkeypatch.setattr(visitors, "GRACE_S", 0.0)
+    monkeypatch.setattr(visitors, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(visitors.runtime, "exists", lambda: True)
+    monkeypatch.setattr(visitors.runtime, "get_instance", lambda: server)
+    assert not visitors.Presence("").gone
 
 
 def test_a_panic_ends_the_work_and_not_the_lane():
