@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 
 import models
 from viz.services import saved_models
@@ -41,13 +42,27 @@ def test_the_one_used_least_recently_goes_first():
     assert [place.is_dir() for place in (first, healed)] == [False, False]
 
 
-def test_what_is_there_is_not_written_again():
+def test_what_somebody_writes_just_now_stays():
+    place = write("converted/a", 4 * MEGABYTE, 1)
+    with FileLock(saved_models._lock(place)):
+        write("removed/b", 8 * MEGABYTE, 2)
+    assert place.is_dir()
+
+
+def test_room_for_what_goes_on_is_not_made_by_deleting_what_there_is_of_it():
+    begun = write("converted/healing/a", 8 * MEGABYTE, 1)
+    saved_models.make_room(begun, 8 * MEGABYTE)
+    assert begun.is_dir()
+
+
+def test_what_is_there_is_not_written_again_and_counts_as_used():
     place = write("converted/a", MEGABYTE, 1)
 
     def fail(_: Path) -> None:
         raise AssertionError("written again")
 
     assert saved_models.written(place, MEGABYTE, fail) == place
+    assert place.stat().st_mtime > 1
 
 
 def test_a_full_disk_is_said_before_anything_is_written(monkeypatch: pytest.MonkeyPatch):
