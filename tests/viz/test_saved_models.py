@@ -43,7 +43,7 @@ def test_the_one_used_least_recently_goes_first():
 
 
 def test_what_somebody_writes_just_now_stays():
-    place = write("converted/a", 4 * MEGABYTE, 1)
+    place = write("converted/a", 8 * MEGABYTE, 1)
     with FileLock(saved_models._lock(place)):
         write("removed/b", 8 * MEGABYTE, 2)
     assert place.is_dir()
@@ -51,7 +51,7 @@ def test_what_somebody_writes_just_now_stays():
 
 def test_room_for_what_goes_on_is_not_made_by_deleting_what_there_is_of_it():
     begun = write("converted/healing/a", 8 * MEGABYTE, 1)
-    saved_models.make_room(begun, 8 * MEGABYTE)
+    saved_models.make_room(begun, 14 * MEGABYTE)
     assert begun.is_dir()
 
 
