@@ -12,7 +12,7 @@ import models
 from models.run.inputs import count_tokens
 from models.shape.attention_geometry import KIND_NAMES
 from viz.figures.cache_growth import Grown, KindLine, cache_growth
-from viz.figures.costs.layout import told_bytes
+from viz.figures.number_text import told_bytes
 from viz.services.cache_lines import CacheLines, cache_lines
 from viz.services.writing import Heard, Writing
 
