@@ -12,7 +12,8 @@ from viz.figures.bertviz_view import Panel, head_view_html, model_view_html
 from viz.figures.change_strip import change_strip
 from viz.figures.export_html import head_html
 from viz.figures.export_svg import heatmap_svg
-from viz.figures.heatmap import LABEL_WIDTH, difference_heatmap, heatmap
+from viz.figures.heatmap import difference_heatmap, heatmap
+from viz.figures.layout.axes import LABEL_WIDTH
 from viz.figures.long_tokens import CHIP, LINE, MOST, chip, hover_name, whole
 from viz.figures.loss_change import loss_change
 from viz.figures.query_key_view import query_key_html

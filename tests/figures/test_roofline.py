@@ -7,7 +7,8 @@ import pytest
 from models.costs.model_cost import Work
 from models.costs.peaks import Peaks
 from viz.figures.costs.styles import contender_styles
-from viz.figures.roofline import Placed, RoofRow, attainable, roofline, told_speed
+from viz.figures.number_text import told_speed
+from viz.figures.roofline import Placed, RoofRow, attainable, roofline
 
 PEAKS = Peaks(100e9, 10e9, "cpu", "float32", 1)  # a ridge of 10 operations a byte
 EVIL = "<img src=x>"

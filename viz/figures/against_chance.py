@@ -32,7 +32,7 @@ def against_chance(
     muted, names = theme.muted(dark), [each.name for each in sets]
     rings = [(each.name, cost) for each in sets for cost in each.random]
     ring = {"symbol": "circle-open", "size": 10, "color": muted, "line": {"width": 1.5}}
-    tick = {"symbol": "line-ns", "size": 20, "line": {"width": 2, "color": muted}}
+    tick = {"symbol": "line-ns", "size": 20, "color": muted, "line": {"width": 2, "color": muted}}
     diamond = {"symbol": "diamond", "size": 13, "color": theme.accent(dark)}
     return chart(
         [

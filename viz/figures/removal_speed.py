@@ -40,7 +40,7 @@ def removal_speed(rows: Sequence[SpeedRow], *, dark: bool = False) -> go.Figure:
     margin = EDGE_MARGIN * (edges[1] - edges[0])  # so that what stands at an edge does not stand on a label
     ring = {"symbol": "circle-open", "size": 10, "color": muted, "line": {"width": 1.5}}
     dot = {"symbol": "circle", "size": 6, "color": accent, "opacity": 0.45}
-    tick = {"symbol": "line-ns", "size": 20, "line": {"width": 2, "color": text}}
+    tick = {"symbol": "line-ns", "size": 20, "color": text, "line": {"width": 2, "color": text}}
     diamond = {"symbol": "diamond", "size": 12, "color": accent}
     return chart(
         [

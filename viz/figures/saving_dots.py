@@ -63,9 +63,10 @@ def saving_dots(
 
 
 def _foretold(works: Sequence[Timed], colour: str) -> Part:
+    tick = {"symbol": "line-ns", "size": 22, "color": colour, "line": {"width": 2.5, "color": colour}}
     return scatter(
         x=[100 * work.formula for work in works], y=[work.name for work in works], mode="markers",
-        name="removed, by formula", marker={"symbol": "line-ns", "size": 22, "line": {"width": 2.5, "color": colour}},
+        name="removed, by formula", marker=tick,
         hovertemplate="removed, by formula<br><b>%{x:.4~g}%</b> of the work<extra></extra>",
     )  # fmt: skip
 
