@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -122,9 +123,13 @@ def pooled(
         sums = np.add.reduceat(np.add.reduceat(cells, row_edges, axis=0), column_edges, axis=1)
         counts = np.outer(_counts(row_edges, cells.shape[0]), _counts(column_edges, cells.shape[1]))
         cells = (sums / counts).astype(np.float32)
-    return cells, _axis(query_tokens, row_edges, first_token), _axis(key_tokens, column_edges, first_token)
+    rows = _axis(query_tokens, row_edges, first_token)
+    if key_tokens == query_tokens:  # as wherever a text looks at itself
+        return cells, rows, rows
+    return cells, rows, _axis(key_tokens, column_edges, first_token)
 
 
+@cache
 def bent_scale(scale: Scale, dark: bool) -> theme.Colorscale:
     """The ink scale, its stops moved so that a weight (as part of the largest) gets the colour the scale gives it."""
     colours = theme.ink_scale(dark)

@@ -35,7 +35,7 @@ def token_losses(
     accent = {"color": theme.accent(dark), "width": 2}
     return chart(
         [_line(kind, _checked(kind, values, len(tokens)), names, dark) for kind, values in losses.items()],
-        token_axis(names, tokens, categoryorder="array", categoryarray=names),
+        token_axis(names, tokens),
         axis("loss, nats per token", dark, zero=theme.GRID, rangemode="tozero"),
         dark=dark,
         height=height,
@@ -54,13 +54,13 @@ def _checked(kind: Kind, values: Any, tokens: int) -> NDArray[np.float32]:
     return losses
 
 
-def _line(kind: Kind, values: Any, names: list[str], dark: bool) -> Part:
+def _line(kind: Kind, values: NDArray[np.float32], names: list[str], dark: bool) -> Part:
     style = KIND_STYLES[kind]
     return scatter(
         x=names,
         y=values,
         name=kind.upper(),
-        mode="lines+markers" if len(names) <= WITH_MARKERS else "lines",
+        mode="lines+markers" if len(values) <= WITH_MARKERS else "lines",
         line={"color": style.colour(dark), "dash": style.dash, "width": 1.75},
         marker={"color": style.colour(dark), "symbol": style.symbol, "size": 6},
         unselected={"marker": {"opacity": 1.0}},

@@ -47,7 +47,8 @@ def chart(
     }
     if "legend" not in own:
         look["showlegend"] = False
-    return go.Figure({"data": list(traces), "layout": look | own}, _validate=False)
+    look |= {name: part for name, part in own.items() if part != []}
+    return go.Figure({"data": list(traces), "layout": look}, _validate=False)
 
 
 def legend_above(size: int = 12, **own: Any) -> Part:
