@@ -17,6 +17,8 @@ from viz.figures.layout.axes import LABEL_WIDTH
 from viz.figures.long_tokens import CHIP, LINE, MOST, chip, hover_name, whole
 from viz.figures.loss_change import loss_change
 from viz.figures.query_key_view import query_key_html
+from viz.figures.score_parts import score_heatmaps
+from viz.figures.small_heatmap import small_heatmap
 from viz.figures.token_losses import token_losses
 
 LONG = "x" * 298 + "<b>" + "y" * 299
@@ -45,8 +47,10 @@ def test_a_chip_is_short_and_knows_the_whole():
         difference_heatmap(PATTERN, PATTERN, TOKENS, TOKENS),
         loss_change([0.1, 0.2, 0.3], [0.2, 0.3, 0.1], TOKENS),
         token_losses({"mha": [0.1, 0.2, 0.3]}, TOKENS),
+        score_heatmaps(PATTERN, PATTERN, PATTERN > 0, TOKENS),
+        small_heatmap(PATTERN, TOKENS, top=1.0),
     ],
-    ids=["heatmap", "difference", "loss change", "token losses"],
+    ids=["heatmap", "difference", "loss change", "token losses", "score parts", "small heatmap"],
 )
 def test_axes_are_short_and_hovering_tells_the_whole(figure: Any):
     labels = list(figure.layout.xaxis.ticktext)

@@ -58,8 +58,9 @@ def test_names_are_no_html_and_an_empty_roof_is_drawn():
 
 
 def test_speeds_have_three_digits_and_a_prefix():
-    assert [told_speed(speed) for speed in (1.2345e9, 989e12, 12.0)] == [
+    assert [told_speed(speed) for speed in (1.2345e9, 989e12, 999.96e9, 12.0)] == [
         "1.23 GFLOP/s",
         "989 TFLOP/s",
+        "1 TFLOP/s",
         "12 FLOP/s",
     ]
