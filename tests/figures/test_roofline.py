@@ -50,6 +50,12 @@ def test_what_was_reached_is_a_cross_below_the_roof(dark: bool):
     assert 10**high > 100e9
 
 
+def test_speeds_have_several_ticks_on_a_slow_device_too():
+    figure: Any = roofline(Peaks(30e9, 10e9, "cpu", "float32", 1), [row()])
+    low, high = figure.layout.yaxis.range
+    assert sum(10**low <= tick <= 10**high for tick in figure.layout.yaxis.tickvals) >= 3
+
+
 def test_names_are_no_html_and_an_empty_roof_is_drawn():
     figure: Any = roofline(PEAKS, [row(EVIL)])
     assert all("<img" not in (one.hovertemplate or "") for one in figure.data)

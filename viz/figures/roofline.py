@@ -17,6 +17,7 @@ from viz.figures.kinds import KindStyle
 from viz.figures.layout.axes import axis, domains, log_axis
 from viz.figures.layout.chart import Part, chart, scatter
 from viz.figures.layout.lines import note, upright
+from viz.figures.layout.ticks import round_ticks
 from viz.figures.number_text import told_bytes, told_speed
 from viz.figures.token_text import shortened
 
@@ -188,7 +189,7 @@ def _intensity_axis(ends: tuple[float, float], dark: bool, text: str) -> Part:
 def _speed_axis(peaks: Peaks, rows: Sequence[RoofRow], ends: tuple[float, float], dark: bool) -> Part:
     reached = [placed.reached for row in rows for placed in (row.decode, row.prefill) if placed.reached]
     low, high = min([ends[0] * peaks.memory_bytes_per_s, *reached]) / 1.6, peaks.flops_per_s * 2.6
-    speeds = [10.0**power for power in range(floor(log10(low)), ceil(log10(high)) + 1)]
+    speeds = round_ticks([low, high])
     labels = [told_speed(speed) for speed in speeds]
     return log_axis("attainable speed", dark, speeds, labels, [log10(low), log10(high)], standoff=8)
 
