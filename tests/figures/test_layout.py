@@ -30,7 +30,7 @@ every_chart = pytest.mark.parametrize("make", CHARTS, ids=NAMES)
 
 def sent(figure: go.Figure) -> dict[str, Any]:
     """As Streamlit sends it."""
-    return json.loads(plotly.io.to_json(figure.to_dict(), validate=False))
+    return json.loads(str(plotly.io.to_json(figure.to_dict(), validate=False)))
 
 
 @every_chart
