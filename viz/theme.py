@@ -40,6 +40,9 @@ DIVERGING_DARK = (
     "#ffb96e", "#cf853e", "#915a2c", "#543520", "#15161b", "#313a62", "#5163ae", "#7993e8", "#b3c9ff",
 )  # fmt: skip
 
+# Lines of a chart's grid; faint on either ground.
+GRID = "rgba(128, 134, 152, 0.22)"
+
 Colorscale = list[tuple[float, str]]
 
 
@@ -54,6 +57,10 @@ class RoleStyle:
     colour: str
     colour_dark: str
     quiet: bool = False
+
+    def on(self, dark: bool) -> str:
+        """The colour for one theme."""
+        return self.colour_dark if dark else self.colour
 
 
 # After Okabe & Ito's colour-blind safe palette, darkened or lightened until a badge stands out from its ground.
@@ -79,14 +86,39 @@ def role_style(role: str) -> RoleStyle:
     return (ROLES | SCORE_KINDS).get(role, RoleStyle(role[0].upper(), "#6b7280", "#9aa3b2", quiet=True))
 
 
+def ink(dark: bool) -> tuple[str, ...]:
+    """The steps of the ink scale, from none (the ground) to all."""
+    return INK_DARK if dark else INK
+
+
+def diverging(dark: bool) -> tuple[str, ...]:
+    """The steps of the diverging scale, from less through the ground to more."""
+    return DIVERGING_DARK if dark else DIVERGING
+
+
 def ink_scale(dark: bool) -> Colorscale:
     """Plotly colour scale for weights from none (the ground) to all."""
-    return _even(INK_DARK if dark else INK)
+    return _even(ink(dark))
 
 
 def diverging_scale(dark: bool) -> Colorscale:
     """Plotly colour scale for differences, orange below zero and indigo above; centre it on zero (`zmid=0`)."""
-    return _even(DIVERGING_DARK if dark else DIVERGING)
+    return _even(diverging(dark))
+
+
+def less(dark: bool) -> str:
+    """The colour of a fall, as on the diverging scale."""
+    return diverging(dark)[1]
+
+
+def more(dark: bool) -> str:
+    """The colour of a rise, as on the diverging scale."""
+    return diverging(dark)[7]
+
+
+def primary(dark: bool) -> str:
+    """The colour of what a chart is about."""
+    return PRIMARY_DARK if dark else PRIMARY
 
 
 def background(dark: bool) -> str:
@@ -94,14 +126,40 @@ def background(dark: bool) -> str:
     return BACKGROUND_DARK if dark else BACKGROUND
 
 
+def surface(dark: bool) -> str:
+    """The ground of what lies on the page."""
+    return SURFACE_DARK if dark else SURFACE
+
+
+def text(dark: bool) -> str:
+    """The colour of what is written."""
+    return TEXT_DARK if dark else TEXT
+
+
+def muted(dark: bool) -> str:
+    """The colour of what stands behind: titles of axes, notes, what others are held against."""
+    return MUTED_DARK if dark else MUTED
+
+
 def accent(dark: bool) -> str:
     """The colour of what is selected or switched off."""
     return ACCENT_DARK if dark else ACCENT
 
 
+def second(dark: bool) -> str:
+    """The colour of the second of a comparison."""
+    return SECOND_DARK if dark else SECOND
+
+
 def alarm(dark: bool) -> str:
     """The colour of what cannot be right."""
     return ALARM_DARK if dark else ALARM
+
+
+def translucent(colour: str, opacity: float) -> str:
+    """`colour`, #rrggbb, so that what lies below can be seen. opacity: 0 to 1."""
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, {opacity})"
 
 
 def _even(stops: tuple[str, ...]) -> Colorscale:

@@ -191,11 +191,12 @@ def test_overlap_of_what_heads_read(mla: Any, part: str, at: int):
     if part == "values":
         app.button_group(key="latents-overlap-reads").set_value(part)
         settle(visit.rerun(app))
-    cells = visit.figure(app, "latents-overlap")["data"][0]
-    shown = numbers(cells["customdata"])
+    cells, marks = visit.figure(app, "latents-overlap")["data"]
+    told_numbers = numbers(marks["customdata"])
     off = ~np.eye(HEADS, dtype=bool)
-    np.testing.assert_allclose(shown[..., 0][off], wanted[off], rtol=1e-4)
-    assert set(shown[..., 1].ravel()) == {WIDTH / RANK}
+    np.testing.assert_array_equal(np.stack([numbers(marks["y"]), numbers(marks["x"])], -1), np.argwhere(off))
+    np.testing.assert_allclose(told_numbers[:, 0], wanted[off], rtol=1e-4)
+    assert set(told_numbers[:, 1]) == {WIDTH / RANK}
     assert "by chance 0.25" in told(app)
     np.testing.assert_allclose(numbers(cells["z"])[off], wanted[off] - WIDTH / RANK, atol=1e-6)
     angles = numbers(visit.figure(app, "latents-angles")["data"][0]["y"])

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from viz.figures.healing_loss import healing_loss
-from viz.figures.perplexity_against_cache import Size, perplexity_against_cache, round_numbers
+from viz.figures.layout.ticks import round_numbers
+from viz.figures.perplexity_against_cache import Size, perplexity_against_cache
 from viz.figures.small_heatmap import LARGEST, small_difference
 
 CURVE = [Size(512, 9.5, "rank 8 <b>"), Size(2048, 6.0, "rank 32"), Size(1024, 7.0, "rank 16")]

@@ -9,11 +9,12 @@ import pytest
 
 from viz import theme
 from viz.figures.costs.cache import CacheSeries, Counted, cache_against_context
-from viz.figures.costs.layout import round_ticks, told_bytes
 from viz.figures.costs.quality import Quality, quality_against_cache
 from viz.figures.costs.styles import contender_styles, legend_html
 from viz.figures.costs.times import Taken, TimeSeries, medians
 from viz.figures.kinds import KIND_STYLES
+from viz.figures.layout.ticks import round_ticks
+from viz.figures.number_text import told_bytes
 
 EVIL = "<img src=x onerror=alert(1)>"
 # DeepSeek-V2 (arXiv 2405.04434), Table 1, by hand: 2 x 8 heads x 32 numbers x 4 layers x 4 bytes of each token.

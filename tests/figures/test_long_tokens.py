@@ -12,10 +12,13 @@ from viz.figures.bertviz_view import Panel, head_view_html, model_view_html
 from viz.figures.change_strip import change_strip
 from viz.figures.export_html import head_html
 from viz.figures.export_svg import heatmap_svg
-from viz.figures.heatmap import LABEL_WIDTH, difference_heatmap, heatmap
+from viz.figures.heatmap import difference_heatmap, heatmap
+from viz.figures.layout.axes import LABEL_WIDTH
 from viz.figures.long_tokens import CHIP, LINE, MOST, chip, hover_name, whole
 from viz.figures.loss_change import loss_change
 from viz.figures.query_key_view import query_key_html
+from viz.figures.score_parts import score_heatmaps
+from viz.figures.small_heatmap import small_heatmap
 from viz.figures.token_losses import token_losses
 
 LONG = "x" * 298 + "<b>" + "y" * 299
@@ -44,8 +47,10 @@ def test_a_chip_is_short_and_knows_the_whole():
         difference_heatmap(PATTERN, PATTERN, TOKENS, TOKENS),
         loss_change([0.1, 0.2, 0.3], [0.2, 0.3, 0.1], TOKENS),
         token_losses({"mha": [0.1, 0.2, 0.3]}, TOKENS),
+        score_heatmaps(PATTERN, PATTERN, PATTERN > 0, TOKENS),
+        small_heatmap(PATTERN, TOKENS, top=1.0),
     ],
-    ids=["heatmap", "difference", "loss change", "token losses"],
+    ids=["heatmap", "difference", "loss change", "token losses", "score parts", "small heatmap"],
 )
 def test_axes_are_short_and_hovering_tells_the_whole(figure: Any):
     labels = list(figure.layout.xaxis.ticktext)

@@ -7,7 +7,8 @@ import pytest
 from models.costs.model_cost import Work
 from models.costs.peaks import Peaks
 from viz.figures.costs.styles import contender_styles
-from viz.figures.roofline import Placed, RoofRow, attainable, roofline, told_speed
+from viz.figures.number_text import told_speed
+from viz.figures.roofline import Placed, RoofRow, attainable, roofline
 
 PEAKS = Peaks(100e9, 10e9, "cpu", "float32", 1)  # a ridge of 10 operations a byte
 EVIL = "<img src=x>"
@@ -49,6 +50,12 @@ def test_what_was_reached_is_a_cross_below_the_roof(dark: bool):
     assert 10**high > 100e9
 
 
+def test_speeds_have_several_ticks_on_a_slow_device_too():
+    figure: Any = roofline(Peaks(30e9, 10e9, "cpu", "float32", 1), [row()])
+    low, high = figure.layout.yaxis.range
+    assert sum(10**low <= tick <= 10**high for tick in figure.layout.yaxis.tickvals) >= 3
+
+
 def test_names_are_no_html_and_an_empty_roof_is_drawn():
     figure: Any = roofline(PEAKS, [row(EVIL)])
     assert all("<img" not in (one.hovertemplate or "") for one in figure.data)
@@ -57,8 +64,9 @@ def test_names_are_no_html_and_an_empty_roof_is_drawn():
 
 
 def test_speeds_have_three_digits_and_a_prefix():
-    assert [told_speed(speed) for speed in (1.2345e9, 989e12, 12.0)] == [
+    assert [told_speed(speed) for speed in (1.2345e9, 989e12, 999.96e9, 12.0)] == [
         "1.23 GFLOP/s",
         "989 TFLOP/s",
+        "1 TFLOP/s",
         "12 FLOP/s",
     ]

@@ -9,7 +9,8 @@ from statistics import median
 import plotly.graph_objects as go
 
 from viz import theme
-from viz.figures.loss_change import GRID
+from viz.figures.layout.axes import axis, row_axis
+from viz.figures.layout.chart import Part, chart, legend_above, scatter
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,45 +29,30 @@ def against_chance(
 
     quantity: what the numbers are, with their unit.
     """
-    muted, accent = theme.MUTED_DARK if dark else theme.MUTED, theme.accent(dark)
-    names = [each.name for each in sets]
-    figure = go.Figure()
-    rings = [(name, cost) for name, each in zip(names, sets, strict=True) for cost in each.random]
-    figure.add_trace(
-        go.Scatter(
-            x=[cost for _, cost in rings], y=[name for name, _ in rings], mode="markers", name="random heads",
-            marker={"symbol": "circle-open", "size": 10, "color": muted, "line": {"width": 1.5}},
-            hovertemplate="random heads<br><b>%{x:+.5~g}</b><extra></extra>",
-        )
-    )  # fmt: skip
-    figure.add_trace(
-        go.Scatter(
-            x=[median(each.random) for each in sets], y=names, mode="markers", name="their median",
-            marker={"symbol": "line-ns", "size": 20, "line": {"width": 2, "color": muted}},
-            hovertemplate="median of the random heads<br><b>%{x:+.5~g}</b><extra></extra>",
-        )
-    )  # fmt: skip
-    figure.add_trace(
-        go.Scatter(
-            x=[each.cost for each in sets], y=names, mode="markers", name="these heads",
-            marker={"symbol": "diamond", "size": 13, "color": accent},
-            hovertemplate="these heads<br><b>%{x:+.5~g}</b><extra></extra>",
-        )
-    )  # fmt: skip
-    figure.update_xaxes(
-        title={"text": quantity, "font": {"size": 12, "color": muted}}, gridcolor=GRID, zerolinecolor=muted,
-        automargin=True, nticks=7,
-    )  # fmt: skip
-    figure.update_yaxes(
-        type="category", autorange="reversed", automargin=True, showgrid=False, tickfont={"size": 12}
-    )
-    figure.update_layout(
+    muted, names = theme.muted(dark), [each.name for each in sets]
+    rings = [(each.name, cost) for each in sets for cost in each.random]
+    ring = {"symbol": "circle-open", "size": 10, "color": muted, "line": {"width": 1.5}}
+    tick = {"symbol": "line-ns", "size": 20, "color": muted, "line": {"width": 2, "color": muted}}
+    diamond = {"symbol": "diamond", "size": 13, "color": theme.accent(dark)}
+    return chart(
+        [
+            _marks("random heads", rings, ring, "random heads"),
+            _marks(
+                "their median", list(zip(names, (median(each.random) for each in sets), strict=True)), tick,
+                "median of the random heads",
+            ),
+            _marks("these heads", [(each.name, each.cost) for each in sets], diamond, "these heads"),
+        ],
+        axis(quantity, dark, zero=muted, nticks=7),
+        row_axis(),
+        dark=dark,
         height=height or 96 + 44 * len(sets),
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor=theme.background(dark),
-        font={"size": 11, "color": theme.TEXT_DARK if dark else theme.TEXT},
-        hoverlabel={"align": "left"},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 12}},
-    )
-    return figure
+        legend=legend_above(),
+    )  # fmt: skip
+
+
+def _marks(name: str, points: Sequence[tuple[str, float]], marker: Part, told: str) -> Part:
+    return scatter(
+        x=[cost for _, cost in points], y=[row for row, _ in points], mode="markers", name=name, marker=marker,
+        hovertemplate=f"{told}<br><b>%{{x:+.5~g}}</b><extra></extra>",
+    )  # fmt: skip

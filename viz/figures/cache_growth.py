@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from math import floor, log10
 
 import plotly.graph_objects as go
 
 from models.shape.attention_geometry import Kind
 from viz import theme
-from viz.figures.costs.layout import GRID, told_bytes
 from viz.figures.kinds import KIND_STYLES
+from viz.figures.layout.axes import axis
+from viz.figures.layout.chart import Part, chart, scatter
+from viz.figures.layout.lines import note
+from viz.figures.layout.ticks import byte_ticks
+from viz.figures.number_text import told_bytes
 
 HEIGHT = 190  # pixels
 _LABEL = 0.1  # of the axis, which a label's line takes
@@ -39,21 +42,34 @@ class Grown:
 
 def cache_growth(lines: Sequence[KindLine], grown: Sequence[Grown], *, dark: bool = False) -> go.Figure:
     """Plotly figure: thin lines by formula with their names at the end, a thick one for each cache as far as it is."""
-    figure = go.Figure()
-    for line in lines:
-        figure.add_trace(_formula(line, dark))
-    for one in grown:
-        figure.add_trace(_counted(one, dark))
     drawn = [point for line in lines for point in line.points] + [p for one in grown for p in one.counted]
-    last, most = (max(place[axis] for place in drawn) if drawn else 1 for axis in (0, 1))
-    _lay_out(figure, last, most, dark)
-    _name_ends(figure, lines, most, dark)
-    return figure
+    last, most = (max(place[side] for place in drawn) if drawn else 1 for side in (0, 1))
+    tickfont = {"size": 11, "color": theme.muted(dark)}
+    tokens = {"text": "tokens in the cache", "standoff": 4, "font": tickfont}
+    return chart(
+        [*(_formula(line, dark) for line in lines), *(_counted(one, dark) for one in grown)],
+        axis(
+            "",
+            dark,
+            zero=theme.GRID,
+            title=tokens,
+            range=[0, last],
+            nticks=6,
+            tickfont=tickfont,
+            automargin=False,
+        ),
+        axis("", dark, zero=theme.GRID, range=[0, most * 1.04], tickfont=tickfont) | byte_ticks(most),
+        dark=dark,
+        height=HEIGHT,
+        margin={"l": 8, "r": 128, "t": 8, "b": 34},
+        uirevision="growing",
+        annotations=_named_ends(lines, most, dark),
+    )
 
 
-def _formula(line: KindLine, dark: bool) -> go.Scatter:
+def _formula(line: KindLine, dark: bool) -> Part:
     style = KIND_STYLES[line.kind]
-    return go.Scatter(
+    return scatter(
         x=[tokens for tokens, _ in line.points],
         y=[held for _, held in line.points],
         mode="lines",
@@ -63,59 +79,39 @@ def _formula(line: KindLine, dark: bool) -> go.Scatter:
     )
 
 
-def _counted(one: Grown, dark: bool) -> go.Scatter:
+def _counted(one: Grown, dark: bool) -> Part:
     style = KIND_STYLES[one.kind]
-    return go.Scatter(
+    return scatter(
         x=[tokens for tokens, _ in one.counted],
         y=[held for _, held in one.counted],
         mode="lines+markers",
         line={"color": style.colour(dark), "width": 5},
-        marker={"symbol": style.symbol, "size": [0] * (len(one.counted) - 1) + [13], "opacity": 1},
+        marker={
+            "symbol": style.symbol,
+            "size": [0] * (len(one.counted) - 1) + [13],
+            "opacity": 1,
+            "line": {"width": 0},
+        },
         cliponaxis=False,
         hovertemplate=f"<b>{escape(one.label)}</b><br>%{{x:,}} tokens: %{{y:,}} bytes (measured)<extra></extra>",
     )
 
 
-def _lay_out(figure: go.Figure, last: int, most: int, dark: bool) -> None:
-    muted = theme.MUTED_DARK if dark else theme.MUTED
-    small = {"size": 11, "color": muted}
-    figure.update_xaxes(
-        range=[0, last], nticks=6, gridcolor=GRID, tickfont=small,
-        title={"text": "tokens in the cache", "standoff": 4, "font": small},
-    )  # fmt: skip
-    ticks = _round_ticks(most)
-    figure.update_yaxes(
-        range=[0, most * 1.04], tickvals=ticks, ticktext=[told_bytes(tick) if tick else "0" for tick in ticks],
-        gridcolor=GRID, tickfont=small, automargin=True,
-    )  # fmt: skip
-    figure.update_layout(
-        height=HEIGHT,
-        margin={"l": 8, "r": 128, "t": 8, "b": 34},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor=theme.background(dark),
-        showlegend=False,
-        uirevision="growing",
-    )
-
-
-def _round_ticks(most: int) -> list[float]:
-    """0 and two to five more, as far as `most`."""
-    power = 10.0 ** floor(log10(most))
-    step = next(part * power for part in (0.2, 0.25, 0.5, 1.0) if most < 5 * part * power or part == 1.0)
-    return [count * step for count in range(int(most / step) + 1)]
-
-
-def _name_ends(figure: go.Figure, lines: Sequence[KindLine], most: int, dark: bool) -> None:
+def _named_ends(lines: Sequence[KindLine], most: int, dark: bool) -> list[Part]:
     """Each line's name and bytes right of its end, moved apart where they would run into each other."""
     ends = sorted(lines, key=lambda line: line.points[-1][1])
     places = moved_apart([line.points[-1][1] / most for line in ends], _LABEL)
-    for line, place in zip(ends, places, strict=True):
-        text = f"{escape(line.label)} {told_bytes(line.points[-1][1])}"
-        figure.add_annotation(
-            x=1, xref="paper", xanchor="left", xshift=6, y=place * most, yanchor="middle", showarrow=False,
-            text=f"<b>{text}</b>" if line.own else text, align="left",
-            font={"size": 11, "color": KIND_STYLES[line.kind].colour(dark)},
-        )  # fmt: skip
+    return [
+        note(
+            f"<b>{_named(line)}</b>" if line.own else _named(line), KIND_STYLES[line.kind].colour(dark), 11,
+            x=1, xref="paper", xanchor="left", xshift=6, y=place * most, yanchor="middle", align="left",
+        )
+        for line, place in zip(ends, places, strict=True)
+    ]  # fmt: skip
+
+
+def _named(line: KindLine) -> str:
+    return f"{escape(line.label)} {told_bytes(line.points[-1][1])}"
 
 
 def moved_apart(places: Sequence[float], gap: float) -> list[float]:

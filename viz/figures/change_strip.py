@@ -52,9 +52,9 @@ def _ground(share: float, signed: bool, dark: bool) -> str:
     if abs(share) < 0.03:
         return ""
     if signed:
-        stops = theme.DIVERGING_DARK if dark else theme.DIVERGING
+        stops = theme.diverging(dark)
         return _between(stops, (share + 1) / 2)
-    return _between(theme.INK_DARK if dark else theme.INK, 0.86 * share)
+    return _between(theme.ink(dark), 0.86 * share)
 
 
 def _between(stops: Sequence[str], at: float) -> str:

@@ -75,7 +75,7 @@ def heatmap_svg(
     keys = [label(token, _LABEL_WIDTH) for token in key_tokens]
     top = float(weights.max()) or 1.0
     layout = _layout(queries, keys, visible(caption))
-    muted = theme.MUTED_DARK if dark else theme.MUTED
+    muted = theme.muted(dark)
     body = [
         f'<rect width="100%" height="100%" fill="{theme.background(dark)}"/>',
         _text(_EDGE, 24, visible(title), size=16, weight="600"),
@@ -89,7 +89,7 @@ def heatmap_svg(
             for index, line in enumerate(layout.caption)
         ),
     ]
-    return _document(layout, visible(title), visible(caption), theme.TEXT_DARK if dark else theme.TEXT, body)
+    return _document(layout, visible(title), visible(caption), theme.text(dark), body)
 
 
 def _layout(queries: Sequence[str], keys: Sequence[str], caption: str) -> _Layout:
@@ -153,7 +153,7 @@ def _thinned(count: int, cell: float) -> range:
 def _colour_bar(at: _Layout, top: float, dark: bool, frame: str, scale: Scale, measure: str) -> str:
     height = min(at.height, 180.0)
     x = at.left + at.width + _BAR_GAP
-    stops = theme.INK_DARK if dark else theme.INK
+    stops = theme.ink(dark)
     gradient = "".join(
         f'<stop offset="{index / (len(stops) - 1):.4f}" stop-color="{colour}"/>'
         for index, colour in enumerate(stops)

@@ -10,6 +10,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from viz import theme
+from viz.figures.layout.axes import bare_axis, numbered
+from viz.figures.layout.chart import CLICK_CHOOSES, UNPALED, UNSEEN, Part, chart, heat, scatter
 
 MAX_TICKS = 18
 ROW, LEAST, MOST = 26, 300, 560  # pixels: of a layer's row, and of the whole grid
@@ -34,17 +36,23 @@ def head_grid(
     """
     shown = np.asarray(values, dtype=np.float64)
     limit = float(np.nanmax(np.abs(shown), initial=0.0)) or 1.0
-    figure = go.Figure(_cells(shown, limit, title, dark))
-    figure.add_trace(_crosses(off, dark))
-    figure.add_trace(_marks(shown, measure, unit, beside))
-    _lay_out(figure, shown, dark)
-    return figure
+    rows, columns = shown.shape
+    side = bare_axis(fixedrange=True, tickangle=0)
+    return chart(
+        [_cells(shown, limit, title, dark), _crosses(off, dark), _marks(shown, measure, unit, beside, dark)],
+        side | numbered("H", columns, MAX_TICKS) | {"side": "top", "range": [-0.5, columns - 0.5]},
+        side | numbered("L", rows, MAX_TICKS) | {"range": [rows - 0.5, -0.5]},
+        dark=dark,
+        height=int(np.clip(ROW * rows + 40, LEAST, MOST)),
+        margin={"l": 4, "r": 4, "t": 4, "b": 4},
+        **CLICK_CHOOSES,
+    )
 
 
-def _cells(shown: NDArray[Any], limit: float, title: str, dark: bool) -> go.Heatmap:
+def _cells(shown: NDArray[Any], limit: float, title: str, dark: bool) -> Part:
     reach = limit**0.5
-    return go.Heatmap(
-        z=np.sign(shown) * np.sqrt(np.abs(shown)),
+    return heat(
+        z=(np.sign(shown) * np.sqrt(np.abs(shown))).astype(np.float32),
         zmin=-reach,
         zmax=reach,
         colorscale=theme.diverging_scale(dark),
@@ -61,58 +69,31 @@ def _cells(shown: NDArray[Any], limit: float, title: str, dark: bool) -> go.Heat
     )
 
 
-def _crosses(off: Collection[tuple[int, int]], dark: bool) -> go.Scatter:
-    return go.Scatter(
+def _crosses(off: Collection[tuple[int, int]], dark: bool) -> Part:
+    return scatter(
         x=[head for _, head in sorted(off)],
         y=[layer for layer, _ in sorted(off)],
         mode="markers",
         name="off",
         marker={"symbol": "x-thin", "size": 11, "line": {"width": 2.5, "color": theme.accent(dark)}},
-        selected={"marker": {"opacity": 1.0}},
-        unselected={"marker": {"opacity": 1.0}},
         hoverinfo="skip",
+        **UNPALED,
     )
 
 
-def _marks(shown: NDArray[Any], measure: str, unit: str, beside: tuple[str, Any] | None) -> go.Scatter:
+def _marks(shown: NDArray[Any], measure: str, unit: str, beside: tuple[str, Any] | None, dark: bool) -> Part:
     rows, columns = np.nonzero(np.isfinite(shown))
     told = [shown[rows, columns]]
     second = ""
     if beside is not None:
         told.append(np.asarray(beside[1], dtype=np.float64)[rows, columns])
         second = f"<br>{beside[0]} %{{customdata[1]:.5~g}}"
-    return go.Scatter(
+    return scatter(
         x=columns,
         y=rows,
         mode="markers",
-        marker={"symbol": "square", "size": 22, "opacity": 0.0},
-        selected={"marker": {"opacity": 0.0}},
-        unselected={"marker": {"opacity": 0.0}},
-        customdata=np.stack(told, axis=-1),
+        marker={"symbol": "square", "size": 22, "opacity": 0.0, "color": theme.primary(dark)},
+        customdata=np.stack(told, axis=-1).astype(np.float32),
         hovertemplate=f"<b>L%{{y}} H%{{x}}</b><br>{measure} <b>%{{customdata[0]:+.5~g}}</b> {unit}{second}<extra></extra>",
-    )
-
-
-def _lay_out(figure: go.Figure, shown: NDArray[Any], dark: bool) -> None:
-    for axis, count, letter in (
-        (figure.layout["xaxis"], shown.shape[1], "H"),
-        (figure.layout["yaxis"], shown.shape[0], "L"),
-    ):
-        ticks = list(range(0, count, -(-count // MAX_TICKS)))
-        axis.update(
-            tickvals=ticks, ticktext=[f"{letter}{tick}" for tick in ticks], showgrid=False, zeroline=False,
-            fixedrange=True, ticks="", automargin=True, tickangle=0,
-        )  # fmt: skip
-    figure.update_xaxes(side="top", range=[-0.5, shown.shape[1] - 0.5])
-    figure.update_yaxes(range=[shown.shape[0] - 0.5, -0.5])
-    figure.update_layout(
-        height=int(np.clip(ROW * shown.shape[0] + 40, LEAST, MOST)),
-        margin={"l": 4, "r": 4, "t": 4, "b": 4},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"size": 11, "color": theme.TEXT_DARK if dark else theme.TEXT},
-        hoverlabel={"align": "left"},
-        showlegend=False,
-        dragmode=False,
-        clickmode="event+select",
+        **UNSEEN,
     )

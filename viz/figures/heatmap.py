@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -12,12 +13,13 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from viz import theme
+from viz.figures.layout.axes import LABEL_WIDTH, category_axis, title
+from viz.figures.layout.chart import Part, chart, heat, scatter
 from viz.figures.long_tokens import hover_name, tick
 from viz.figures.scales import LOG_DECADES, Scale, unbent
 
 LARGEST = 384  # cells a side that are sent to the browser; beyond it neighbouring tokens share a cell
 MAX_TICKS = 42
-LABEL_WIDTH = 14
 STOPS = 33
 
 
@@ -59,25 +61,15 @@ def heatmap(
         weight_cells(cells, rows, columns, top, scale, measure, dark),
         _colour_bar(scale, top, measure, dark),
     ]
-    return go.Figure(traces, layout(rows, columns, dark, height))
+    return _chart(traces, rows, columns, dark, height)
 
 
 def weight_cells(
     cells: NDArray[np.float32], rows: Axis, columns: Axis, top: float, scale: Scale, measure: str, dark: bool
-) -> dict[str, Any]:
+) -> Part:
     """The trace of weights whose colours span 0 to `top`."""
-    return {
-        "type": "heatmap",
-        "z": cells,
-        "x": columns.names,
-        "y": rows.names,
-        "zmin": 0.0,
-        "zmax": top,
-        "colorscale": bent_scale(scale, dark),
-        "showscale": False,
-        "hoverongaps": False,
-        "hovertemplate": f"from  %{{y}}<br>to  %{{x}}<br>{measure}  <b>%{{z:.4~g}}</b><extra></extra>",
-    }
+    colours: Part = {"zmin": 0.0, "zmax": top, "colorscale": bent_scale(scale, dark)}
+    return _cells(cells, rows, columns, measure, colours) | {"hoverongaps": False}
 
 
 def difference_heatmap(
@@ -95,23 +87,19 @@ def difference_heatmap(
     cells, rows, columns = pooled(difference, query_tokens, key_tokens, largest=largest)
     bar = {"title": {"text": "difference"}, "thickness": 12, "outlinewidth": 0}
     trace = difference_cells(cells, rows, columns, dark) | {"showscale": True, "colorbar": bar}
-    return go.Figure([trace], layout(rows, columns, dark, height))
+    return _chart([trace], rows, columns, dark, height)
 
 
-def difference_cells(cells: NDArray[np.float32], rows: Axis, columns: Axis, dark: bool) -> dict[str, Any]:
+def difference_cells(cells: NDArray[np.float32], rows: Axis, columns: Axis, dark: bool) -> Part:
     """The trace of differences, zero in the middle of its colours."""
     reach = float(np.abs(cells).max()) or 1.0
-    return {
-        "type": "heatmap",
-        "z": cells,
-        "x": columns.names,
-        "y": rows.names,
-        "zmin": -reach,
-        "zmax": reach,
-        "colorscale": theme.diverging_scale(dark),
-        "showscale": False,
-        "hovertemplate": "from  %{y}<br>to  %{x}<br>difference  <b>%{z:.4~g}</b><extra></extra>",
-    }
+    colours: Part = {"zmin": -reach, "zmax": reach, "colorscale": theme.diverging_scale(dark)}
+    return _cells(cells, rows, columns, "difference", colours)
+
+
+def _cells(cells: NDArray[np.float32], rows: Axis, columns: Axis, measure: str, colours: Part) -> Part:
+    told = f"from  %{{y}}<br>to  %{{x}}<br>{measure}  <b>%{{z:.4~g}}</b><extra></extra>"
+    return heat(z=cells, x=columns.names, y=rows.names, showscale=False, hovertemplate=told, **colours)
 
 
 def pooled(
@@ -135,9 +123,13 @@ def pooled(
         sums = np.add.reduceat(np.add.reduceat(cells, row_edges, axis=0), column_edges, axis=1)
         counts = np.outer(_counts(row_edges, cells.shape[0]), _counts(column_edges, cells.shape[1]))
         cells = (sums / counts).astype(np.float32)
-    return cells, _axis(query_tokens, row_edges, first_token), _axis(key_tokens, column_edges, first_token)
+    rows = _axis(query_tokens, row_edges, first_token)
+    if key_tokens == query_tokens:  # as wherever a text looks at itself
+        return cells, rows, rows
+    return cells, rows, _axis(key_tokens, column_edges, first_token)
 
 
+@cache
 def bent_scale(scale: Scale, dark: bool) -> theme.Colorscale:
     """The ink scale, its stops moved so that a weight (as part of the largest) gets the colour the scale gives it."""
     colours = theme.ink_scale(dark)
@@ -189,7 +181,7 @@ def _mix(low: str, high: str, part: float) -> str:
     return "#" + "".join(f"{channel:02x}" for channel in channels)
 
 
-def _colour_bar(scale: Scale, top: float, measure: str, dark: bool) -> dict[str, Any]:
+def _colour_bar(scale: Scale, top: float, measure: str, dark: bool) -> Part:
     """An unbent colour bar with bent labels: the bar shows every colour equally, its ticks say which weight that is."""
     steps = LOG_DECADES if scale == "logarithmic" else 4
     places = [1 - step / steps for step in range(int(steps), -1, -1)]
@@ -212,49 +204,30 @@ def _colour_bar(scale: Scale, top: float, measure: str, dark: bool) -> dict[str,
             "ticktext": [f"{weight:.2g}" for weight in weights],
         },
     }
-    return {
-        "type": "scatter",
-        "x": [None],
-        "y": [None],
-        "mode": "markers",
-        "marker": marker,
-        "showlegend": False,
-        "hoverinfo": "skip",
-    }
+    return scatter(x=[None], y=[None], mode="markers", marker=marker, showlegend=False, hoverinfo="skip")
 
 
-def layout(rows: Axis, columns: Axis, dark: bool, height: int) -> dict[str, Any]:
-    """Whole, for plotly takes four times as long to change a figure that is there already."""
-    side = {
-        "showgrid": False,
-        "zeroline": False,
-        "tickmode": "array",
-        "type": "category",
-        "ticks": "",
-        "automargin": True,
-    }
-    font = {"size": 12, "color": theme.MUTED_DARK if dark else theme.MUTED}
-    return {
-        "xaxis": side
-        | {
-            "tickvals": [columns.names[cell] for cell in columns.shown],
-            "ticktext": columns.labels,
-            "tickangle": -60,
-            "side": "top",
-            "title": {"text": "key (looked at)", "font": font, "standoff": 6},
-        },
-        "yaxis": side
-        | {
-            "tickvals": [rows.names[cell] for cell in rows.shown],
-            "ticktext": rows.labels,
-            "autorange": "reversed",
-            "title": {"text": "query (looking)", "font": font, "standoff": 6},
-        },
-        "height": height,
-        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": theme.BACKGROUND_DARK if dark else theme.BACKGROUND,
-        "font": {"size": 11, "color": theme.TEXT_DARK if dark else theme.TEXT},
-        "hoverlabel": {"align": "left"},
-        "dragmode": "zoom",
-    }
+def key_axis(keys: Axis, most: int = MAX_TICKS, **own: Any) -> Part:
+    """Keys, to the right. most: labels at the most; own: further parts of Plotly's axis."""
+    return _token_axis(keys, most, tickangle=-60, side="top") | own
+
+
+def query_axis(queries: Axis, most: int = MAX_TICKS, **own: Any) -> Part:
+    """Queries, downwards. most: labels at the most; own: further parts of Plotly's axis."""
+    return _token_axis(queries, most, autorange="reversed") | own
+
+
+def _token_axis(tokens: Axis, most: int, **own: Any) -> Part:
+    step = -(-len(tokens.shown) // most)
+    return category_axis([tokens.names[cell] for cell in tokens.shown[::step]], tokens.labels[::step], **own)
+
+
+def _chart(traces: Sequence[Part], rows: Axis, columns: Axis, dark: bool, height: int) -> go.Figure:
+    return chart(
+        traces,
+        key_axis(columns, title=title("key (looked at)", dark, standoff=6)),
+        query_axis(rows, title=title("query (looking)", dark, standoff=6)),
+        dark=dark,
+        height=height,
+        dragmode="zoom",
+    )

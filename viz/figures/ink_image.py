@@ -14,7 +14,7 @@ LEVELS = 256
 
 def ink_palette(dark: bool) -> list[tuple[int, int, int]]:
     """The ink scale in 256 steps, from no weight to the most, as red, green, blue of 0 to 255."""
-    stops = theme.INK_DARK if dark else theme.INK
+    stops = theme.ink(dark)
     colours = np.array([[int(stop[i : i + 2], 16) for i in (1, 3, 5)] for stop in stops], dtype=float)
     at = np.linspace(0, len(stops) - 1, LEVELS)
     channels = [np.interp(at, np.arange(len(stops)), colours[:, channel]) for channel in range(3)]

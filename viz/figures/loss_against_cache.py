@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 from math import ceil, floor, log2, log10
-from typing import Any
 
 import plotly.graph_objects as go
 
 from models.loading.card import Card
 from models.shape.attention_geometry import KIND_NAMES
-from viz import theme
 from viz.figures.kinds import KIND_STYLES
+from viz.figures.layout.axes import axis
+from viz.figures.layout.chart import MARGIN, Part, chart, scatter
 
 
 def loss_against_cache(cards: Sequence[Card], *, dark: bool = False, height: int = 340) -> go.Figure:
@@ -21,15 +21,18 @@ def loss_against_cache(cards: Sequence[Card], *, dark: bool = False, height: int
 
     Of several cards of one kind, trained from different seeds, the first is the point and a bar spans all of them.
     """
-    figure = go.Figure()
     of_kind = {card.kind: [other for other in cards if other.kind == card.kind] for card in cards}
-    for seeds in of_kind.values():
-        figure.add_trace(_point(seeds, dark))
-    _lay_out(figure, sorted({card.cache_bytes_per_token for card in cards}), dark, height)
-    return figure
+    return chart(
+        [_point(seeds, dark) for seeds in of_kind.values()],
+        _cache_axis(sorted({card.cache_bytes_per_token for card in cards}), dark),
+        axis("validation loss, nats per token (measured)", dark),
+        dark=dark,
+        height=height,
+        margin=MARGIN | {"t": 12},
+    )
 
 
-def _point(seeds: Sequence[Card], dark: bool) -> go.Scatter:
+def _point(seeds: Sequence[Card], dark: bool) -> Part:
     card, style = seeds[0], KIND_STYLES[seeds[0].kind]
     losses = [seed.validation_loss for seed in seeds]
     spread = {
@@ -44,7 +47,7 @@ def _point(seeds: Sequence[Card], dark: bool) -> go.Scatter:
     name = (
         f"  {card.kind.upper()}, {card.cache_bytes_per_token:,} B" + card.undertrained * "<br>  undertrained"
     )
-    return go.Scatter(
+    return scatter(
         x=[card.cache_bytes_per_token],
         y=[card.validation_loss],
         error_y=spread,
@@ -71,38 +74,17 @@ def _told(card: Card, losses: list[float]) -> str:
     return "<br>".join(lines)
 
 
-def _lay_out(figure: go.Figure, sizes: list[int], dark: bool, height: int) -> None:
-    muted = theme.MUTED_DARK if dark else theme.MUTED
-    grid = "rgba(128, 134, 152, 0.22)"
-    title: dict[str, Any] = {"font": {"size": 12, "color": muted}}
+def _cache_axis(sizes: list[int], dark: bool) -> Part:
+    """Ticks at the powers of two, and room on the right for the last name."""
     least, most = log2(sizes[0]), log2(sizes[-1])
     powers = [2**power for power in range(floor(least), ceil(most) + 1)]
     room = max(most - least, 1.0) * log10(2)  # a logarithmic axis takes its range in powers of ten
-    figure.update_xaxes(
+    return axis(
+        "cache, bytes per token in bf16 (formula)",
+        dark,
         type="log",
         tickvals=powers,
         ticktext=[f"{size:,}" for size in powers],
-        range=[
-            log10(sizes[0]) - 0.08 * room,
-            log10(sizes[-1]) + 0.34 * room,
-        ],  # the last name stands on the right
-        title={"text": "cache, bytes per token in bf16 (formula)", **title},
+        range=[log10(sizes[0]) - 0.08 * room, log10(sizes[-1]) + 0.34 * room],
         tickangle=0,
-        gridcolor=grid,
-        automargin=True,
-    )
-    figure.update_yaxes(
-        title={"text": "validation loss, nats per token (measured)", **title},
-        gridcolor=grid,
-        zeroline=False,
-        automargin=True,
-    )
-    figure.update_layout(
-        height=height,
-        margin={"l": 8, "r": 8, "t": 12, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor=theme.background(dark),
-        font={"size": 11, "color": theme.TEXT_DARK if dark else theme.TEXT},
-        hoverlabel={"align": "left"},
-        showlegend=False,
     )

@@ -9,11 +9,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from viz import theme
-from viz.figures.long_tokens import hover_name, tick
-
-MAX_TICKS = 60
-LABEL_WIDTH = 14
-GRID = "rgba(128, 134, 152, 0.22)"
+from viz.figures.layout.axes import axis, log_axis, token_axis, token_names
+from viz.figures.layout.chart import UNPALED, Part, bars, chart, hover_on_ground, legend_above, scatter
+from viz.figures.layout.lines import upright
 
 
 def loss_change(
@@ -33,33 +31,23 @@ def loss_change(
     for losses in (one, other):
         if losses.shape != (len(tokens),):
             raise ValueError(f"expected {len(tokens)} losses, one a token, got shape {losses.shape}")
-    names = [f"{pos} {hover_name(token)}" for pos, token in enumerate(tokens)]
-    change = other - one
-    figure = go.Figure(
-        go.Bar(
-            x=names,
-            y=change,
-            marker={"color": [_colour(rise, dark) for rise in change], "line": {"width": 0}},
-            customdata=np.stack([one, other], axis=-1),
-            hovertemplate="%{x}<br>change  <b>%{y:+.5~g}</b> nats<br>before  %{customdata[0]:.5~g}"
-            "<br>after  %{customdata[1]:.5~g}<extra></extra>",
-            unselected={"marker": {"opacity": 1.0}},
-        )
+    names, change = token_names(tokens), other - one
+    rises = bars(
+        x=names,
+        y=change.astype(np.float32),
+        marker={
+            "color": [theme.less(dark) if rise < 0 else theme.more(dark) for rise in change],
+            "line": {"width": 0},
+        },
+        customdata=np.stack([one, other], axis=-1).astype(np.float32),
+        hovertemplate="%{x}<br>change  <b>%{y:+.5~g}</b> nats<br>before  %{customdata[0]:.5~g}"
+        "<br>after  %{customdata[1]:.5~g}<extra></extra>",
+        **UNPALED,
     )
-    if selected is not None:
-        figure.add_vline(selected, line={"color": theme.accent(dark), "width": 2}, layer="below")
-    step = -(-len(names) // MAX_TICKS)
-    figure.update_xaxes(
-        type="category",
-        range=[-0.5, len(names) - 0.5],
-        tickmode="array",
-        tickvals=names[::step],
-        ticktext=[tick(token, LABEL_WIDTH) for token in tokens[::step]],
-        tickangle=-60,
-    )
-    _lay_out(figure, "change of loss, nats", dark, height)
-    figure.update_layout(bargap=0.15)
-    return figure
+    accent = {"color": theme.accent(dark), "width": 2}
+    shapes = [] if selected is None else [upright(selected, accent, below=True)]
+    across = token_axis(names, tokens)
+    return _chart([rises], across, "change of loss, nats", dark, height, bargap=0.15, shapes=shapes)
 
 
 def layer_worth(
@@ -71,81 +59,53 @@ def layer_worth(
     height: int = 300,
 ) -> go.Figure:
     """Plotly figure, two bars a layer: how far the mean loss rises without its latent, and without its rotary key."""
-    figure = go.Figure()
-    stops = theme.DIVERGING_DARK if dark else theme.DIVERGING
-    bars = (("whole latent off", whole, stops[7], ""), ("rotary key off", rotary, stops[5], "/"))
-    for name, rises, colour, shape in bars:
-        if not np.isnan(np.asarray(rises, np.float64)).all():
-            figure.add_trace(
-                go.Bar(
-                    x=[f"L{layer}" for layer in layers],
-                    y=list(rises),
-                    name=name,
-                    marker={
-                        "color": colour,
-                        "pattern": {"shape": shape, "fgcolor": stops[7], "solidity": 0.25},
-                    },
-                    unselected={"marker": {"opacity": 1.0}},
-                    hovertemplate=f"%{{x}}, {name}<br>change  <b>%{{y:+.5~g}}</b> nats per token<extra></extra>",
-                )
-            )
-    _lay_out(figure, "change of mean loss, nats", dark, height)
-    figure.update_layout(
-        barmode="group",
-        bargap=0.3,
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 12}},
-    )
-    return figure
+    more, paler = theme.more(dark), theme.diverging(dark)[5]
+    drawn = [("whole latent off", whole, more, ""), ("rotary key off", rotary, paler, "/")]
+    traces = [
+        bars(
+            x=[f"L{layer}" for layer in layers],
+            y=list(rises),
+            name=name,
+            marker={"color": colour, "pattern": {"shape": shape, "fgcolor": more, "solidity": 0.25}},
+            hovertemplate=f"%{{x}}, {name}<br>change  <b>%{{y:+.5~g}}</b> nats per token<extra></extra>",
+            **UNPALED,
+        )
+        for name, rises, colour, shape in drawn
+        if not np.isnan(np.asarray(rises, np.float64)).all()
+    ]
+    across = {"showgrid": False, "automargin": True}
+    look = {"barmode": "group", "bargap": 0.3, "legend": legend_above()}
+    return _chart(traces, across, "change of mean loss, nats", dark, height, **look)
 
 
 def few_directions(
     kept: Sequence[int], rises: Sequence[float], *, dark: bool = False, height: int = 300
 ) -> go.Figure:
     """Plotly figure, a line: how far the mean loss rises where only the `kept` strongest directions are left."""
-    colour = (theme.DIVERGING_DARK if dark else theme.DIVERGING)[7]
-    figure = go.Figure(
-        go.Scatter(
-            x=list(kept),
-            y=list(rises),
-            mode="lines+markers",
-            line={"color": colour, "width": 1.75},
-            marker={"color": colour, "size": 8},
-            unselected={"marker": {"opacity": 1.0}},
-            hovertemplate="%{x} left<br>change  <b>%{y:+.5~g}</b> nats per token<extra></extra>",
-        )
+    line = scatter(
+        x=list(kept),
+        y=list(rises),
+        mode="lines+markers",
+        line={"color": theme.more(dark), "width": 1.75},
+        marker={"color": theme.more(dark), "size": 8},
+        hovertemplate="%{x} left<br>change  <b>%{y:+.5~g}</b> nats per token<extra></extra>",
+        **UNPALED,
     )
-    _lay_out(figure, "change of mean loss, nats", dark, height)
-    muted = theme.MUTED_DARK if dark else theme.MUTED
-    figure.update_xaxes(
-        type="log",
-        tickvals=list(kept),
-        ticktext=[str(count) for count in kept],
-        title={"text": "strongest directions left in every layer", "font": {"size": 12, "color": muted}},
+    across = log_axis(
+        "strongest directions left in every layer",
+        dark,
+        kept,
+        [str(count) for count in kept],
+        None,
+        showgrid=False,
     )
-    return figure
+    return _chart([line], across, "change of mean loss, nats", dark, height)
 
 
-def _colour(rise: float, dark: bool) -> str:
-    """As on the diverging scale: indigo for more, orange for less."""
-    stops = theme.DIVERGING_DARK if dark else theme.DIVERGING
-    return stops[1] if rise < 0 else stops[7]
-
-
-def _lay_out(figure: go.Figure, title: str, dark: bool, height: int) -> None:
-    muted = theme.MUTED_DARK if dark else theme.MUTED
-    figure.update_xaxes(showgrid=False, automargin=True)
-    figure.update_yaxes(
-        title={"text": title, "font": {"size": 12, "color": muted}},
-        gridcolor=GRID,
-        zerolinecolor=muted,
-        automargin=True,
-    )
-    figure.update_layout(
-        height=height,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor=theme.background(dark),
-        font={"size": 11, "color": theme.TEXT_DARK if dark else theme.TEXT},
-        hoverlabel={"align": "left", "bgcolor": theme.background(dark)},
-        dragmode="zoom",
-    )
+def _chart(
+    traces: Sequence[Part], xaxis: Part, upwards: str, dark: bool, height: int, **own: Any
+) -> go.Figure:
+    """upwards: the title of the vertical axis, whose zero stands out."""
+    yaxis = axis(upwards, dark, zero=theme.muted(dark))
+    look = {"hoverlabel": hover_on_ground(dark), "dragmode": "zoom"}
+    return chart(traces, xaxis, yaxis, dark=dark, height=height, **look, **own)

@@ -9,6 +9,9 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from viz import theme
+from viz.figures.layout.axes import axis, bare_axis, numbered
+from viz.figures.layout.chart import CLICK_CHOOSES, UNSEEN, Part, chart, heat, scatter
+from viz.figures.layout.lines import frame
 
 MAX_TICKS = 16
 CLICKABLE = 64  # heads; beyond it a mark a cell would cost more than it brings
@@ -29,37 +32,44 @@ def overlap_matrix(
         )
     above = np.where(np.eye(len(shown), dtype=bool), np.nan, shown - level)
     limit = float(np.nanmax(np.abs(above), initial=0.0)) or 1.0
-    figure = go.Figure(_cells(above, shown, level, limit, dark))
-    if len(shown) <= CLICKABLE:
-        # Were the cells hovered too, a click would be taken as one on a cell, which Plotly cannot select.
-        figure.data[0].update(hovertemplate=None, hoverinfo="skip")
-        figure.add_trace(_marks(shown, level))
-    for row, column in {pair, pair[::-1]}:
-        figure.add_shape(
-            type="rect", x0=column - 0.5, x1=column + 0.5, y0=row - 0.5, y1=row + 0.5,
-            line={"color": theme.accent(dark), "width": 2},
-        )  # fmt: skip
-    _lay_out(figure, len(shown), dark, height)
-    return figure
+    clickable = len(shown) <= CLICKABLE
+    cells = _cells(above, shown, level, limit, dark, hovered=not clickable)
+    line = {"color": theme.accent(dark), "width": 2}
+    ends = [-0.5, len(shown) - 0.5]
+    side = bare_axis(fixedrange=True, constrain="domain", **numbered("H", len(shown), MAX_TICKS))
+    return chart(
+        [cells, _marks(shown, level, dark)] if clickable else [cells],
+        side | {"side": "top", "range": ends},
+        side | {"range": ends[::-1], "scaleanchor": "x"},
+        dark=dark,
+        height=height,
+        shapes=[
+            frame((column - 0.5, column + 0.5), (row - 0.5, row + 0.5), line)
+            for row, column in sorted({pair, pair[::-1]})
+        ],
+        **CLICK_CHOOSES,
+    )
 
 
 def _cells(
-    above: NDArray[Any], shown: NDArray[Any], level: NDArray[Any], limit: float, dark: bool
-) -> go.Heatmap:
-    return go.Heatmap(
-        z=above,
+    above: NDArray[Any], shown: NDArray[Any], level: NDArray[Any], limit: float, dark: bool, *, hovered: bool
+) -> Part:
+    bar = {
+        "title": {"text": "overlap − chance", "side": "top"},
+        "thickness": 12,
+        "outlinewidth": 0,
+        "tickformat": "+.2~g",
+    }
+    # Were the cells hovered beside their marks, a click would be taken as one on a cell, which Plotly cannot select.
+    told = {"customdata": _both(shown, level), "hovertemplate": _TOLD} if hovered else {"hoverinfo": "skip"}
+    return heat(
+        z=above.astype(np.float32),
         zmin=-limit,
         zmax=limit,
         colorscale=theme.diverging_scale(dark),
-        customdata=np.stack([shown, level], axis=-1),
         hoverongaps=False,
-        colorbar={
-            "title": {"text": "overlap − chance", "side": "top"},
-            "thickness": 12,
-            "outlinewidth": 0,
-            "tickformat": "+.2~g",
-        },
-        hovertemplate=_TOLD,
+        colorbar=bar,
+        **told,
     )
 
 
@@ -68,82 +78,44 @@ _TOLD = (
 )
 
 
-def _marks(shown: NDArray[Any], level: NDArray[Any]) -> go.Scatter:
+def _marks(shown: NDArray[Any], level: NDArray[Any], dark: bool) -> Part:
     rows, columns = np.nonzero(~np.eye(len(shown), dtype=bool))
-    return go.Scatter(
+    marker = {
+        "symbol": "square", "size": float(np.clip(310 / len(shown), 4, 60)), "opacity": 0.0, "color": theme.primary(dark),
+    }  # fmt: skip
+    return scatter(
         x=columns,
         y=rows,
         mode="markers",
-        marker={"symbol": "square", "size": float(np.clip(310 / len(shown), 4, 60)), "opacity": 0.0},
-        selected={"marker": {"opacity": 0.0}},
-        unselected={"marker": {"opacity": 0.0}},
-        customdata=np.stack([shown[rows, columns], level[rows, columns]], axis=-1),
+        marker=marker,
+        customdata=_both(shown[rows, columns], level[rows, columns]),
         hovertemplate=_TOLD,
-        showlegend=False,
+        **UNSEEN,
     )
 
 
-def _lay_out(figure: go.Figure, heads: int, dark: bool, height: int) -> None:
-    ticks = list(range(0, heads, -(-heads // MAX_TICKS)))
-    side = {
-        "tickvals": ticks,
-        "ticktext": [f"H{head}" for head in ticks],
-        "showgrid": False,
-        "zeroline": False,
-        "fixedrange": True,
-        "ticks": "",
-        "automargin": True,
-    }
-    figure.update_xaxes(**side, side="top", constrain="domain", range=[-0.5, heads - 0.5])
-    figure.update_yaxes(**side, range=[heads - 0.5, -0.5], scaleanchor="x", constrain="domain")
-    figure.update_layout(
-        height=height,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"size": 11, "color": theme.TEXT_DARK if dark else theme.TEXT},
-        hoverlabel={"align": "left"},
-        dragmode=False,
-        clickmode="event+select",
-    )
+def _both(shown: NDArray[Any], level: NDArray[Any]) -> NDArray[np.float32]:
+    return np.stack([shown, level], axis=-1).astype(np.float32)
 
 
 def principal_angles(angles: Any, *, dark: bool = False, height: int = 300) -> go.Figure:
     """Plotly figure of the principal angles [n] of two heads, radians in and degrees drawn; NaN is left out."""
     degrees = np.rad2deg(np.asarray(angles, dtype=np.float64))
     degrees = degrees[np.isfinite(degrees)]
-    muted, grid = theme.MUTED_DARK if dark else theme.MUTED, "rgba(128, 134, 152, 0.22)"
-    figure = go.Figure(
-        go.Scatter(
-            x=list(range(1, len(degrees) + 1)),
-            y=degrees,
-            mode="lines+markers",
-            line={"color": theme.PRIMARY_DARK if dark else theme.PRIMARY, "width": 1.75},
-            marker={"size": 5},
-            hovertemplate="angle %{x}: <b>%{y:.4~g}°</b><extra></extra>",
-        )
+    line = scatter(
+        x0=1,
+        dx=1,
+        y=degrees.astype(np.float32),
+        mode="lines+markers",
+        line={"color": theme.primary(dark), "width": 1.75},
+        marker={"size": 5},
+        hovertemplate="angle %{x}: <b>%{y:.4~g}°</b><extra></extra>",
     )
-    title = {"font": {"size": 12, "color": muted}}
-    figure.update_xaxes(
-        title={"text": "principal angle, smallest first", **title},
-        gridcolor=grid,
-        zeroline=False,
-        automargin=True,
-    )
-    figure.update_yaxes(
-        title={"text": "degrees", **title},
-        range=[-3, 93],
-        dtick=30,
-        gridcolor=grid,
-        zeroline=False,
-        automargin=True,
-    )
-    figure.update_layout(
+    return chart(
+        [line],
+        axis("principal angle, smallest first", dark),
+        axis("degrees", dark, range=[-3, 93], dtick=30),
+        dark=dark,
         height=height,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"size": 11, "color": theme.TEXT_DARK if dark else theme.TEXT},
         dragmode=False,
     )
-    return figure

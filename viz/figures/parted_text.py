@@ -21,7 +21,7 @@ def first_difference(first: Sequence[str], second: Sequence[str]) -> int | None:
 
 def parted_text(text: str, pieces: Sequence[str], parting: int | None, dark: bool) -> str:
     """HTML: the end of the text pale, then the tokens; the first that differs is framed."""
-    muted = theme.MUTED_DARK if dark else theme.MUTED
+    muted = theme.muted(dark)
     accent = theme.accent(dark)
     start = "…" * (len(text) > TAIL) + text[-TAIL:]
     cut = len(pieces) if parting is None else parting

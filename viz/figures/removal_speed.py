@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import plotly.graph_objects as go
 
 from models.measuring.speedup import Speedup
 from viz import theme
-from viz.figures.loss_change import GRID
+from viz.figures.layout.axes import axis, row_axis
+from viz.figures.layout.chart import Part, chart, legend_above, scatter
+from viz.figures.layout.lines import upright
 
 EDGE_MARGIN = 0.04  # of the axis
 
@@ -30,32 +31,31 @@ def removal_speed(rows: Sequence[SpeedRow], *, dark: bool = False) -> go.Figure:
     """Plotly figure, a row a thing that was timed: a dot a repeat and a diamond at their median for the smaller model, a ring
     for heads that are only switched off, a tick where operations put it. 1 is as fast as with all heads. A repeat that is far
     off, because something disturbed it, stands at the edge, and its hover tells how far."""
-    muted, accent = theme.MUTED_DARK if dark else theme.MUTED, theme.accent(dark)
-    text = theme.TEXT_DARK if dark else theme.TEXT
+    muted, accent, text = theme.muted(dark), theme.accent(dark), theme.text(dark)
     told = [(row.name, row.predicted) for row in rows if row.predicted is not None]
     repeats = [(row.name, each) for row in rows for each in row.removed.each]
+    medians = [(row.name, row.removed.median) for row in rows]
+    gated = [(row.name, row.gated.median) for row in rows]
     edges = _edges(rows)
+    margin = EDGE_MARGIN * (edges[1] - edges[0])  # so that what stands at an edge does not stand on a label
     ring = {"symbol": "circle-open", "size": 10, "color": muted, "line": {"width": 1.5}}
     dot = {"symbol": "circle", "size": 6, "color": accent, "opacity": 0.45}
-    tick = {"symbol": "line-ns", "size": 20, "line": {"width": 2, "color": text}}
-    figure = go.Figure()
-    figure.add_trace(
-        _marks(
-            "switched off",
-            [(row.name, row.gated.median) for row in rows],
-            ring,
-            "switched off, median",
-            edges,
-        )
-    )
-    figure.add_trace(_marks("removed, each repeat", repeats, dot, "removed, one repeat", edges))
-    figure.add_trace(_marks("operations foretell", told, tick, "foretold by operations (formula)", edges))
+    tick = {"symbol": "line-ns", "size": 20, "color": text, "line": {"width": 2, "color": text}}
     diamond = {"symbol": "diamond", "size": 12, "color": accent}
-    medians = [(row.name, row.removed.median) for row in rows]
-    figure.add_trace(_marks("removed, median", medians, diamond, "removed, median", edges))
-    figure.add_vline(x=1, line={"color": muted, "width": 1, "dash": "dot"})
-    _lay_out(figure, len(rows), edges, dark)
-    return figure
+    return chart(
+        [
+            _marks("switched off", gated, ring, "switched off, median", edges),
+            _marks("removed, each repeat", repeats, dot, "removed, one repeat", edges),
+            _marks("operations foretell", told, tick, "foretold by operations (formula)", edges),
+            _marks("removed, median", medians, diamond, "removed, median", edges),
+        ],
+        axis("times as fast as with all heads", dark, nticks=7, range=[edges[0] - margin, edges[1] + margin]),
+        row_axis(),
+        dark=dark,
+        height=104 + 40 * len(rows),
+        legend=legend_above(),
+        shapes=[upright(1, {"color": muted, "width": 1, "dash": "dot"})],
+    )
 
 
 def _edges(rows: Sequence[SpeedRow]) -> tuple[float, float]:
@@ -70,35 +70,13 @@ def _edges(rows: Sequence[SpeedRow]) -> tuple[float, float]:
 def _marks(
     name: str,
     points: Sequence[tuple[str, float]],
-    marker: dict[str, Any],
+    marker: Part,
     told: str,
     edges: tuple[float, float],
-) -> go.Scatter:
+) -> Part:
     low, high = edges
-    return go.Scatter(
+    return scatter(
         x=[min(max(value, low), high) for _, value in points], y=[row for row, _ in points],
         customdata=[value for _, value in points], mode="markers", name=name, marker=marker, cliponaxis=False,
         hovertemplate=f"%{{y}}<br>{told}<br><b>%{{customdata:.5~g}} ×</b><extra></extra>",
     )  # fmt: skip
-
-
-def _lay_out(figure: go.Figure, rows: int, edges: tuple[float, float], dark: bool) -> None:
-    muted = theme.MUTED_DARK if dark else theme.MUTED
-    low, high = edges
-    margin = EDGE_MARGIN * (high - low)  # so that what stands at an edge does not stand on a label
-    figure.update_xaxes(
-        title={"text": "times as fast as with all heads", "font": {"size": 12, "color": muted}}, gridcolor=GRID,
-        zeroline=False, automargin=True, nticks=7, range=[low - margin, high + margin],
-    )  # fmt: skip
-    figure.update_yaxes(
-        type="category", autorange="reversed", automargin=True, showgrid=False, tickfont={"size": 12}
-    )
-    figure.update_layout(
-        height=104 + 40 * rows,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor=theme.background(dark),
-        font={"size": 11, "color": theme.TEXT_DARK if dark else theme.TEXT},
-        hoverlabel={"align": "left"},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 12}},
-    )

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from viz import theme
-from viz.figures.loss_change import GRID
+from viz.figures.layout.axes import axis, row_axis
+from viz.figures.layout.chart import Part, chart, legend_above, scatter
+from viz.figures.layout.lines import note, upright
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,55 +31,51 @@ def saving_dots(
 ) -> go.Figure:
     """Plotly figure, a row a kind of work: a mark each for full (100%), gated and removed with bars from quartile to quartile,
     and what a formula says. claimed: the share that is said to be left, a line."""
-    muted, text = (theme.MUTED_DARK, theme.TEXT_DARK) if dark else (theme.MUTED, theme.TEXT)
+    muted = theme.muted(dark)
     styles = {
-        "full": (text, "square", "full"),
-        "gated": (theme.SECOND_DARK if dark else theme.SECOND, "circle", "gated (off, but computed)"),
+        "full": (theme.text(dark), "square", "full"),
+        "gated": (theme.second(dark), "circle", "gated (off, but computed)"),
         "removed": (theme.accent(dark), "diamond", "removed"),
     }
-    figure = go.Figure()
-    for key, (colour, symbol, name) in styles.items():
-        figure.add_trace(_marks(works, key, colour, symbol, name))
-    figure.add_trace(
-        go.Scatter(
-            x=[100 * work.formula for work in works], y=[work.name for work in works], mode="markers",
-            name="removed, by formula", marker={"symbol": "line-ns", "size": 22, "line": {"width": 2.5, "color": muted}},
-            hovertemplate="removed, by formula<br><b>%{x:.4~g}%</b> of the work<extra></extra>",
-        )
-    )  # fmt: skip
-    figure.add_vline(
-        100 * claimed, line={"color": muted, "width": 1, "dash": "dot"}, annotation_text=f"claimed: {claimed - 1:.0%}",
-        annotation_position="top left", annotation_font={"size": 11, "color": muted},
-    )  # fmt: skip
-    figure.update_xaxes(
-        title={"text": "time, share of the full model’s (measured)", "font": {"size": 12, "color": muted}}, ticksuffix="%",
-        gridcolor=GRID, zeroline=False, automargin=True,
-    )  # fmt: skip
-    figure.update_yaxes(
-        type="category",
-        range=[len(works) - 0.4, -0.6],
-        automargin=True,
-        showgrid=False,
-        tickfont={"size": 12},
+    at = 100 * claimed
+    named = note(
+        f"claimed: {claimed - 1:.0%}",
+        muted,
+        11,
+        x=at,
+        xref="x",
+        xanchor="right",
+        y=1,
+        yref="y domain",
+        yanchor="top",
     )
-    figure.update_layout(
+    return chart(
+        [*(_marks(works, key, *style) for key, style in styles.items()), _foretold(works, muted)],
+        axis("time, share of the full model’s (measured)", dark, ticksuffix="%"),
+        row_axis(autorange=False, range=[len(works) - 0.4, -0.6]),
+        dark=dark,
         height=height,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor=theme.background(dark),
-        font={"size": 11, "color": text},
-        hoverlabel={"align": "left"},
         scattermode="group",
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 12}},
+        legend=legend_above(),
+        shapes=[upright(at, {"color": muted, "width": 1, "dash": "dot"})],
+        annotations=[named],
     )
-    return figure
 
 
-def _marks(works: Sequence[Timed], key: str, colour: str, symbol: str, name: str) -> go.Scatter:
+def _foretold(works: Sequence[Timed], colour: str) -> Part:
+    tick = {"symbol": "line-ns", "size": 22, "color": colour, "line": {"width": 2.5, "color": colour}}
+    return scatter(
+        x=[100 * work.formula for work in works], y=[work.name for work in works], mode="markers",
+        name="removed, by formula", marker=tick,
+        hovertemplate="removed, by formula<br><b>%{x:.4~g}%</b> of the work<extra></extra>",
+    )  # fmt: skip
+
+
+def _marks(works: Sequence[Timed], key: str, colour: str, symbol: str, name: str) -> Part:
     times: list[tuple[float, float, float]] = [getattr(work, key) for work in works]
     whole = [work.full[0] for work in works]
     shares = [[100 * each / full for each in time] for time, full in zip(times, whole, strict=True)]
-    return go.Scatter(
+    return scatter(
         x=[share[0] for share in shares],
         y=[work.name for work in works],
         customdata=[[time[0], work.unit] for time, work in zip(times, works, strict=True)],

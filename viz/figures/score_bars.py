@@ -38,10 +38,7 @@ class ScoreBar:
 
 def score_bars(bars: Sequence[ScoreBar], dark: bool) -> str:
     """HTML of the row, in the order given; what has no value (NaN) is left out. Hovering tells all digits."""
-    colours = (
-        f"--ink:{theme.PRIMARY_DARK if dark else theme.PRIMARY};--tick:{theme.accent(dark)};"
-        f"--ground:{theme.SURFACE_DARK if dark else theme.SURFACE}"
-    )
+    colours = f"--ink:{theme.primary(dark)};--tick:{theme.accent(dark)};--ground:{theme.surface(dark)}"
     cells = "".join(_cell(bar) for bar in bars if math.isfinite(bar.value))
     return f'{_STYLE}<div class="score-bars" style="{colours}">{cells}</div>'
 

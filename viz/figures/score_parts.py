@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
-from plotly.subplots import make_subplots
 
 from viz import theme
-from viz.figures.heatmap import Axis, pooled
+from viz.figures.heatmap import Axis, key_axis, pooled, query_axis
+from viz.figures.layout.axes import domains
+from viz.figures.layout.chart import MARGIN, Part, chart, heat
+from viz.figures.layout.lines import frame, note
 
 PARTS = ("content", "rotary", "sum")
+PLOTS = ("", "2", "3")  # the numbers of their axes
 LARGEST = 192  # cells a side: more are no larger than a pixel here
 TICKS = 11
 
@@ -40,13 +43,25 @@ def score_heatmaps(
         both = [_centred(part, seen) for part in both]
     drawn = [_cells(part, seen, tokens) for part in (*both, both[0] + both[1])]
     reach = max((float(np.nanmax(np.abs(cells))) for cells, _ in drawn), default=0.0) or 1.0
-    figure = make_subplots(1, 3, shared_yaxes=True, horizontal_spacing=0.012)
-    for column, (name, (cells, axis)) in enumerate(zip(PARTS, drawn, strict=True), start=1):
-        figure.add_trace(_heatmap(name, cells, axis, centred), 1, column)
-    _lay_out(figure, drawn[0][1], reach, dark, height)
-    if marked is not None:
-        _frame(figure, marked * len(drawn[0][1].names) // len(tokens), len(drawn[0][1].names), dark)
-    return figure
+    shown = drawn[0][1]
+    traces = [
+        _heatmap(name, cells, axis, centred) | {"xaxis": f"x{plot}", "yaxis": f"y{plot}"}
+        for plot, name, (cells, axis) in zip(PLOTS, PARTS, drawn, strict=True)
+    ]
+    return chart(
+        traces,
+        dark=dark,
+        height=height,
+        font_size=10,
+        margin=MARGIN | {"t": 26},
+        dragmode="zoom",
+        shapes=[]
+        if marked is None
+        else _frames(marked * len(shown.names) // len(tokens), len(shown.names), dark),
+        annotations=_names(dark),
+        coloraxis=_colours(reach, dark),
+        **_axes(shown),
+    )
 
 
 def _centred(part: NDArray[Any], seen: NDArray[Any]) -> NDArray[Any]:
@@ -62,9 +77,9 @@ def _cells(part: NDArray[Any], seen: NDArray[Any], tokens: Sequence[str]) -> tup
     return cells, axis
 
 
-def _heatmap(name: str, cells: NDArray[Any], axis: Axis, centred: bool) -> go.Heatmap:
+def _heatmap(name: str, cells: NDArray[Any], axis: Axis, centred: bool) -> Part:
     measure = f"{name}, from the query's mean" if centred else name
-    return go.Heatmap(
+    return heat(
         z=cells,
         x=axis.names,
         y=axis.names,
@@ -75,48 +90,33 @@ def _heatmap(name: str, cells: NDArray[Any], axis: Axis, centred: bool) -> go.He
     )
 
 
-def _lay_out(figure: go.Figure, axis: Axis, reach: float, dark: bool, height: int) -> None:
-    step = -(-len(axis.names) // TICKS)
-    names = axis.names[::step]
-    side = {
-        "type": "category",
-        "showgrid": False,
-        "zeroline": False,
-        "ticks": "",
-        "tickmode": "array",
-        "tickvals": names,
-        "ticktext": [name.split(" ", 1)[1] for name in names],
-        "automargin": True,
-    }
-    figure.update_xaxes(**side, tickangle=-60, side="bottom", matches="x")
-    figure.update_yaxes(**side, autorange="reversed")
-    text = theme.TEXT_DARK if dark else theme.TEXT
-    for column, name in enumerate(PARTS, start=1):
-        title = {"text": f"<b>{name}</b>", "font": {"size": 13, "color": text}}
-        figure.add_annotation(
-            **title, x=0.5, y=1.0, xref=f"x{column} domain" if column > 1 else "x domain", yref="paper",
-            yanchor="bottom", showarrow=False,
-        )  # fmt: skip
-    figure.update_layout(
-        height=height,
-        margin={"l": 8, "r": 8, "t": 26, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor=theme.background(dark),
-        font={"size": 10, "color": text},
-        hoverlabel={"align": "left"},
-        dragmode="zoom",
-        coloraxis={
-            "colorscale": theme.diverging_scale(dark),
-            "cmin": -reach,
-            "cmax": reach,
-            "colorbar": {"title": {"text": "score"}, "thickness": 12, "outlinewidth": 0},
-        },
-    )
+def _axes(shown: Axis) -> dict[str, Part]:
+    """The first part's axes, which the other two follow."""
+    made = {}
+    for plot, domain in zip(PLOTS, domains((1, 1, 1), 0.012), strict=True):
+        made[f"xaxis{plot}"] = key_axis(
+            shown, TICKS, side="bottom", matches="x", domain=domain, anchor=f"y{plot}"
+        )
+        follows = {"matches": "y", "showticklabels": False} if plot else {}
+        made[f"yaxis{plot}"] = query_axis(shown, TICKS, anchor=f"x{plot}", **follows)
+    return made
 
 
-def _frame(figure: go.Figure, cell: int, cells: int, dark: bool) -> None:
+def _names(dark: bool) -> list[Part]:
+    return [
+        note(
+            f"<b>{name}</b>", theme.text(dark), 13, x=0.5, xref=f"x{plot} domain", y=1.0, yref="paper", yanchor="bottom"
+        )
+        for plot, name in zip(PLOTS, PARTS, strict=True)
+    ]  # fmt: skip
+
+
+def _colours(reach: float, dark: bool) -> Part:
+    bar = {"title": {"text": "score"}, "thickness": 12, "outlinewidth": 0}
+    return {"colorscale": theme.diverging_scale(dark), "cmin": -reach, "cmax": reach, "colorbar": bar}
+
+
+def _frames(cell: int, cells: int, dark: bool) -> list[Part]:
     """Along an axis a category's place is its number."""
     line = {"color": theme.accent(dark), "width": 1.5}
-    figure.add_shape(
-        type="rect", x0=-0.5, x1=cells - 0.5, y0=cell - 0.5, y1=cell + 0.5, line=line, row="all", col="all"
-    )
+    return [frame((-0.5, cells - 0.5), (cell - 0.5, cell + 0.5), line, plot=plot) for plot in PLOTS]

@@ -9,7 +9,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from viz import theme
-from viz.figures.heatmap import difference_cells, layout, pooled, weight_cells
+from viz.figures.heatmap import Axis, difference_cells, key_axis, pooled, query_axis, weight_cells
+from viz.figures.layout.chart import Part, chart
+from viz.figures.layout.lines import frame
 from viz.figures.scales import Scale
 
 LARGEST = 192  # cells a side: more are no larger than a pixel here
@@ -41,10 +43,8 @@ def small_heatmap(
         cells = cells.copy()
         cells[:, 0] = np.nan
     trace = weight_cells(cells, rows, columns, top, scale, measure, dark)
-    look = _small(layout(rows, columns, dark, height))
-    if marked is not None:
-        look["shapes"] = [_frame(marked * len(cells) // len(tokens), mark, len(cells), dark)]
-    return go.Figure([trace], look)
+    marks = [] if marked is None else [_frame(marked * len(cells) // len(tokens), mark, len(cells), dark)]
+    return _chart(trace, rows, columns, dark, height, shapes=marks)
 
 
 def small_difference(
@@ -59,25 +59,19 @@ def small_difference(
     """`difference_heatmap` of two patterns [query, key], as small; its colours span what there is."""
     keys = tokens if key_tokens is None else key_tokens
     cells, rows, columns = pooled(np.asarray(first) - np.asarray(second), tokens, keys, largest=LARGEST)
-    return go.Figure(
-        [difference_cells(cells, rows, columns, dark)], _small(layout(rows, columns, dark, height))
-    )
+    return _chart(difference_cells(cells, rows, columns, dark), rows, columns, dark, height)
 
 
-def _small(look: dict[str, Any]) -> dict[str, Any]:
+def _chart(trace: Part, rows: Axis, columns: Axis, dark: bool, height: int, **own: Any) -> go.Figure:
     """Fewer labels, no titles, narrow margins."""
-    for name in ("xaxis", "yaxis"):
-        axis = look[name]
-        step = -(-len(axis["tickvals"]) // TICKS)
-        look[name] = axis | {
-            "title": None, "tickvals": axis["tickvals"][::step], "ticktext": axis["ticktext"][::step]
-        }  # fmt: skip
-    return look | {"font": look["font"] | {"size": 10}, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}}
+    return chart(
+        [trace], key_axis(columns, TICKS), query_axis(rows, TICKS), dark=dark, height=height, font_size=10,
+        margin={"l": 4, "r": 4, "t": 4, "b": 4}, dragmode="zoom", **own,
+    )  # fmt: skip
 
 
-def _frame(cell: int, mark: str, cells: int, dark: bool) -> dict[str, Any]:
+def _frame(cell: int, mark: str, cells: int, dark: bool) -> Part:
     """Along the axis a category's place is its number."""
     band, whole = (cell - 0.5, cell + 0.5), (-0.5, cells - 0.5)
-    (x0, x1), (y0, y1) = (whole, band) if mark == "query" else (band, whole)
-    line = {"color": theme.accent(dark), "width": 1.5}
-    return {"type": "rect", "x0": x0, "x1": x1, "y0": y0, "y1": y1, "line": line}
+    columns, rows = (whole, band) if mark == "query" else (band, whole)
+    return frame(columns, rows, {"color": theme.accent(dark), "width": 1.5})

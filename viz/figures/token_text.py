@@ -15,6 +15,8 @@ def visible(token: str) -> str:
     no picture (lone surrogates, bidirectional overrides, unassigned code points) its `\\uXXXX` escape.
     Spaces stay. The result is legal in XML 1.0 and can always be encoded as UTF-8.
     """
+    if token.isprintable():  # as most tokens are
+        return token
     return "".join(_visible_character(character) for character in token)
 
 

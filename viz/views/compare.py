@@ -10,6 +10,7 @@ import streamlit as st
 import models
 from viz import state
 from viz.figures.heatmap import difference_heatmap, heatmap
+from viz.figures.layout.config import with_bar
 from viz.markdown import escaped
 from viz.services import Request
 from viz.views.obtain import attempt
@@ -122,7 +123,7 @@ def _one(chosen: Selection, name: str, key: str) -> None:
         dark=chosen.dark,
         height=HEIGHT,
     )
-    st.plotly_chart(figure, key=f"compare-{key}", theme=None, config={"displaylogo": False})
+    st.plotly_chart(figure, key=f"compare-{key}", theme=None, config=with_bar(chosen.file_name))
 
 
 def _difference(first: Selection, second: Selection, names: tuple[str, str]) -> None:
@@ -136,7 +137,8 @@ def _difference(first: Selection, second: Selection, names: tuple[str, str]) -> 
     figure = difference_heatmap(
         one, other, first.query_tokens, first.key_tokens, dark=first.dark, height=HEIGHT
     )
-    st.plotly_chart(figure, key="compare-difference", theme=None, config={"displaylogo": False})
+    config = with_bar(f"{first.file_name}-minus-{second.file_name}")
+    st.plotly_chart(figure, key="compare-difference", theme=None, config=config)
     if not state.get(state.VALUE_WEIGHTED):
         moved = 0.5 * np.abs(one - other).sum(-1).mean()
         st.caption(

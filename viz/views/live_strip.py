@@ -12,7 +12,8 @@ import models
 from models.run.inputs import count_tokens
 from models.shape.attention_geometry import KIND_NAMES
 from viz.figures.cache_growth import Grown, KindLine, cache_growth
-from viz.figures.costs.layout import told_bytes
+from viz.figures.layout.config import WITHOUT_BAR
+from viz.figures.number_text import told_bytes
 from viz.services.cache_lines import CacheLines, cache_lines
 from viz.services.writing import Heard, Writing
 
@@ -125,7 +126,7 @@ def growth(strip: LiveStrip, shown: list[str], key: str, dark: bool) -> None:
     ]
     st.plotly_chart(
         cache_growth(lines, [one for one in grown if one.counted], dark=dark),
-        key=key, theme=None, config={"displayModeBar": False},
+        key=key, theme=None, config=WITHOUT_BAR,
         alt="Bytes of the cache against tokens: counted while the model writes, and by formula for each kind of attention",
     )  # fmt: skip
     together = " Both write at once and share the device." * (len(strip.lanes) > 1)

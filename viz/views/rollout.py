@@ -7,6 +7,7 @@ import streamlit as st
 import models
 from viz import services, state
 from viz.figures.heatmap import heatmap
+from viz.figures.layout.config import with_bar
 from viz.markdown import escaped
 from viz.services import Request
 from viz.views.selected_head import Selection
@@ -28,4 +29,5 @@ def rollout(request: Request, chosen: Selection) -> None:
         measure="share",
         dark=chosen.dark,
     )
-    st.plotly_chart(figure, key="rollout", theme=None, config={"displaylogo": False}, alt="Attention rollout")
+    config = with_bar(f"{chosen.run.model_name}-rollout")
+    st.plotly_chart(figure, key="rollout", theme=None, config=config, alt="Attention rollout")

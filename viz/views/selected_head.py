@@ -12,6 +12,7 @@ from torch import Tensor
 import models
 from viz import state
 from viz.figures.heatmap import LARGEST, heatmap
+from viz.figures.layout.config import with_bar
 from viz.figures.scales import SCALES
 from viz.figures.score_bars import ScoreBar, score_bars
 from viz.markdown import escaped
@@ -85,6 +86,11 @@ class Selection:
     def measure(self) -> str:
         return self.drawn().measure
 
+    @property
+    def file_name(self) -> str:
+        """Of a picture of the head."""
+        return f"{self.run.model_name}-{self.name.replace(' ', '')}"
+
 
 def head_name(layer: int, head: int) -> str:
     return f"L{layer} H{head}"
@@ -110,7 +116,7 @@ def selected_head(chosen: Selection) -> None:
         dark=chosen.dark,
     )
     st.plotly_chart(
-        figure, key="heatmap", theme=None, config=_chart_config(chosen), alt=f"Heatmap of {chosen.title}"
+        figure, key="heatmap", theme=None, config=with_bar(chosen.file_name), alt=f"Heatmap of {chosen.title}"
     )
 
 
@@ -189,15 +195,6 @@ def drawing_controls() -> None:
         help="Multiply each weight by the size of what it carries: the norm of a·v·W_O (Kobayashi et al. 2020). A "
         "large weight on a tiny value moves nothing.",
     )
-
-
-def _chart_config(chosen: Selection) -> dict:
-    name = f"{chosen.run.model_name.replace('/', '-')}-{chosen.name.replace(' ', '')}"
-    return {
-        "displaylogo": False,
-        "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
-        "toImageButtonOptions": {"format": "png", "filename": name, "scale": 2},
-    }
 
 
 def _bars(chosen: Selection) -> list[ScoreBar]:

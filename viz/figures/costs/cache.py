@@ -9,8 +9,9 @@ from html import escape
 import plotly.graph_objects as go
 
 from viz import theme
-from viz.figures.costs.layout import lay_out
+from viz.figures.costs.axes import MARGIN, across, upwards
 from viz.figures.kinds import KindStyle
+from viz.figures.layout.chart import Part, chart, scatter
 
 MISMATCH = 0.01  # of the formula, from which a measured cache is flagged
 
@@ -48,26 +49,25 @@ def cache_against_context(
     series: Sequence[CacheSeries], *, dark: bool = False, height: int = 300
 ) -> go.Figure:
     """Plotly figure: a line a contender by formula, a sign for each measured cache, a red ring where they disagree."""
-    figure = go.Figure()
-    for one in series:
-        figure.add_trace(_line(one, dark))
-        figure.add_trace(_points(one, dark))
+    traces = [trace for one in series for trace in (_line(one, dark), _points(one, dark))]
     wrong = [(one, point) for one in series for point in one.counted if point.is_off]
     if wrong:
-        figure.add_trace(_rings(wrong, dark))
-    x = [tokens for one in series for tokens, _ in one.line] + [
-        p.context for one in series for p in one.counted
-    ]
-    y = [held for one in series for _, held in one.line] + [
-        p.cache_bytes for one in series for p in one.counted
-    ]
-    titles = ("context, tokens", "cache of one text")
-    lay_out(figure, x, y, titles, in_bytes=True, dark=dark, height=height)
-    return figure
+        traces.append(_rings(wrong, dark))
+    points = [point for one in series for point in one.counted]
+    x = [tokens for one in series for tokens, _ in one.line] + [point.context for point in points]
+    y = [held for one in series for _, held in one.line] + [point.cache_bytes for point in points]
+    return chart(
+        traces,
+        across("context, tokens", x, dark),
+        upwards("cache of one text", y, dark, in_bytes=True),
+        dark=dark,
+        height=height,
+        margin=MARGIN,
+    )
 
 
-def _line(one: CacheSeries, dark: bool) -> go.Scatter:
-    return go.Scatter(
+def _line(one: CacheSeries, dark: bool) -> Part:
+    return scatter(
         x=[tokens for tokens, _ in one.line],
         y=[held for _, held in one.line],
         mode="lines",
@@ -77,8 +77,8 @@ def _line(one: CacheSeries, dark: bool) -> go.Scatter:
     )
 
 
-def _points(one: CacheSeries, dark: bool) -> go.Scatter:
-    return go.Scatter(
+def _points(one: CacheSeries, dark: bool) -> Part:
+    return scatter(
         x=[point.context for point in one.counted],
         y=[point.cache_bytes for point in one.counted],
         mode="markers",
@@ -105,8 +105,8 @@ def _told(point: Counted) -> str:
     return f"{told}<br>{escape(point.reason)}" if point.reason else told
 
 
-def _rings(wrong: Sequence[tuple[CacheSeries, Counted]], dark: bool) -> go.Scatter:
-    return go.Scatter(
+def _rings(wrong: Sequence[tuple[CacheSeries, Counted]], dark: bool) -> Part:
+    return scatter(
         x=[point.context for _, point in wrong],
         y=[point.cache_bytes for _, point in wrong],
         mode="markers+text",

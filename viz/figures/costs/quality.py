@@ -8,8 +8,10 @@ from html import escape
 
 import plotly.graph_objects as go
 
-from viz.figures.costs.layout import GRID, lay_out
+from viz.figures.costs.axes import MARGIN, across
 from viz.figures.kinds import KindStyle
+from viz.figures.layout.axes import axis
+from viz.figures.layout.chart import Part, chart, scatter
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,31 +28,22 @@ class Quality:
 
 def quality_against_cache(points: Sequence[Quality], *, dark: bool = False, height: int = 300) -> go.Figure:
     """Plotly figure: a named point each; the smaller and the lower, the better."""
-    figure = go.Figure()
-    for point in points:
-        figure.add_trace(_trace(point, dark))
-    x, losses = [point.bytes_per_token for point in points], [point.loss for point in points]
-    lay_out(
-        figure,
-        x,
-        losses,
-        ("cache, bytes per token", "validation loss, nats per token"),
-        room=0.25,
+    sizes, losses = [point.bytes_per_token for point in points], [point.loss for point in points]
+    room = max((max(losses) - min(losses)) * 0.25, 0.01) if losses else 0.0
+    ends: Part = {"range": [min(losses) - room, max(losses) + room]} if losses else {}
+    return chart(
+        [_trace(point, dark) for point in points],
+        across("cache, bytes per token", sizes, dark, room=0.25),
+        axis("validation loss, nats per token", dark, standoff=10, nticks=6, **ends),
         dark=dark,
         height=height,
+        margin=MARGIN,
     )
-    if losses:
-        room = max((max(losses) - min(losses)) * 0.25, 0.01)
-        figure.update_yaxes(
-            type="linear", tickmode="auto", nticks=6, tickvals=None, ticktext=None, gridcolor=GRID,
-            range=[min(losses) - room, max(losses) + room],
-        )  # fmt: skip
-    return figure
 
 
-def _trace(point: Quality, dark: bool) -> go.Scatter:
+def _trace(point: Quality, dark: bool) -> Part:
     colour = point.style.colour(dark)
-    return go.Scatter(
+    return scatter(
         x=[point.bytes_per_token],
         y=[point.loss],
         mode="markers+text",

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from html import escape
 
 from viz import theme
-from viz.figures.costs.layout import GRID
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ class Row:
 
 def table_html(titles: Sequence[Cell], rows: Sequence[Row], *, dark: bool = False) -> str:
     """A table that scrolls sideways by itself where the page is narrow."""
-    muted = theme.MUTED_DARK if dark else theme.MUTED
+    muted = theme.muted(dark)
     head = "".join(_cell(title, "th", muted, f"color:{muted};font-weight:500") for title in titles)
     body = "".join(_row(row, len(titles), muted) for row in rows)
     return (
@@ -45,7 +44,7 @@ def table_html(titles: Sequence[Cell], rows: Sequence[Row], *, dark: bool = Fals
 
 def link(text: str, address: str, dark: bool = False) -> str:
     """A source that opens in a tab of its own."""
-    colour = theme.PRIMARY_DARK if dark else theme.PRIMARY
+    colour = theme.primary(dark)
     if not address:
         return escape(text)
     return (
@@ -58,12 +57,12 @@ def noted(markup: str, note: str, dark: bool = False) -> str:
     """With a remark below it."""
     if not note:
         return markup
-    muted = theme.MUTED_DARK if dark else theme.MUTED
+    muted = theme.muted(dark)
     return f'{markup}<br><span style="color:{muted}">{escape(note)}</span>'
 
 
 def _row(row: Row, columns: int, muted: str) -> str:
-    line = f"border-top:1px solid {GRID}"
+    line = f"border-top:1px solid {theme.GRID}"
     cells = "".join(_cell(cell, "td", muted, line) for cell in row.cells)
     if not row.formula:
         return f"<tr>{cells}</tr>"

@@ -8,8 +8,9 @@ from html import escape
 
 import plotly.graph_objects as go
 
-from viz.figures.costs.layout import lay_out
+from viz.figures.costs.axes import MARGIN, across, upwards
 from viz.figures.kinds import KindStyle
+from viz.figures.layout.chart import Part, chart, scatter
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +37,21 @@ def medians(
     series: Sequence[TimeSeries], titles: tuple[str, str], *, dark: bool = False, height: int = 300
 ) -> go.Figure:
     """Plotly figure, both axes logarithmic. titles: of the axes, with their units."""
-    figure = go.Figure()
-    for one in series:
-        figure.add_trace(_trace(one, dark))
     points = [point for one in series for point in one.points]
-    x, y = [point.x for point in points], [value for point in points for value in (point.low, point.high)]
-    lay_out(figure, x, y, titles, dark=dark, height=height)
-    return figure
+    return chart(
+        [_trace(one, dark) for one in series],
+        across(titles[0], [point.x for point in points], dark),
+        upwards(titles[1], [value for point in points for value in (point.low, point.high)], dark),
+        dark=dark,
+        height=height,
+        margin=MARGIN,
+    )
 
 
-def _trace(one: TimeSeries, dark: bool) -> go.Scatter:
+def _trace(one: TimeSeries, dark: bool) -> Part:
     points = sorted(one.points, key=lambda point: point.x)
     colour = one.style.colour(dark)
-    return go.Scatter(
+    return scatter(
         x=[point.x for point in points],
         y=[point.median for point in points],
         error_y={

@@ -10,6 +10,7 @@ import models
 from models.conversion.ranks import SMALLEST, full_rank
 from models.progress import part
 from viz import state
+from viz.figures.layout.config import WITHOUT_BAR
 from viz.figures.perplexity_against_cache import Size, perplexity_against_cache
 from viz.markdown import escaped
 from viz.services import Request
@@ -103,7 +104,7 @@ def _figure(made: ConversionInView, text: str | None) -> None:
         dark=made.dark,
     )
     st.plotly_chart(
-        figure, key="convert-curve", theme=None, config={"displaylogo": False, "displayModeBar": False},
+        figure, key="convert-curve", theme=None, config=WITHOUT_BAR,
         alt="Perplexity against cache bytes per token, the original and the chosen conversion marked",
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from viz import state
 from viz.components.head_wall import BY_LAYER, head_wall
+from viz.figures.layout.config import WITHOUT_BAR
 from viz.figures.small_heatmap import small_difference, small_heatmap
 from viz.services import conversions
 from viz.views.columns import pair
@@ -104,6 +105,4 @@ def _reach(difference: NDArray[np.float32]) -> str:
 
 
 def _draw(column, figure, key: str, alt: str) -> None:
-    column.plotly_chart(
-        figure, key=key, theme=None, config={"displaylogo": False, "displayModeBar": False}, alt=alt
-    )
+    column.plotly_chart(figure, key=key, theme=None, config=WITHOUT_BAR, alt=alt)

@@ -14,6 +14,7 @@ from models.progress import Progress
 from viz import services, state
 from viz.components.job_watch import job_watch
 from viz.figures.healing_loss import healing_loss
+from viz.figures.layout.config import WITHOUT_BAR
 from viz.services import conversions
 from viz.services.forecast import about
 from viz.services.healing import Healing
@@ -142,7 +143,7 @@ def _curve(run: models.HealingRun) -> None:
         dark = st.context.theme.type == "dark"
         st.plotly_chart(
             healing_loss(losses, dark=dark), key="heal-loss", theme=None,
-            config={"displaylogo": False, "displayModeBar": False}, alt="Loss of healing, step by step",
+            config=WITHOUT_BAR, alt="Loss of healing, step by step",
         )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from viz.figures.costs.quality import Quality, quality_against_cache
 from viz.figures.costs.styles import contender_styles, legend_html
 from viz.figures.costs.times import Taken, TimeSeries, medians
 from viz.figures.kinds import KindStyle
+from viz.figures.layout.config import WITHOUT_BAR
 from viz.markdown import escaped
 from viz.services.contenders import Entrant, Line, card_of, formula_line, known_anatomy
 from viz.services.measurements import Plan, Point
@@ -21,7 +22,6 @@ from viz.views.columns import pair, thirds
 LINE_CONTEXTS = tuple(
     2**power for power in range(7, 14)
 )  # that formula lines are drawn through, and beyond if asked
-_NO_BAR = {"displaylogo": False, "displayModeBar": False}
 
 
 def charts(plan: Plan, points: Sequence[Point], *, going_on: bool, dark: bool) -> None:
@@ -121,7 +121,7 @@ def _cache(plan: Plan, points: Sequence[Point], styles: dict[str, KindStyle], da
         for entrant in plan.entrants
     ]  # fmt: skip
     st.plotly_chart(
-        cache_against_context(series, dark=dark), key="cost-cache", theme=None, config=_NO_BAR,
+        cache_against_context(series, dark=dark), key="cost-cache", theme=None, config=WITHOUT_BAR,
         alt="Bytes of the cache of one text against its length, by formula and as measured",
     )  # fmt: skip
     wrong = [(one.label, point) for one in series for point in one.counted if point.is_off]
@@ -171,7 +171,7 @@ def _times(
         for label in labels
     ]
     st.plotly_chart(
-        medians(series, axes, dark=dark), key=f"cost-{key}", theme=None, config=_NO_BAR,
+        medians(series, axes, dark=dark), key=f"cost-{key}", theme=None, config=WITHOUT_BAR,
         alt=f"{title}: a line a contender, medians with quartiles",
     )  # fmt: skip
 
@@ -214,7 +214,7 @@ def _quality(plan: Plan, points: Sequence[Point], styles: dict[str, KindStyle], 
         st.caption("None of these models has a card that says how well it reads.")
         return
     st.plotly_chart(
-        quality_against_cache(found, dark=dark), key="cost-quality", theme=None, config=_NO_BAR,
+        quality_against_cache(found, dark=dark), key="cost-quality", theme=None, config=WITHOUT_BAR,
         alt="Validation loss against bytes of cache per token, a point a contender",
     )  # fmt: skip
     missing = [

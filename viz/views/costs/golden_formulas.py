@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from models.costs.published import Golden
 from models.shape.attention_geometry import Geometry
-from viz.figures.costs.layout import told_bytes
+from viz.figures.number_text import told_bytes
 
 
 def golden_formula(golden: Golden) -> str:

@@ -12,9 +12,10 @@ import models
 from models.loading.placement import choose_device, choose_dtype
 from models.progress import Progress, part
 from viz import state, unforeseen
-from viz.figures.costs.layout import told_bytes
 from viz.figures.costs.styles import contender_styles, legend_html
-from viz.figures.roofline import RoofRow, told_speed
+from viz.figures.layout.config import WITHOUT_BAR
+from viz.figures.number_text import told_bytes, told_speed
+from viz.figures.roofline import RoofRow
 from viz.figures.roofline import roofline as roofline_figure
 from viz.markdown import escaped
 from viz.services import plans
@@ -123,7 +124,7 @@ def _drawn(peaks: models.Peaks, known: list[str], place: tuple[str, str]) -> Non
     st.html(legend_html(styles, dark=dark))
     st.plotly_chart(
         roofline_figure(peaks, rows, dark=dark), key="roofline", theme=None,
-        config={"displaylogo": False, "displayModeBar": False},
+        config=WITHOUT_BAR,
         alt="Attainable speed against arithmetic intensity: the device's roof, and where prefill and decode of each model sit",
     )  # fmt: skip
     reached = any(one.reached is not None for row in rows for one in (row.prefill, row.decode))

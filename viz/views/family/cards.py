@@ -12,6 +12,7 @@ from models.loading.card import FILE, Card
 from models.loading.catalog import WEIGHTS
 from models.shape import family
 from models.shape.attention_geometry import KIND_NAMES, Kind
+from viz.figures.layout.config import WITHOUT_BAR
 from viz.figures.loss_against_cache import loss_against_cache
 from viz.markdown import escaped
 from viz.views.columns import pair
@@ -56,7 +57,7 @@ def cards(dark: bool) -> None:
             loss_against_cache(every, dark=dark),
             key="family-cache",
             theme=None,
-            config={"displaylogo": False, "displayModeBar": False},
+            config=WITHOUT_BAR,
             alt="Validation loss against cache bytes per token, a point a model",
         )
     with right:

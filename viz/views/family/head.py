@@ -9,6 +9,7 @@ import streamlit as st
 
 from viz import state
 from viz.components.token_strip import DIRECTIONS, TokenPick, token_strip
+from viz.figures.layout.config import WITHOUT_BAR
 from viz.figures.small_heatmap import small_heatmap
 from viz.figures.token_text import label
 from viz.markdown import escaped
@@ -93,7 +94,7 @@ def _heatmap(member: Member, one: Selection, drawn: Drawn, top: float) -> None:
         figure,
         key=f"family-heatmap-{member.kind}",
         theme=None,
-        config={"displaylogo": False, "displayModeBar": False},
+        config=WITHOUT_BAR,
         alt=f"Heatmap of {one.title} of {member.name}",
     )
     st.caption(_looks_at(one, pick))

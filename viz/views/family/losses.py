@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from viz import state
+from viz.figures.layout.config import WITHOUT_BAR
 from viz.figures.long_tokens import whole
 from viz.figures.token_losses import token_losses
 from viz.figures.token_text import shortened
@@ -76,7 +77,7 @@ def _lines(members: Sequence[Member], dark: bool) -> None:
         figure,
         key=_CHART,
         theme=None,
-        config={"displaylogo": False, "displayModeBar": False},
+        config=WITHOUT_BAR,
         on_select=_select_point,
         selection_mode="points",
         alt="Loss of every token under each of the four models",

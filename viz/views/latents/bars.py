@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from viz import state
+from viz.figures.layout.config import WITHOUT_BAR
 from viz.views.latents.subject import Subject
 
 
@@ -15,7 +16,7 @@ def clickable_bars(figure: go.Figure, subject: Subject, key: str, alt: str) -> N
         figure,
         key=key,
         theme=None,
-        config={"displaylogo": False, "displayModeBar": False},
+        config=WITHOUT_BAR,
         on_select=lambda: _choose(key, subject.layer),
         selection_mode="points",
         alt=alt,

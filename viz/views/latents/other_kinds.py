@@ -15,6 +15,7 @@ from viz import services, state
 from viz.components.cache_map import CellPick, Group, cache_map
 from viz.figures.cache_spectra import rank_shares
 from viz.figures.kinds import KIND_STYLES
+from viz.figures.layout.config import WITHOUT_BAR
 from viz.figures.token_text import shortened
 from viz.markdown import escaped
 from viz.services import Request
@@ -106,7 +107,7 @@ def _ranks(subject: Subject, asked: Request, run: models.Capture) -> None:
         rank_shares(spectra, styles, dark=subject.dark),
         key="latents-rank-shares",
         theme=None,
-        config={"displaylogo": False, "displayModeBar": False},
+        config=WITHOUT_BAR,
         alt="Effective rank per layer of both models' caches",
     )
 

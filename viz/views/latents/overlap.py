@@ -9,6 +9,7 @@ import streamlit as st
 import models
 from models.look.subspace_overlap import SubspaceOverlap
 from viz import state
+from viz.figures.layout.config import WITHOUT_BAR
 from viz.figures.number_text import number_text
 from viz.figures.overlap_matrix import overlap_matrix, principal_angles
 from viz.markdown import escaped
@@ -21,7 +22,6 @@ from viz.views.selected_head import head_name
 
 READS = {"keys": "key", "values": "value"}
 _MATRIX, _OTHER, _FOR = "latents-overlap", "latents-overlap-other", "latents-overlap-reads"
-_QUIET = {"displaylogo": False, "displayModeBar": False}
 
 
 def overlap(subject: Subject) -> None:
@@ -84,7 +84,7 @@ def _matrix(subject: Subject, found: SubspaceOverlap, other: int) -> None:
         ),
         key=_MATRIX,
         theme=None,
-        config=_QUIET,
+        config=WITHOUT_BAR,
         on_select=lambda: _choose(subject.layer),
         selection_mode="points",
         alt="Overlap of what each pair of heads reads of the latent",
@@ -111,7 +111,7 @@ def _angles(subject: Subject, found: SubspaceOverlap, other: int, reads: str) ->
         principal_angles(angles.numpy(), dark=subject.dark),
         key="latents-angles",
         theme=None,
-        config=_QUIET,
+        config=WITHOUT_BAR,
         alt="Principal angles between what the two heads read",
     )
     smallest = math.degrees(angles[0].item()) if len(angles) else 90.0

@@ -9,6 +9,7 @@ from models.look.latent_reading import ScoreShares
 from models.look.latent_views import HIDDEN
 from viz import services, state
 from viz.components.head_wall import BY_LAYER, head_wall
+from viz.figures.layout.config import WITHOUT_BAR
 from viz.figures.number_text import number_text
 from viz.figures.score_parts import score_heatmaps
 from viz.markdown import escaped
@@ -68,7 +69,7 @@ def scores(subject: Subject) -> None:
         figure,
         key="latent-scores",
         theme=None,
-        config={"displaylogo": False, "displayModeBar": False},
+        config=WITHOUT_BAR,
         alt=f"Content part, rotary part and sum of the scores of {head_name(subject.layer, subject.head)}",
     )
     left, right = pair("latent-scores", 0.6, 0.4)

@@ -8,6 +8,7 @@ import models
 from models.look.latent_reading import Spectrum
 from viz import state
 from viz.figures.cache_spectra import effective_ranks, singular_values
+from viz.figures.layout.config import WITHOUT_BAR
 from viz.services import Request, latent_readings
 from viz.views.columns import pair
 from viz.views.explain import explain
@@ -15,7 +16,6 @@ from viz.views.latents.background import is_done
 from viz.views.latents.subject import Subject
 
 _RANKS = "latents-ranks"
-_QUIET = {"displaylogo": False, "displayModeBar": False}
 
 
 def spectrum(subject: Subject) -> None:
@@ -39,7 +39,7 @@ def spectrum(subject: Subject) -> None:
             effective_ranks(spectra, selected=subject.layer, dark=subject.dark),
             key=_RANKS,
             theme=None,
-            config=_QUIET,
+            config=WITHOUT_BAR,
             on_select=lambda: _choose(subject),
             selection_mode="points",
             alt="Effective rank of the cached vectors of every layer",
@@ -49,7 +49,7 @@ def spectrum(subject: Subject) -> None:
             singular_values(spectra, selected=subject.layer, dark=subject.dark),
             key="latents-singular-values",
             theme=None,
-            config=_QUIET,
+            config=WITHOUT_BAR,
             alt="Singular values of the cached vectors of every layer",
         )
     explain("Spectrum")

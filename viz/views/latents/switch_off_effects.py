@@ -9,6 +9,7 @@ import streamlit as st
 
 from viz import services, state
 from viz.components.head_wall import BY_LAYER, head_wall
+from viz.figures.layout.config import WITHOUT_BAR
 from viz.figures.long_tokens import whole
 from viz.figures.loss_change import loss_change
 from viz.figures.number_text import number_text
@@ -72,7 +73,7 @@ def _losses(subject: Subject, effect: CutEffect) -> None:
             loss_change(before, after, subject.run.tokens, selected=subject.position, dark=subject.dark),
             key=_CHART,
             theme=None,
-            config={"displaylogo": False, "displayModeBar": False},
+            config=WITHOUT_BAR,
             on_select=_select_point,
             selection_mode="points",
             alt="Change of every token's loss",
@@ -225,5 +226,5 @@ def _head(subject: Subject, effect: CutEffect) -> None:
 def _chart(figure: go.Figure, name: str, alt: str) -> None:
     st.markdown(f"**{name}**")
     key = f"latent-cut-head-{name.lower().replace(' ', '-')}"
-    config = {"displaylogo": False, "displayModeBar": False}
+    config = WITHOUT_BAR
     st.plotly_chart(figure, key=key, theme=None, config=config, alt=alt)

@@ -8,6 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
+from viz.figures.layout.config import WITHOUT_BAR
 from viz.figures.loss_change import few_directions, layer_worth
 from viz.latent_cuts import Part
 from viz.services import Request, cut_effects
@@ -57,7 +58,7 @@ def _chart(figure: go.Figure, key: str, alt: str, choose: Callable[[Part], None]
         figure,
         key=key,
         theme=None,
-        config={"displaylogo": False, "displayModeBar": False},
+        config=WITHOUT_BAR,
         on_select=lambda: _choose(key, choose),
         selection_mode="points",
         alt=alt,

@@ -8,6 +8,7 @@ import streamlit as st
 
 from models.pruning.chance import ChanceLoss
 from viz.figures.chance_dots import chance_dots
+from viz.figures.layout.config import WITHOUT_BAR
 from viz.services import ablations
 from viz.services.ablations import Choice, Effect
 from viz.services.lanes import EXTRAS
@@ -62,7 +63,7 @@ def _drawn(subject: Subject, effect: Effect, found: ChanceLoss) -> None:
     unit = "nats per token" if by_loss else "nats"
     st.plotly_chart(
         chance_dots(chosen, draws, told, unit, dark=subject.dark), key="prune-chance-dots", theme=None,
-        config={"displaylogo": False, "displayModeBar": False}, alt="What these heads cost beside random heads",
+        config=WITHOUT_BAR, alt="What these heads cost beside random heads",
     )  # fmt: skip
 
 

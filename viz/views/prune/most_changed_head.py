@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 import models
+from viz.figures.layout.config import WITHOUT_BAR
 from viz.figures.small_heatmap import small_difference, small_heatmap
 from viz.services.ablations import Choice, Effect
 from viz.views.prune.presets import in_words
@@ -87,5 +88,5 @@ def _patterns(subject: Subject, choice: Choice, effect: Effect, head: models.Hea
     for place, (column, (title, figure)) in enumerate(zip(st.columns(3, gap="small"), drawn, strict=True)):
         column.markdown(f"**{title}**")
         column.plotly_chart(
-            figure, key=f"prune-moved-{place}", theme=None, config={"displaylogo": False, "displayModeBar": False}, alt=title
+            figure, key=f"prune-moved-{place}", theme=None, config=WITHOUT_BAR, alt=title
         )  # fmt: skip

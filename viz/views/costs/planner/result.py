@@ -7,15 +7,15 @@ import streamlit as st
 from models.costs.planner import SHARE, Serving, ServingPlan
 from models.shape.attention_geometry import KIND_NAMES
 from viz.figures.cache_plan import Planned, memory_of_all, users_that_fit
-from viz.figures.costs.layout import told_bytes
 from viz.figures.costs.table import Cell, Row, table_html
+from viz.figures.layout.config import WITHOUT_BAR
+from viz.figures.number_text import told_bytes
 from viz.markdown import escaped
 from viz.views.columns import pair
 from viz.views.costs.planner.published import published_beside
 from viz.views.costs.planner.settings import Asked
 
 ORDER = ("mha", "gqa", "mqa", "mla")
-_NO_BAR = {"displaylogo": False, "displayModeBar": False}
 
 
 def planned(asked: Asked, plan: ServingPlan) -> None:
@@ -36,13 +36,13 @@ def planned(asked: Asked, plan: ServingPlan) -> None:
         full = f"{SHARE:.0%} of {asked.device}"
         st.plotly_chart(
             memory_of_all(bars, plan.weight_bytes, SHARE * asked.device_bytes, full, dark=dark),
-            key="plan-memory", theme=None, config=_NO_BAR,
+            key="plan-memory", theme=None, config=WITHOUT_BAR,
             alt="Bytes of weights and of all users' caches, a bar for each kind of attention",
         )  # fmt: skip
     with right:
         st.markdown(f"**Users that {asked.device} hold{'s' * (asked.together == 1)}** · *formula*")
         st.plotly_chart(
-            users_that_fit(bars, asked.device, dark=dark), key="plan-users", theme=None, config=_NO_BAR,
+            users_that_fit(bars, asked.device, dark=dark), key="plan-users", theme=None, config=WITHOUT_BAR,
             alt="How many users fit beside the weights, a bar for each kind of attention",
         )  # fmt: skip
     st.html(_table(asked, rows, dark))

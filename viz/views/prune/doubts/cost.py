@@ -7,6 +7,7 @@ from functools import partial
 import streamlit as st
 
 import models
+from viz.figures.layout.config import WITHOUT_BAR
 from viz.figures.saving_dots import Timed, saving_dots
 from viz.markdown import escaped
 from viz.services import pruning_saves as service
@@ -71,7 +72,7 @@ def _drawn(subject: Subject, evaluation: Evaluation) -> None:
     with right:
         st.plotly_chart(
             saving_dots(works(found), claimed=1 - CLAIMED, dark=subject.dark), key="doubt-cost", theme=None,
-            config={"displaylogo": False, "displayModeBar": False},
+            config=WITHOUT_BAR,
             alt="Time of the full, the gated and the smaller model, reading and writing",
         )  # fmt: skip
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from models.pruning.quality import Quantity
 from viz.figures.few_heads import few_heads
+from viz.figures.layout.config import WITHOUT_BAR
 from viz.markdown import escaped
 from viz.services import doubts as service
 from viz.services import importance
@@ -80,7 +81,7 @@ def _drawn(subject: Subject, evaluation: Evaluation) -> None:
             dark=subject.dark,
         )
         st.plotly_chart(
-            figure, key="doubt-few", theme=None, config={"displaylogo": False, "displayModeBar": False},
+            figure, key="doubt-few", theme=None, config=WITHOUT_BAR,
             alt="How well the model does with few heads in each layer",
         )  # fmt: skip
 

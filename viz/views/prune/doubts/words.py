@@ -9,6 +9,7 @@ import streamlit as st
 from models.look.function_words import FunctionWordAttention
 from viz.figures.against_chance import against_chance
 from viz.figures.head_grid import head_grid
+from viz.figures.layout.config import WITHOUT_BAR
 from viz.heads_off import Head
 from viz.markdown import escaped
 from viz.services import doubts as service
@@ -107,7 +108,7 @@ def _cost(subject: Subject, evaluation: Evaluation, bound: tuple[Head, ...]) -> 
     measure, unit = RISES[evaluation.metric]
     st.plotly_chart(
         against_chance(rows, quantity=f"{measure}, {unit}", dark=subject.dark), key="doubt-words-cost", theme=None,
-        config={"displaylogo": False, "displayModeBar": False},
+        config=WITHOUT_BAR,
         alt="Cost of the heads most bound to function words beside as many random heads",
     )  # fmt: skip
     st.caption(" ".join(in_words(row, unit) for row in rows))

@@ -8,6 +8,7 @@ from statistics import median
 import streamlit as st
 
 from viz.figures.against_chance import Compared, against_chance
+from viz.figures.layout.config import WITHOUT_BAR
 from viz.heads_off import Head
 from viz.services import importance as service
 from viz.services.importance import CHANCE_DRAWS, Evaluation, Where
@@ -86,7 +87,7 @@ def _drawn(subject: Subject, evaluation: Evaluation, sets: dict[str, tuple[Head,
     measure, unit = RISES[evaluation.metric]
     figure = against_chance(rows, quantity=f"{measure}, {unit}", dark=subject.dark)
     st.plotly_chart(
-        figure, key="importance-chance", theme=None, config={"displaylogo": False, "displayModeBar": False},
+        figure, key="importance-chance", theme=None, config=WITHOUT_BAR,
         alt="Cost of chosen heads beside as many random heads",
     )  # fmt: skip
     st.caption(" ".join(in_words(row, unit) for row in rows))

@@ -10,6 +10,7 @@ import streamlit as st
 import models
 from models.pruning.order import ORDERS
 from models.pruning.quality import Quantity
+from viz.figures.layout.config import WITHOUT_BAR
 from viz.figures.prune_curves import STYLES, prune_curves
 from viz.services import importance as service
 from viz.services.importance import Evaluation
@@ -42,7 +43,7 @@ def curves(subject: Subject, evaluation: Evaluation) -> None:
             known, chosen=_chosen(subject, evaluation), allowed=allowed(known[0]), dark=subject.dark
         )
         st.plotly_chart(
-            figure, key="importance-curve", theme=None, config={"displaylogo": False, "displayModeBar": False},
+            figure, key="importance-curve", theme=None, config=WITHOUT_BAR,
             alt="How well the model does with more and more heads off, in several orders",
         )  # fmt: skip
     with right:

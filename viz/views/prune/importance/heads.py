@@ -13,6 +13,7 @@ from models.pruning.quality import Quantity
 from models.pruning.rank_agreement import rank_agreement
 from models.pruning.ways import Passes
 from viz.figures.head_grid import head_grid
+from viz.figures.layout.config import WITHOUT_BAR
 from viz.figures.rank_scatter import rank_scatter
 from viz.heads_off import Head
 from viz.markdown import escaped
@@ -148,7 +149,7 @@ def _agreement(subject: Subject, evaluation: Evaluation, found: models.HeadImpor
 def chart(figure: go.Figure, key: str, alt: str, subject: Subject) -> None:
     """A figure whose points are heads: a click on one switches it off, or on again."""
     st.plotly_chart(
-        figure, key=key, theme=None, config={"displaylogo": False, "displayModeBar": False},
+        figure, key=key, theme=None, config=WITHOUT_BAR,
         on_select=lambda: _toggle(key, figure, subject), selection_mode="points", alt=alt,
     )  # fmt: skip
 

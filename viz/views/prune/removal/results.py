@@ -9,6 +9,7 @@ import streamlit as st
 
 from models.measuring.speedup import speedup
 from models.removal.sameness import Sameness
+from viz.figures.layout.config import WITHOUT_BAR
 from viz.figures.removal_speed import SpeedRow, removal_speed
 from viz.services import Request, removal_race, removals
 from viz.services.removal_race import Race
@@ -38,7 +39,7 @@ def results(wanted: Removal, request: Request, batches: Sequence[int], take: int
     with right:
         st.plotly_chart(
             removal_speed(rows, dark=dark), key="removal-speed", theme=None,
-            config={"displaylogo": False, "displayModeBar": False},
+            config=WITHOUT_BAR,
             alt="How many times as fast the smaller model is, beside the model with all heads",
         )  # fmt: skip
     st.caption(PUBLISHED)
