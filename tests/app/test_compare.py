@@ -297,16 +297,36 @@ def test_a_random_shape_is_added_and_measured():
     assert read_shape(shape_name(shape)) == shape
 
 
-def test_a_shape_that_contradicts_itself_is_refused():
+@pytest.mark.parametrize(
+    ("sizes", "why"),
+    [
+        ({"heads": 9, "kv_heads": 4}, "cannot share"),
+        ({"d_model": 50, "heads": 4, "kv_heads": 2}, "no multiple"),
+    ],
+)
+def test_a_shape_that_contradicts_itself_is_refused(sizes: dict[str, int], why: str):
     app = open_compare(contenders="family-mqa", **SMALL)
     app.session_state["shape-kind"] = "gqa"
     visit.rerun(app)
-    app.number_input(key="shape-heads").set_value(9)
-    app.number_input(key="shape-kv_heads").set_value(4)
+    for name, size in sizes.items():
+        app.number_input(key=f"shape-{name}").set_value(size)
     visit.rerun(app)
     (sentence,) = visit.complaints(app)
-    assert "cannot share" in sentence
+    assert why in sentence
     assert "shape-add" not in {button.key for button in app.button}
+
+
+def test_a_shape_that_fails_in_a_way_nobody_foresaw_leaves_the_page(monkeypatch: pytest.MonkeyPatch):
+    def fail(*_: object) -> None:
+        raise KeyError("some_inner_name")
+
+    app = open_compare(contenders="family-mqa", **SMALL)
+    monkeypatch.setattr("viz.services.contenders.config_of", fail)
+    app.number_input(key="shape-layers").set_value(7)
+    visit.rerun(app)
+    (sentence,) = visit.complaints(app)
+    assert_sentence(sentence)
+    assert "not foreseen" in sentence
 
 
 @pytest.mark.parametrize(

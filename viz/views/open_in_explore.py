@@ -7,8 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-import models
-from viz import state
+from viz import state, unforeseen
 from viz.views import obtain
 
 EXPLORE = Path(__file__).resolve().parents[1] / "pages" / "explore.py"
@@ -23,8 +22,8 @@ def take(write: Callable[[], Path]) -> bool:
     try:
         with st.spinner("Writing the model to its folder"):
             folder = write()
-    except models.HeadlightError as error:
-        obtain.complain(str(error))
+    except Exception as error:  # a disk may refuse it, too
+        obtain.complain(unforeseen.sentence(error, "writing the model", "a smaller model"))
         return False
     take_folder(str(folder))
     return True

@@ -14,6 +14,7 @@ from viz.markdown import escaped
 from viz.services.contenders import MODES, Entrant, known_anatomy
 from viz.views.costs.entrants import add
 from viz.views.costs.shape_names import shape_label, shape_name
+from viz.views.obtain import complain
 
 OWN = "sizes of my own"
 _PRESET, _KEPT = "shape-preset", "shape-kept"
@@ -96,7 +97,7 @@ def _offer(shape: RandomShape) -> None:
     try:
         known = known_anatomy(Entrant(shape_label(shape), shape, "cpu", "auto"))
     except models.HeadlightError as error:
-        st.error(escaped(error), icon=":material/error:")
+        complain(str(error))
         return
     if known is not None and known.weights is not None:
         st.caption(f"{known.weights.total / 1e6:,.3g} million weights (*formula*).")

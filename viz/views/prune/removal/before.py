@@ -86,8 +86,8 @@ def offers(subject: Subject, wanted: Removal) -> None:
 
 
 def _grouped(model: models.AttentionModel) -> bool:
-    """Whether some heads share a key/value head, and not all of a layer the same one."""
-    return 1 < model.geometry.kv_heads < model.geometry.heads
+    """Whether some heads share a key/value head, and not all of their layer the same one."""
+    return any(1 < one.kv_heads < one.heads for one in model.geometry.each_layer)
 
 
 def _offer(key: str, name: str, subject: Subject, wanted: Removal, heads: tuple[Head, ...]) -> None:

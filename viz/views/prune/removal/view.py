@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-import models
 from viz.services import removal_race, removals
 from viz.services.lanes import MEASURING
 from viz.services.removals import Removal, removal_of
 from viz.views.columns import pair
 from viz.views.explain import explain
-from viz.views.obtain import complain
+from viz.views.obtain import complain, sentence
 from viz.views.prune.measuring import Step, measuring
 from viz.views.prune.presets import in_words
 from viz.views.prune.removal.before import before, foretold, offers
@@ -38,8 +37,8 @@ def removal(subject: Subject) -> None:
     wanted = removal_of(subject.request, subject.stack, subject.off)
     try:
         removals.cost(wanted)
-    except models.HeadlightError as error:
-        complain(str(error))
+    except Exception as error:  # any model may be asked for
+        complain(sentence(error, subject.request))
         return
     st.markdown(
         f"#### Remove {in_words(subject.off)}",
