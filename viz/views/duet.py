@@ -50,7 +50,7 @@ class Duet:
 def side_by_side(duet: Duet, name: str, dark: bool) -> None:
     """Both texts as they come, the first difference marked, and the live strip. name: tells the page's duets apart."""
     above = st.container()  # what is asked below it is known before it is drawn
-    kinds = kinds_shown(duet.strip, f"{name}-kinds")
+    kinds = kinds_shown(duet.strip, key=f"duet-kinds-{name}")
     with above:
         revision = sum(
             lane.writing.revision for lane in duet.strip.lanes
@@ -60,13 +60,13 @@ def side_by_side(duet: Duet, name: str, dark: bool) -> None:
         st.markdown(_said(duet, parting))
         if duet.running:
             writings = [(lane.label, lane.writing) for lane in duet.strip.lanes]
-            live_text(writings, key=f"{name}-live", revision=revision, before=_before(duet))
+            live_text(writings, key=f"duet-live-{name}", revision=revision, before=_before(duet))
         else:
             _written(duet, name, parting, dark)
         for index, column in enumerate(pair(f"{name}-pace", 0.5, 0.5)):
             with column:
                 pace(duet.strip, index)
-        growth(duet.strip, kinds, f"{name}-cache", dark)
+        growth(duet.strip, kinds, key=f"duet-cache-{name}", dark=dark)
 
 
 def _before(duet: Duet) -> str:

@@ -98,7 +98,7 @@ def _told_seconds(seconds: float) -> str:
     return f"{1000 * seconds:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
 
 
-def kinds_shown(strip: LiveStrip, key: str) -> list[str]:
+def kinds_shown(strip: LiveStrip, *, key: str) -> list[str]:
     """Asks which kinds of attention the picture compares with."""
     names = {line.label: KIND_NAMES[line.kind] for line in strip.lines}
     labels = list(names)
@@ -112,7 +112,7 @@ def kinds_shown(strip: LiveStrip, key: str) -> list[str]:
     )  # fmt: skip
 
 
-def growth(strip: LiveStrip, shown: list[str], key: str, dark: bool) -> None:
+def growth(strip: LiveStrip, shown: list[str], *, key: str, dark: bool) -> None:
     """The picture: thick what was counted, thin what the formulas foretell."""
     lines = [line for line in strip.lines if line.label in shown]
     grown = [

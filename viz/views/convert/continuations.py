@@ -9,12 +9,12 @@ import streamlit as st
 import models
 from viz.services import Request
 from viz.services.writing import Heard
+from viz.state import keys, session
 from viz.views.convert.conversion_in_view import ConversionInView
 from viz.views.duet import Duet, side_by_side
 from viz.views.live_strip import live_strip
 
 COUNTS = (20, 40, 80, 160)
-_WRITTEN = "_convert_written"
 
 
 def continuations(made: ConversionInView) -> None:
@@ -28,7 +28,7 @@ def continuations(made: ConversionInView) -> None:
     asked = (made.conversion, made.request, count)
     if _written()[0] != asked:
         _stop()
-        st.session_state[_WRITTEN] = (asked, _begun(made, count))
+        session.put({keys.CONVERT_DUET: (asked, _begun(made, count))})
     side_by_side(_written()[1], "convert", made.dark)
 
 
@@ -44,12 +44,12 @@ def _writer(model: models.AttentionModel, request: Request, count: int) -> Calla
 
 
 def _written() -> tuple[object, Duet]:
-    return st.session_state.get(_WRITTEN, (None, None))
+    return session.find(keys.CONVERT_DUET, (None, None))
 
 
 def _forget() -> None:
     _stop()
-    st.session_state.pop(_WRITTEN, None)
+    session.forget(keys.CONVERT_DUET)
 
 
 def _stop() -> None:

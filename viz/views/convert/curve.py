@@ -9,13 +9,13 @@ import streamlit as st
 import models
 from models.conversion.ranks import SMALLEST, full_rank
 from models.progress import part
-from viz import state
 from viz.figures.perplexity_against_cache import Size, perplexity_against_cache
 from viz.markdown import escaped
 from viz.services import Request
 from viz.services.conversion_measures import Measured, is_measured, measured
 from viz.services.conversions import Conversion
 from viz.services.job import Job
+from viz.state import keys, session
 from viz.views import obtain
 from viz.views.columns import pair
 from viz.views.convert.conversion_in_view import ConversionInView
@@ -24,10 +24,8 @@ from viz.views.convert.rows import row
 from viz.views.convert.sizes import bytes_of_rank, number_format, original_bytes, per_layer
 from viz.views.working import begin, forget, job_of, still_running
 
-NAME = "measure"
 SHARES = (1.0, 0.83, 0.67, 0.5, 0.33, 0.25)  # of the full rank
 HELD_OUT, SHOWN = "held-out text", "the text in the sidebar"
-_AGAIN = "measure-again"
 
 
 def curve(made: ConversionInView) -> None:
@@ -46,13 +44,13 @@ def curve(made: ConversionInView) -> None:
 
 def _measured_on(request: Request) -> str | None:
     """The text, None for the held-out one."""
-    if state.get(state.MEASURED_ON) not in (HELD_OUT, SHOWN):
-        state.put(**{state.MEASURED_ON: HELD_OUT})
+    if session.get(keys.MEASURED_ON) not in (HELD_OUT, SHOWN):
+        session.put({keys.MEASURED_ON: HELD_OUT})
     st.segmented_control(
-        "Measured on", (HELD_OUT, SHOWN), key=state.MEASURED_ON, required=True,
+        "Measured on", (HELD_OUT, SHOWN), key=keys.MEASURED_ON, required=True,
         help="The held-out text comes with Headlight and is no part of its calibration text. A short text says little.",
     )  # fmt: skip
-    return None if state.get(state.MEASURED_ON) == HELD_OUT else request.text
+    return None if session.get(keys.MEASURED_ON) == HELD_OUT else request.text
 
 
 def sizes(made: ConversionInView) -> list[Conversion]:
@@ -69,11 +67,13 @@ def _measuring(made: ConversionInView, text: str | None) -> bool:
     if all(is_measured(one, text) for one in wanted):
         return False
     key = (made.conversion, made.request, text)
-    job = job_of(NAME, key) or begin(NAME, key, lambda job: _measure_all(wanted, text, job))
-    if still_running(NAME, job, lambda: _figure(made, text)):
+    job = job_of(keys.CURVE_JOB, key) or begin(
+        keys.CURVE_JOB, key, lambda job: _measure_all(wanted, text, job)
+    )
+    if still_running(keys.CURVE_JOB, job, lambda: _figure(made, text)):
         return True
     if job.cancelled:
-        st.button("Measure the rest", key=_AGAIN, on_click=forget, args=(NAME,))
+        st.button("Measure the rest", key="measure-again", on_click=forget, args=(keys.CURVE_JOB,))
     elif job.error is not None:
         obtain.complain(obtain.sentence(job.error, made.request))
     return False

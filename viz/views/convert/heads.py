@@ -9,10 +9,11 @@ import streamlit as st
 from numpy.typing import NDArray
 from torch import Tensor
 
-from viz import state
 from viz.components.head_wall import BY_LAYER, head_wall
 from viz.figures.small_heatmap import small_difference, small_heatmap
 from viz.services import conversions
+from viz.state import keys, session
+from viz.state.head_in_view import head_in_view
 from viz.views.columns import pair
 from viz.views.convert.conversion_in_view import ConversionInView
 from viz.views.convert.rows import row
@@ -41,10 +42,10 @@ def heads(made: ConversionInView) -> None:
 
 def _chosen(made: ConversionInView, change: Tensor) -> tuple[int, int]:
     """The selected head; where none was selected, the one that changed most."""
-    if state.get(state.LAYER) is None or state.get(state.HEAD) is None:
+    if session.get(keys.LAYER) is None or session.get(keys.HEAD) is None:
         layer, head = divmod(int(change.nan_to_num(-1.0).argmax()), change.shape[1])
         return layer, head
-    return state.head(made.before, made.before.stack)
+    return head_in_view(made.before, made.before.stack)
 
 
 def _wall(made: ConversionInView, change: Tensor, selected: tuple[int, int]) -> None:
@@ -68,7 +69,7 @@ def _wall(made: ConversionInView, change: Tensor, selected: tuple[int, int]) -> 
 
 
 def _select(head: tuple[int, int]) -> None:
-    state.put(**{state.LAYER: head[0], state.HEAD: head[1]})
+    session.put({keys.LAYER: head[0], keys.HEAD: head[1]})
 
 
 def _patterns(made: ConversionInView, change: Tensor, head: tuple[int, int]) -> None:
@@ -85,16 +86,23 @@ def _patterns(made: ConversionInView, change: Tensor, head: tuple[int, int]) -> 
     columns = row("patterns", 3)
     for column, one, name in zip(columns, drawn, ("before", "after"), strict=False):
         figure = small_heatmap(
-            one.weights, before.query_tokens, top=top, scale=state.get(state.SCALE),
-            leave_out_first=state.get(state.FIRST_OUT), measure=one.measure, dark=made.dark, height=HEIGHT,
+            one.weights, before.query_tokens, top=top, scale=session.get(keys.SCALE),
+            leave_out_first=session.get(keys.FIRST_OUT), measure=one.measure, dark=made.dark, height=HEIGHT,
         )  # fmt: skip
         column.markdown(f"{name.capitalize()}")
-        _draw(column, figure, f"convert-{name}", f"Heatmap of {head_name(*head)} {name} the conversion")
+        _draw(
+            column,
+            figure,
+            key=f"convert-head-{name}",
+            alt=f"Heatmap of {head_name(*head)} {name} the conversion",
+        )
     figure = small_difference(
         drawn[1].weights, drawn[0].weights, before.query_tokens, dark=made.dark, height=HEIGHT
     )
     columns[2].markdown("After minus before")
-    _draw(columns[2], figure, "convert-difference", f"What the conversion changed in {head_name(*head)}")
+    _draw(
+        columns[2], figure, key="convert-difference", alt=f"What the conversion changed in {head_name(*head)}"
+    )
     st.caption(_reach(drawn[1].weights - drawn[0].weights))
 
 
@@ -103,7 +111,7 @@ def _reach(difference: NDArray[np.float32]) -> str:
     return f"Difference: indigo where it looks more after the conversion, orange where less; from {least:.2g} to {most:+.2g}."
 
 
-def _draw(column, figure, key: str, alt: str) -> None:
+def _draw(column, figure, *, key: str, alt: str) -> None:
     column.plotly_chart(
         figure, key=key, theme=None, config={"displaylogo": False, "displayModeBar": False}, alt=alt
     )

@@ -11,12 +11,13 @@ import streamlit as st
 import models
 from models.conversion.calibration import TEXT
 from models.progress import Progress
-from viz import services, state
+from viz import services
 from viz.components.job_watch import job_watch
 from viz.figures.healing_loss import healing_loss
 from viz.services import conversions
 from viz.services.forecast import about
 from viz.services.healing import Healing
+from viz.state import choices, keys
 from viz.views import obtain
 from viz.views.columns import pair
 from viz.views.convert.conversion_in_view import ConversionInView
@@ -27,8 +28,6 @@ from viz.views.working import FIRST_LOOK_S, hold, job_of
 
 TOKENS = (20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000)
 OURS, OWN = "the calibration text", "my text"
-_TOKENS, _SOURCE, _TEXT = "heal-tokens", "heal-source", "heal-text"
-NAME = "heal"
 
 
 def heal(made: ConversionInView) -> None:
@@ -47,7 +46,7 @@ def heal(made: ConversionInView) -> None:
             )
             return
         tokens, corpus = _controls(made)
-        healing = cast(Healing | None, job_of(NAME, (made.conversion, corpus, tokens)))
+        healing = cast(Healing | None, job_of(keys.HEALING_JOB, (made.conversion, corpus, tokens)))
         _buttons(made, healing, corpus, tokens)
     with right:
         if healing is not None:
@@ -57,14 +56,14 @@ def heal(made: ConversionInView) -> None:
 def _controls(made: ConversionInView) -> tuple[int, str]:
     """How many tokens are learnt from, and of which text."""
     tokens = st.select_slider(
-        "Tokens to learn from", TOKENS, TOKENS[1], key=_TOKENS, format_func=lambda count: f"{count:,}",
+        "Tokens to learn from", TOKENS, TOKENS[1], key="heal-tokens", format_func=lambda count: f"{count:,}",
         help="A shorter text is read again, from other places.",
     )  # fmt: skip
-    source = st.radio("Text to learn from", (OURS, OWN), key=_SOURCE, horizontal=True)
+    source = st.radio("Text to learn from", (OURS, OWN), key="heal-source", horizontal=True)
     corpus = made.conversion.fitting.text or TEXT.read_text("utf-8")
     if source == OWN:
         corpus = st.text_area(
-            "Text of your own", key=_TEXT, height=120, max_chars=state.LONGEST_TEXT,
+            "Text of your own", key="heal-text", height=120, max_chars=choices.LONGEST_TEXT,
             help="At least 1,024 tokens; the more, the better it heals.",
         )  # fmt: skip
     model = made.original
@@ -110,7 +109,7 @@ def _start(made: ConversionInView, corpus: str, tokens: int) -> None:
             device=made.original.device.type,
         )
 
-    hold(NAME, (made.conversion, corpus, tokens), Healing(start))
+    hold(keys.HEALING_JOB, (made.conversion, corpus, tokens), Healing(start))
 
 
 def _told(healing: Healing, made: ConversionInView) -> None:
@@ -118,7 +117,7 @@ def _told(healing: Healing, made: ConversionInView) -> None:
     if healing.running:
         healing.wait(FIRST_LOOK_S)
     if healing.running:
-        job_watch(healing, key="watch-heal", revision=revision)
+        job_watch(healing, key="heal-watch", revision=revision)
     elif healing.error is not None:
         obtain.complain(obtain.sentence(healing.error, made.request))
     run = healing.run

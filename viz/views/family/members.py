@@ -13,9 +13,9 @@ from models.shape import family
 from models.shape.attention_geometry import Kind
 from viz import services
 from viz.services import Request
+from viz.state import keys, session
 from viz.views import obtain
 
-_LAST = "_last_good_family"
 STACK = "decoder"
 
 
@@ -46,13 +46,13 @@ def obtain_family(request: Request) -> tuple[Member, ...]:
     _complain(failed)
     if not made:
         return _last()
-    st.session_state[_LAST] = request
+    session.put({keys.LAST_FAMILY: request})
     obtain.warn_of_replacements(request)
     return made
 
 
 def _last() -> tuple[Member, ...]:
-    last = st.session_state.get(_LAST)
+    last = session.find(keys.LAST_FAMILY)
     made = () if last is None else _run_all(last)[0]
     if made:
         st.caption("Below is what was shown before.")

@@ -8,8 +8,9 @@ import streamlit as st
 
 from models.shape.attention_geometry import KIND_NAMES, Geometry
 from models.shape.cache_size import cache_bytes_per_token
-from viz import services, state
+from viz import services
 from viz.components.head_wall import head_wall
+from viz.state import keys, session
 from viz.views.columns import four
 from viz.views.family.members import STACK, Member
 
@@ -58,4 +59,4 @@ def _wall(member: Member, selected: tuple[int, int]) -> None:
 
 
 def _select(head: tuple[int, int]) -> None:
-    state.put(**{state.LAYER: head[0], state.HEAD: head[1]})
+    session.put({keys.LAYER: head[0], keys.HEAD: head[1]})

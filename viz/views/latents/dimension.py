@@ -10,7 +10,8 @@ from viz.figures.head_bars import head_bars
 from viz.figures.token_text import label
 from viz.markdown import escaped
 from viz.services import latent_readings
-from viz.views.latents.bars import clickable_bars
+from viz.state import keys
+from viz.views.latents.clickable_bars import clickable_bars
 from viz.views.latents.subject import Subject
 
 MOST = 4  # tokens named on either side
@@ -46,8 +47,8 @@ def dimension(subject: Subject) -> None:
     clickable_bars(
         figure,
         subject,
-        "latents-dimension",
-        f"Which heads use latent dimension {subject.dimension}",
+        key=keys.DIMENSION_BARS,
+        alt=f"Which heads use latent dimension {subject.dimension}",
     )
 
 

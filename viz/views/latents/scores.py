@@ -7,12 +7,13 @@ import streamlit as st
 import models
 from models.look.latent_reading import ScoreShares
 from models.look.latent_views import HIDDEN
-from viz import services, state
+from viz import services
 from viz.components.head_wall import BY_LAYER, head_wall
 from viz.figures.number_text import number_text
 from viz.figures.score_parts import score_heatmaps
 from viz.markdown import escaped
 from viz.services.score_shares import is_known, score_shares
+from viz.state import keys, session
 from viz.views.columns import column_style, pair
 from viz.views.explain import explain
 from viz.views.latents.subject import Subject
@@ -21,7 +22,6 @@ from viz.views.selected_head import head_name
 WALL_HEIGHT = 420
 CENTRED, RAW = "Centred per query", "As they are"
 CONTENT, ROTARY, COUPLING = "content share", "rotary share", "coupling"
-_ORDER = "latent-scores-order"
 _ORDERS = {
     BY_LAYER: "Layers down, heads across",
     CONTENT: "Most content first",
@@ -106,7 +106,7 @@ def _wall(subject: Subject, shares: ScoreShares) -> None:
     order = st.selectbox(
         "Order",
         list(_ORDERS),
-        key=_ORDER,
+        key="latent-scores-order",
         format_func=_ORDERS.__getitem__,
         label_visibility="collapsed",
         help="Lay the heads out by layer, or by what their scores are made of on this text.",
@@ -130,7 +130,7 @@ def _wall(subject: Subject, shares: ScoreShares) -> None:
 
 
 def _select(head: tuple[int, int]) -> None:
-    state.put(**{state.LAYER: head[0], state.HEAD: head[1]})
+    session.put({keys.LAYER: head[0], keys.HEAD: head[1]})
 
 
 def _kinds(subject: Subject, shares: ScoreShares) -> None:

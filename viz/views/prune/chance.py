@@ -11,12 +11,11 @@ from viz.figures.chance_dots import chance_dots
 from viz.services import ablations
 from viz.services.ablations import Choice, Effect
 from viz.services.lanes import EXTRAS
+from viz.state import keys
 from viz.views import obtain
 from viz.views.prune.presets import in_words
 from viz.views.prune.subject import Subject
 from viz.views.working import begin, forget, job_of, still_running
-
-NAME = "prune-chance"
 
 
 def chance(subject: Subject, choice: Choice, effect: Effect) -> None:
@@ -25,16 +24,19 @@ def chance(subject: Subject, choice: Choice, effect: Effect) -> None:
         return
     request = subject.request
     if not ablations.is_chance_known(request, choice):
-        job = job_of(NAME, (request, choice)) or begin(
-            NAME, (request, choice), lambda progress: ablations.chance(request, choice, progress), EXTRAS
+        job = job_of(keys.CHANCE_JOB, (request, choice)) or begin(
+            keys.CHANCE_JOB,
+            (request, choice),
+            lambda progress: ablations.chance(request, choice, progress),
+            EXTRAS,
         )
-        if still_running(NAME, job):
+        if still_running(keys.CHANCE_JOB, job):
             return
         if job.result is None:
             if job.error is not None:
                 obtain.complain(obtain.sentence(job.error, request))
             st.button(
-                "Compare with random heads", key="prune-chance-go", on_click=forget, args=(NAME,),
+                "Compare with random heads", key="prune-chance-go", on_click=forget, args=(keys.CHANCE_JOB,),
                 help="Switch off as many random heads of the same layers, five times.",
             )  # fmt: skip
             return

@@ -18,6 +18,7 @@ from viz.heads_off import Head
 from viz.markdown import escaped
 from viz.services import importance as service
 from viz.services.importance import Evaluation
+from viz.state import keys, session
 from viz.views.columns import pair
 from viz.views.prune import history, presets
 from viz.views.prune.method import replaced_in_words
@@ -25,9 +26,7 @@ from viz.views.prune.subject import Subject
 from viz.views.selected_head import head_name
 
 LEAST = 5
-COUNT = "importance-count"
 NEAR_CHANCE = 0.75  # of the loss of guessing evenly: such a text the model cannot read
-_GRID, _SCATTER = "importance-grid", "importance-ranks"
 RISES: dict[Quantity, tuple[str, str]] = {
     "loss": ("loss rises by", "nats per token"),
     "kl": ("predictions move by", "nats (KL)"),
@@ -109,7 +108,12 @@ def _grid(subject: Subject, evaluation: Evaluation, found: models.HeadImportance
         found.mean.numpy(), measure=measure, unit=unit, off=subject.off, beside=beside,
         title=f"{measure}, {unit}", dark=subject.dark,
     )  # fmt: skip
-    chart(figure, _GRID, "Leave-one-out importance of every head, layers down and heads across", subject)
+    chart(
+        figure,
+        subject,
+        key=keys.IMPORTANCE_GRID,
+        alt="Leave-one-out importance of every head, layers down and heads across",
+    )
     values = {head: found.mean[head].item() for head in subject.every}
     most = max(values, key=values.__getitem__)
     negative = sum(value < 0 for value in values.values())
@@ -137,7 +141,12 @@ def _agreement(subject: Subject, evaluation: Evaluation, found: models.HeadImpor
         off=subject.off,
         dark=subject.dark,
     )
-    chart(figure, _SCATTER, "Each head's place by leave-one-out against its place by gradient", subject)
+    chart(
+        figure,
+        subject,
+        key=keys.RANKS_SCATTER,
+        alt="Each head's place by leave-one-out against its place by gradient",
+    )
     agreement = rank_agreement(found.mean, gradient)
     st.caption(
         f"Spearman’s rank correlation **{agreement:.2f}**: 1 is the same order, 0 none at all. Top right are the heads that "
@@ -145,7 +154,7 @@ def _agreement(subject: Subject, evaluation: Evaluation, found: models.HeadImpor
     )
 
 
-def chart(figure: go.Figure, key: str, alt: str, subject: Subject) -> None:
+def chart(figure: go.Figure, subject: Subject, *, key: str, alt: str) -> None:
     """A figure whose points are heads: a click on one switches it off, or on again."""
     st.plotly_chart(
         figure, key=key, theme=None, config={"displaylogo": False, "displayModeBar": False},
@@ -154,7 +163,7 @@ def chart(figure: go.Figure, key: str, alt: str, subject: Subject) -> None:
 
 
 def _toggle(key: str, figure: go.Figure, subject: Subject) -> None:
-    points: list[dict[str, Any]] = st.session_state[key]["selection"]["points"]
+    points = session.clicked_points(key)
     if not points:
         return
     head = _head_of(points[0], key)
@@ -163,7 +172,7 @@ def _toggle(key: str, figure: go.Figure, subject: Subject) -> None:
 
 
 def _head_of(point: dict[str, Any], key: str) -> Head | None:
-    if key == _SCATTER:
+    if key == keys.RANKS_SCATTER:
         told = point.get("customdata") or [""]
         parts = str(told[0]).removeprefix("L").split(" H")
         return (int(parts[0]), int(parts[1])) if len(parts) == 2 else None
@@ -177,17 +186,17 @@ def least_of(found: models.HeadImportance, subject: Subject, count: int) -> tupl
 
 def asked_count(subject: Subject) -> int:
     """How many of the least important the visitor asks for, before or after the control is drawn."""
-    return min(int(st.session_state.get(COUNT, LEAST)), len(subject.every) - 1)
+    return min(int(session.find(keys.LEAST_COUNT, LEAST)), len(subject.every) - 1)
 
 
 def _least(subject: Subject, found: models.HeadImportance) -> None:
     most = len(subject.every) - 1
     if most < 1:
         return
-    st.session_state[COUNT] = asked_count(subject)  # before its widget is made
+    session.put({keys.LEAST_COUNT: asked_count(subject)})  # before its widget is made
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         count = st.number_input(
-            "Least important", 1, most, key=COUNT, width=140,
+            "Least important", 1, most, key=keys.LEAST_COUNT, width=140,
             help="How many of the heads that are missed least.",
         )  # fmt: skip
         chosen = least_of(found, subject, int(count))

@@ -10,6 +10,7 @@ from models.pruning.order import ORDERS, Order
 from viz.markdown import escaped
 from viz.services import importance as service
 from viz.services.importance import Evaluation
+from viz.state import keys
 from viz.views.explain import explain
 from viz.views.prune.importance.chance import against_random
 from viz.views.prune.importance.curve import curves
@@ -19,7 +20,6 @@ from viz.views.prune.importance.settings import settings
 from viz.views.prune.measuring import Step, measuring
 from viz.views.prune.subject import Subject
 
-NAME, GREEDY = "importance", "importance-greedy"
 GRADIENT_PASSES = 3  # forward and backward
 PASSES_A_HEAD = 0.55  # of a sweep: a head's run begins in its own layer
 
@@ -32,7 +32,7 @@ def importance(subject: Subject) -> None:
     evaluation = settings(subject)
     steps = main_steps(evaluation)
     done = measuring(
-        NAME, evaluation, steps, partial(_drawn, subject, evaluation), subject.request,
+        keys.IMPORTANCE_JOB, evaluation, steps, partial(_drawn, subject, evaluation), subject.request,
         offer="Measure what heads are worth",
     )  # fmt: skip
     if done:
@@ -108,7 +108,7 @@ def _greedy(subject: Subject, evaluation: Evaluation) -> None:
         """The curve stands in the figure above once it is there."""
 
     if not known and measuring(
-        GREEDY, evaluation, [curve_step(evaluation, "iterative")], nothing, subject.request,
+        keys.GREEDY_JOB, evaluation, [curve_step(evaluation, "iterative")], nothing, subject.request,
         offer="Measure the greedy order too", unasked=False,
     ):  # fmt: skip
         st.rerun()
