@@ -63,11 +63,11 @@ def converting(request: Request) -> None:
     column_style()
     row_style()
     setting = settings(request, services.model_of(request))
-    made = obtain_conversion(setting.conversion, request, setting.seconds)
-    if made is not None:
-        curve(made)
-        heads(made)
-        tabs(VIEWS, keys.CONVERT_VIEW, _VIEWS_HELP, "Then")(made)
+    in_view = obtain_conversion(setting.conversion, request, setting.seconds)
+    if in_view is not None:
+        curve(in_view)
+        heads(in_view)
+        tabs(VIEWS, keys.CONVERT_VIEW, _VIEWS_HELP, "Then")(in_view)
     explain("Convert")
     session.remember()
 

@@ -57,7 +57,7 @@ def side_by_side(duet: Duet, name: str, dark: bool) -> None:
         )  # first: what comes later is drawn later
         duet.strip.lanes[1].writing.wait(FIRST_LOOK_S)
         parting = duet.parting
-        st.markdown(_said(duet, parting))
+        st.markdown(_where_they_part(duet, parting))
         if duet.running:
             writings = [(lane.label, lane.writing) for lane in duet.strip.lanes]
             live_text(writings, key=f"duet-live-{name}", revision=revision, before=_before(duet))
@@ -83,7 +83,7 @@ def _written(duet: Duet, name: str, parting: int | None, dark: bool) -> None:
                 obtain.complain(obtain.sentence(lane.writing.error, duet.request))
 
 
-def _said(duet: Duet, parting: int | None) -> str:
+def _where_they_part(duet: Duet, parting: int | None) -> str:
     one, other = (lane.writing.pieces for lane in duet.strip.lanes)
     how = duet.how + "; stopped before the end" * duet.stopped
     if parting is None:

@@ -35,7 +35,7 @@ def language_choice(request: Request) -> None:
             )
 
 
-def _one(title: str, name: str, known: models.Languages, own: str, told: str) -> None:
+def _one(title: str, name: str, known: models.Languages, own: str, help_text: str) -> None:
     options = ["", *sorted(known.ids)]
     if session.get(name) not in options:  # of another model, or of an address
         session.put({name: ""})
@@ -44,5 +44,5 @@ def _one(title: str, name: str, known: models.Languages, own: str, told: str) ->
         options,
         key=name,
         format_func=lambda code: code or (f"{own} (its own)" if own else "left open"),
-        help=told,
+        help=help_text,
     )

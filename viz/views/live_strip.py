@@ -76,7 +76,7 @@ def pace(strip: LiveStrip, lane: int) -> None:
     speeds = [1 / step.seconds for step in steps[1:][-RECENT:]]
     left, middle, right = st.columns([1, 1, 1.2], gap="small")
     left.metric("Tokens per second", f"{median(speeds):.3g}" if speeds else "–", help=_HELP["speed"])
-    middle.metric("Text read in", _told_seconds(steps[0].seconds) if steps else "–", help=_HELP["read"])
+    middle.metric("Text read in", _seconds(steps[0].seconds) if steps else "–", help=_HELP["read"])
     held = steps[-1].cache if steps else None
     if held is None:
         right.metric("Cache", "none" if steps else "–", help=_HELP["cache"])
@@ -94,7 +94,7 @@ def _against(counted: int, expected: int | None) -> str:
     return "as the formula says" if counted == expected else f"the formula says {told_bytes(expected)}"
 
 
-def _told_seconds(seconds: float) -> str:
+def _seconds(seconds: float) -> str:
     return f"{1000 * seconds:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
 
 

@@ -57,10 +57,10 @@ def sidebar(models_shown: str = "") -> Request:
     )
 
 
-def device_sidebar(told: str) -> None:
+def device_sidebar(sentence: str) -> None:
     """For a page that reads no text of the visitor's: a sentence, and on what models run there."""
     with st.sidebar:
-        st.caption(told)
+        st.caption(sentence)
         _device_and_numbers()
 
 
@@ -84,8 +84,8 @@ def _describe(name: str) -> str:
     if row is None:
         return name
     # The mark takes the place of the shape, which a narrow column would let push it out of sight.
-    told = [row.kind.upper(), "undertrained"] if _undertrained(name) else [row.title]
-    return " · ".join([GROUP_WORDS[row.group], *told])
+    facts = [row.kind.upper(), "undertrained"] if _undertrained(name) else [row.title]
+    return " · ".join([GROUP_WORDS[row.group], *facts])
 
 
 def _undertrained(name: str) -> bool:

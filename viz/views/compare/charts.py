@@ -180,25 +180,25 @@ def _times(
 def _decode(point: Point) -> Taken:
     took = point.measured.decode_ms_per_token
     return Taken(
-        point.cell.context, took.median, *took.quartiles, _told(point, f"{took.median:.6g} ms a step")
+        point.cell.context, took.median, *took.quartiles, _hover(point, f"{took.median:.6g} ms a step")
     )
 
 
 def _prefill(point: Point) -> Taken:
     took = point.measured.prefill_s
-    told = f"{took.median:.6g} s for a prompt of {point.measured.prompt_tokens:,}"
-    return Taken(point.cell.context, took.median, *took.quartiles, _told(point, told))
+    hover = f"{took.median:.6g} s for a prompt of {point.measured.prompt_tokens:,}"
+    return Taken(point.cell.context, took.median, *took.quartiles, _hover(point, hover))
 
 
 def _throughput(point: Point) -> Taken:
     low, high = point.measured.decode_ms_per_token.quartiles
     rate, texts = point.measured.tokens_per_s, point.cell.batch
     return Taken(
-        texts, rate, 1000 * texts / high, 1000 * texts / low, _told(point, f"{rate:.6g} tokens a second")
+        texts, rate, 1000 * texts / high, 1000 * texts / low, _hover(point, f"{rate:.6g} tokens a second")
     )
 
 
-def _told(point: Point, what: str) -> str:
+def _hover(point: Point, what: str) -> str:
     many = f", {point.cell.batch} texts at once" if point.cell.batch > 1 else ""
     times = f"median of {point.repeats}" if point.repeats > 1 else "once"
     return f"{what} (measured, {times}; {point.cell.context:,} tokens{many})"
@@ -239,5 +239,5 @@ def _one_quality(entrant: Entrant, points: Sequence[Point], styles: dict[str, Ki
         held, how = line[0][1] / line[0][0], "formula"
     else:
         return None
-    told = "undertrained" if card.undertrained else f"{card.validation_tokens:,} validation tokens"
-    return Quality(entrant.label, styles[entrant.label], held, how, card.validation_loss, told)
+    hover = "undertrained" if card.undertrained else f"{card.validation_tokens:,} validation tokens"
+    return Quality(entrant.label, styles[entrant.label], held, how, card.validation_loss, hover)

@@ -32,7 +32,7 @@ def elements(shape: Geometry, latents: bool = True) -> str:
     return f"{each} x {shape.layers} layers"
 
 
-def told_golden(golden: Golden, value: float) -> str:
+def golden_text(golden: Golden, value: float) -> str:
     """A number as it is printed: whole where it is counted, with a unit of bytes where it is large."""
     if golden.unit == "bytes":
         return told_bytes(value) if abs(value) < 1e9 else f"{value / 1e9:.2f} GB"

@@ -77,14 +77,16 @@ def _restart(plan: Plan) -> None:
 
 
 def _start(plan: Plan) -> Job[Any]:
-    told = Told()
-    session.put({keys.UNMEASURED: told})
-    return begin(keys.MEASURE_JOB, keys.MEASURE_JOB, lambda progress: _work(plan, told, progress), MEASURING)
+    unmeasured = Told()
+    session.put({keys.UNMEASURED: unmeasured})
+    return begin(
+        keys.MEASURE_JOB, keys.MEASURE_JOB, lambda progress: _work(plan, unmeasured, progress), MEASURING
+    )
 
 
-def _work(plan: Plan, told: Told, progress: Progress) -> None:
+def _work(plan: Plan, unmeasured: Told, progress: Progress) -> None:
     """The results stay on the shared shelf alone."""
-    measurements.run(plan, told, progress)
+    measurements.run(plan, unmeasured, progress)
 
 
 def _first_look(plan: Plan) -> Job[Any] | None:
@@ -106,6 +108,6 @@ def _ended(job: Job[Any]) -> None:
         st.info("Cancelled. What was measured before is shown below.", icon=":material/cancel:")
     elif job.error is not None:
         complain(unforeseen.sentence(job.error, "measuring", "a shorter context or a smaller batch"))
-    told = session.find(keys.UNMEASURED)
-    for said in told.sentences if told is not None else ():
-        complain(said)
+    unmeasured = session.find(keys.UNMEASURED)
+    for sentence in unmeasured.sentences if unmeasured is not None else ():
+        complain(sentence)

@@ -14,7 +14,7 @@ from viz.figures.golden_table import Checked, checked_table
 from viz.services.job import Job
 from viz.services.live_caches import LiveCache, live_caches
 from viz.state import keys, session
-from viz.views.compare.golden_formulas import elements, golden_formula, told_golden
+from viz.views.compare.golden_formulas import elements, golden_formula, golden_text
 from viz.views.compare.published import published as others
 from viz.views.compare.source_links import address
 from viz.views.explain import explain
@@ -49,9 +49,9 @@ def check_golden(golden: Golden) -> Checked:
     return Checked(
         golden.what,
         golden.agrees,
-        told_golden(golden, golden.published),
-        told_golden(golden, golden.ours),
-        _told_off(off, golden.tolerance),
+        golden_text(golden, golden.published),
+        golden_text(golden, golden.ours),
+        _difference(off, golden.tolerance),
         golden.unit,
         golden.source,
         address(golden.source, golden.what),
@@ -60,12 +60,12 @@ def check_golden(golden: Golden) -> Checked:
     )
 
 
-def _told_off(off: float, allowed: float) -> str:
+def _difference(off: float, allowed: float) -> str:
     """Ours less theirs, and how much of that the rounding of what is printed explains."""
     if off == 0:
         return "none"
-    told = f"{off:+.2%}".replace("-", "−") if abs(off) >= 0.0001 else "under 0.01%"
-    return f"{told}, {'within' if abs(off) <= allowed else 'beyond'} {allowed:.2%}"
+    difference = f"{off:+.2%}".replace("-", "−") if abs(off) >= 0.0001 else "under 0.01%"
+    return f"{difference}, {'within' if abs(off) <= allowed else 'beyond'} {allowed:.2%}"
 
 
 def check_live(found: LiveCache) -> Checked:

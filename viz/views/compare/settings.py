@@ -70,8 +70,8 @@ def picker() -> None:
     )  # fmt: skip
 
 
-def _numbers(name: str, label: str, what: str, most: int, told: str) -> Numbers:
-    st.text_input(label, key=name, max_chars=LONGEST_LIST, help=told, width=280)
+def _numbers(name: str, label: str, what: str, most: int, help_text: str) -> Numbers:
+    st.text_input(label, key=name, max_chars=LONGEST_LIST, help=help_text, width=280)
     return read_numbers(session.get(name) or "", what, most)
 
 

@@ -81,8 +81,10 @@ def _sizes(kind: str) -> None:
     names = [name for name in _WORDS if _ONLY.get(name, kind) == kind]
     columns = st.columns(2)
     for index, name in enumerate(names):
-        label, told = _WORDS[name]
-        columns[index % 2].number_input(label, step=1, key=keys.shape_size(name), on_change=_own, help=told)
+        label, help_text = _WORDS[name]
+        columns[index % 2].number_input(
+            label, step=1, key=keys.shape_size(name), on_change=_own, help=help_text
+        )
 
 
 def _shape() -> RandomShape:

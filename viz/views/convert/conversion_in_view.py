@@ -55,7 +55,7 @@ def obtain_conversion(wanted: Conversion, request: Request, seconds: float) -> C
     """
     if _is_there(wanted, request, seconds):
         session.put({keys.LAST_CONVERSION: (wanted, request)})
-        return _made(wanted, request)
+        return _in_view(wanted, request)
     return _last(request)
 
 
@@ -99,10 +99,10 @@ def _last(request: Request) -> ConversionInView | None:
     if wanted is None or before.model != request.model or not conversions.is_converted(wanted, before):
         return None
     st.caption("Below is what was shown before.")
-    return _made(wanted, before)
+    return _in_view(wanted, before)
 
 
-def _made(wanted: Conversion, request: Request) -> ConversionInView:
+def _in_view(wanted: Conversion, request: Request) -> ConversionInView:
     return ConversionInView(
         wanted,
         request,

@@ -24,10 +24,10 @@ ORDERS = {CHANGE: "Most changed first", BY_LAYER: "Layers down, heads across"}
 WALL_HEIGHT, HEIGHT = 420, 330
 
 
-def heads(made: ConversionInView) -> None:
+def heads(in_view: ConversionInView) -> None:
     """The wall of changes on the left, the chosen head before, after and subtracted on the right."""
-    change = conversions.pattern_change(made.conversion, made.request)
-    layer, head = _chosen(made, change)
+    change = conversions.pattern_change(in_view.conversion, in_view.request)
+    layer, head = _chosen(in_view, change)
     st.markdown(
         "#### The heads that suffer most",
         help="On the text in the sidebar. Change: the mean total variation distance between a head’s rows before and after, "
@@ -35,26 +35,26 @@ def heads(made: ConversionInView) -> None:
     )
     left, right = pair("heads", 0.3, 0.7)
     with left:
-        _wall(made, change, (layer, head))
+        _wall(in_view, change, (layer, head))
     with right:
-        _patterns(made, change, (layer, head))
+        _patterns(in_view, change, (layer, head))
 
 
-def _chosen(made: ConversionInView, change: Tensor) -> tuple[int, int]:
+def _chosen(in_view: ConversionInView, change: Tensor) -> tuple[int, int]:
     """The selected head; where none was selected, the one that changed most."""
     if session.get(keys.LAYER) is None or session.get(keys.HEAD) is None:
         layer, head = divmod(int(change.nan_to_num(-1.0).argmax()), change.shape[1])
         return layer, head
-    return head_in_view(made.before, made.before.stack)
+    return head_in_view(in_view.before, in_view.before.stack)
 
 
-def _wall(made: ConversionInView, change: Tensor, selected: tuple[int, int]) -> None:
+def _wall(in_view: ConversionInView, change: Tensor, selected: tuple[int, int]) -> None:
     order = st.selectbox(
         "Order", list(ORDERS), key="convert-order", format_func=ORDERS.__getitem__, label_visibility="collapsed",
         help="Lay the heads out by how much they changed, or by layer.",
     )  # fmt: skip
     head_wall(
-        conversions.change_atlas(made.conversion, made.request),
+        conversions.change_atlas(in_view.conversion, in_view.request),
         key="convert-wall",
         selected=selected,
         scores={CHANGE: change.numpy()},
@@ -72,13 +72,13 @@ def _select(head: tuple[int, int]) -> None:
     session.put({keys.LAYER: head[0], keys.HEAD: head[1]})
 
 
-def _patterns(made: ConversionInView, change: Tensor, head: tuple[int, int]) -> None:
-    before = Selection(made.before, made.before.stack, *head, dark=made.dark)
-    after = replace(before, run=made.after)
-    moved = change[head].item()
+def _patterns(in_view: ConversionInView, change: Tensor, head: tuple[int, int]) -> None:
+    before = Selection(in_view.before, in_view.before.stack, *head, dark=in_view.dark)
+    after = replace(before, run=in_view.after)
+    changed = change[head].item()
     st.markdown(
-        f"#### {before.title} · {moved:.1%} of its attention moved",
-        help=f"{moved:.6g}, *measured*; over all heads {change.nanmean().item():.1%} on average.",
+        f"#### {before.title} · {changed:.1%} of its attention moved",
+        help=f"{changed:.6g}, *measured*; over all heads {change.nanmean().item():.1%} on average.",
     )
     controls()
     drawn = [before.drawn(), after.drawn()]
@@ -87,7 +87,7 @@ def _patterns(made: ConversionInView, change: Tensor, head: tuple[int, int]) -> 
     for column, one, name in zip(columns, drawn, ("before", "after"), strict=False):
         figure = small_heatmap(
             one.weights, before.query_tokens, top=top, scale=session.get(keys.SCALE),
-            leave_out_first=session.get(keys.FIRST_OUT), measure=one.measure, dark=made.dark, height=HEIGHT,
+            leave_out_first=session.get(keys.FIRST_OUT), measure=one.measure, dark=in_view.dark, height=HEIGHT,
         )  # fmt: skip
         column.markdown(f"{name.capitalize()}")
         _draw(
@@ -97,7 +97,7 @@ def _patterns(made: ConversionInView, change: Tensor, head: tuple[int, int]) -> 
             alt=f"Heatmap of {head_name(*head)} {name} the conversion",
         )
     figure = small_difference(
-        drawn[1].weights, drawn[0].weights, before.query_tokens, dark=made.dark, height=HEIGHT
+        drawn[1].weights, drawn[0].weights, before.query_tokens, dark=in_view.dark, height=HEIGHT
     )
     columns[2].markdown("After minus before")
     _draw(

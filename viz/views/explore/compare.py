@@ -138,9 +138,9 @@ def _difference(first: Selection, second: Selection, names: tuple[str, str]) -> 
     )
     st.plotly_chart(figure, key="compare-difference", theme=None, config={"displaylogo": False})
     if not session.get(keys.VALUE_WEIGHTED):
-        moved = 0.5 * np.abs(one - other).sum(-1).mean()
+        elsewhere = 0.5 * np.abs(one - other).sum(-1).mean()
         st.caption(
-            f"On average {moved:.1%} of a token's attention lies elsewhere (mean total variation distance)."
+            f"On average {elsewhere:.1%} of a token's attention lies elsewhere (mean total variation distance)."
         )
 
 

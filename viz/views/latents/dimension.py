@@ -26,7 +26,7 @@ def dimension(subject: Subject) -> None:
     st.markdown(f"#### Dimension {subject.dimension}", help=_HELP)
     st.caption(exciting_tokens(subject.run.tokens, subject.latent[:, subject.dimension]))
     try:
-        use = latent_readings.use_of_dimensions(subject.request, subject.layer)
+        usage = latent_readings.use_of_dimensions(subject.request, subject.layer)
     except models.BadSelection as error:
         st.info(escaped(error), icon=":material/info:")
         return
@@ -34,14 +34,14 @@ def dimension(subject: Subject) -> None:
         "Norm of its column of each head's W_UK and W_UV, from the *weights*; mark: mean over dimensions."
     )
     figure = head_bars(
-        use.key_norms[:, subject.dimension].numpy(),
-        use.value_norms[:, subject.dimension].numpy(),
-        use.key_norms.mean(1).numpy(),
-        use.value_norms.mean(1).numpy(),
+        usage.key_norms[:, subject.dimension].numpy(),
+        usage.value_norms[:, subject.dimension].numpy(),
+        usage.key_norms.mean(1).numpy(),
+        usage.value_norms.mean(1).numpy(),
         measure="column norm",
         mean_of="mean over dimensions",
         selected=subject.head,
-        tops=(use.key_norms.max().item(), use.value_norms.max().item()),
+        tops=(usage.key_norms.max().item(), usage.value_norms.max().item()),
         dark=subject.dark,
     )
     clickable_bars(

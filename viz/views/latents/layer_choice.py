@@ -14,7 +14,7 @@ def layer_choice(subject: Subject) -> None:
     """Buttons, or a slider where there are many layers; the layer is the one that all pages know."""
     layers = latent_layers(subject.run)
     session.put({keys.LAYER_PICKER: subject.layer})
-    told = {
+    options = {
         "key": keys.LAYER_PICKER,
         "format_func": lambda layer: f"L{layer}",
         "on_change": _choose,
@@ -24,9 +24,9 @@ def layer_choice(subject: Subject) -> None:
     if len(layers) == 1:
         st.caption(f"Latents in layer {layers[0]} alone.")
     elif len(layers) <= BUTTONS:
-        st.segmented_control("Layer", layers, required=True, label_visibility="collapsed", **told)
+        st.segmented_control("Layer", layers, required=True, label_visibility="collapsed", **options)
     else:
-        st.select_slider("Layer", layers, **told)
+        st.select_slider("Layer", layers, **options)
 
 
 def _choose(head: int) -> None:

@@ -48,9 +48,9 @@ def _is_measured(effect: Effect) -> bool:
 
 
 def _drawn(subject: Subject, effect: Effect, found: ChanceLoss) -> None:
-    made = effect.ablation
-    by_loss = math.isfinite(made.loss_after)
-    chosen = made.loss_after - made.loss_before if by_loss else made.kl.nanmean().item()
+    ablation = effect.ablation
+    by_loss = math.isfinite(ablation.loss_after)
+    chosen = ablation.loss_after - ablation.loss_before if by_loss else ablation.kl.nanmean().item()
     draws = found.delta_loss if by_loss else found.kl
     mean = sum(draws) / len(draws)
     what = "rise of the loss" if by_loss else "KL"
@@ -60,10 +60,10 @@ def _drawn(subject: Subject, effect: Effect, found: ChanceLoss) -> None:
         help=f"*Measured*: {len(draws)} draws of as many random heads of the same layers, in the same way off, on this text. "
         "The diamond is your choice, a dot is a draw; hover over it for its heads.",
     )
-    told = [in_words(heads) for heads in found.draws]
+    drawn_heads = [in_words(heads) for heads in found.draws]
     unit = "nats per token" if by_loss else "nats"
     st.plotly_chart(
-        chance_dots(chosen, draws, told, unit, dark=subject.dark), key="prune-chance-dots", theme=None,
+        chance_dots(chosen, draws, drawn_heads, unit, dark=subject.dark), key="prune-chance-dots", theme=None,
         config={"displaylogo": False, "displayModeBar": False}, alt="What these heads cost beside random heads",
     )  # fmt: skip
 

@@ -80,14 +80,14 @@ def _writable(choice: Choice) -> Choice:
 def _start(subject: Subject, asked: Asked) -> None:
     _stop()
     model, request = subject.model, asked.request
-    told = (asked.count, asked.temperature, asked.seed)
+    options = (asked.count, asked.temperature, asked.seed)
 
     def whole(heard: Heard) -> Iterator[str]:
-        return models.stream(model, request.text, *told, heard=heard)
+        return models.stream(model, request.text, *options, heard=heard)
 
     def without(heard: Heard) -> Iterator[str]:
         off = ablations.heads_off(request, asked.choice)
-        return models.stream(model, request.text, *told, heads_off=off, heard=heard)
+        return models.stream(model, request.text, *options, heads_off=off, heard=heard)
 
     writers = [("All heads", model, whole), (f"{in_words(asked.choice.off)} off", model, without)]
     how = "greedy" if not asked.temperature else f"temperature {asked.temperature:g}, one seed"

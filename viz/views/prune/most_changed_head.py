@@ -49,17 +49,17 @@ def most_changed_head(subject: Subject, choice: Choice, effect: Effect) -> None:
 def sentence(effect: Effect, head: models.HeadChange, choice: Choice) -> str:
     """What moved most, and which of its scores fell or rose most; nothing that is not measured."""
     name, share = head_name(head.layer, head.head), f"{100 * head.change:.3g}%"
-    told = f"{share} of the attention of {name} went elsewhere"
+    text = f"{share} of the attention of {name} went elsewhere"
     where = (head.layer, head.head)
     one, other = (run.scores(choice.stack).values for run in (effect.ablation.before, effect.ablation.after))
     changes = {score: (other[score][where] - one[score][where]).item() for score in TOLD_SCORES}
     changes = {score: change for score, change in changes.items() if math.isfinite(change)}
     if not changes:
-        return told
+        return text
     score = max(changes, key=lambda name: abs(changes[name]))
     if abs(changes[score]) < 0.05:
-        return told
-    return f"{told}: its {SCORE_NAMES[score]} score went from {one[score][where]:.2f} to {other[score][where]:.2f}"
+        return text
+    return f"{text}: its {SCORE_NAMES[score]} score went from {one[score][where]:.2f} to {other[score][where]:.2f}"
 
 
 def _counts(change: models.HeadChange, choice: Choice) -> bool:

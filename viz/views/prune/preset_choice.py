@@ -50,14 +50,14 @@ def _counted(subject: Subject) -> None:
             )
         )
         why_not = least_important.why_not(subject)
-        told = (
+        help_text = (
             "By gradient importance on this text (Michel et al. 2019), from one backward pass. They were chosen on it, so on "
             "other text they are missed more than here; the view Importance keeps the two apart."
         )
         st.button(
             f"{count} least important", key="prune-preset-least", on_click=least_important.begin,
             args=(subject, count), disabled=bool(why_not), width="content",
-            help=why_not or told,
+            help=why_not or help_text,
         )  # fmt: skip
         st.button(
             f"{count} random", key="prune-preset-random", on_click=_random, args=(subject, count), width="content",

@@ -68,7 +68,7 @@ def wall(subject: Subject, shift: Tensor | None) -> None:
             for layer in range(run.layers(stack))
         ],
         scores={name: values.numpy() for name, values in scores.values.items()},
-        moved=None if shift is None else shift.numpy(),
+        pattern_change=None if shift is None else shift.numpy(),
         frozen=bool(subject.refusal),
         max_height=WALL_HEIGHT,
         on_change=history.put,

@@ -12,7 +12,7 @@ from models.costs.published import GOLDENS, SHAPES
 from models.shape.attention_geometry import Geometry
 from models.shape.cache_size import cache_elements_per_token
 from viz.figures.costs.table import Cell, Row, link, table_html
-from viz.views.compare.golden_formulas import golden_formula, told_golden
+from viz.views.compare.golden_formulas import golden_formula, golden_text
 from viz.views.compare.source_links import address
 
 # DeepSeek 67B: 95 layers of 8 key/value heads, each 128 wide (arXiv 2401.02954, Table 2).
@@ -72,8 +72,8 @@ def beside(plan: ServingPlan) -> tuple[Beside, ...]:
     return headline_figures() + tuple(
         Beside(
             golden.what,
-            told_golden(golden, golden.published),
-            told_golden(golden, golden.ours),
+            golden_text(golden, golden.published),
+            golden_text(golden, golden.ours),
             golden.unit,
             golden.source,
             golden_formula(golden),

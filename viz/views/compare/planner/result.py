@@ -64,34 +64,36 @@ def servings(plan: ServingPlan) -> list[tuple[str, bool, Serving]]:
 
 def notes(asked: Asked, plan: ServingPlan) -> list[str]:
     """What must be known beside the numbers."""
-    said = [note for note in plan.notes if "operations" not in note.lower()]
+    sentences = [note for note in plan.notes if "operations" not in note.lower()]
     most = plan.own.cost.shape.context
     if most is not None and asked.context > most:
-        said.append(
+        sentences.append(
             f"The config says that this model reads {most:,} tokens; {asked.context:,} are beyond it."
         )
     if plan.weight_bytes > SHARE * asked.device_bytes:
-        said.append(
+        sentences.append(
             f"The weights alone take {told_bytes(plan.weight_bytes)}, more than {SHARE:.0%} of {asked.device}: nobody fits "
             "until more devices work together."
         )
     if any(own and "as it is" in label for label, own, _ in servings(plan)):
-        said.append("The four kinds count every layer that attends as one that keeps the whole context.")
-    said.append("As another kind the weights are taken to be as large as they are; only the cache changes.")
-    return said
+        sentences.append("The four kinds count every layer that attends as one that keeps the whole context.")
+    sentences.append(
+        "As another kind the weights are taken to be as large as they are; only the cache changes."
+    )
+    return sentences
 
 
 def _headline(asked: Asked, plan: ServingPlan) -> str:
     own, rest = plan.own, {one.kind: one for one in plan.kinds}
     name, kind = escaped(plan.name), KIND_NAMES[own.kind]
-    told = (
+    sentence = (
         f"**{name}** has {kind} ({own.kind.upper()}): a user with {asked.context:,} tokens takes "
         f"**{told_bytes(own.cache_per_user)}** of cache, and **{own.users_per_device:,}** fit on {asked.device}"
     )
     if own.kind == "mha" or not own.cache_per_user:
-        return told + "."
+        return sentence + "."
     times = rest["mha"].cache_per_user / own.cache_per_user
-    return f"{told}. With multi-head attention it would be {times:.3g} times as much."
+    return f"{sentence}. With multi-head attention it would be {times:.3g} times as much."
 
 
 def _table(asked: Asked, rows: list[tuple[str, bool, Serving]], dark: bool) -> str:

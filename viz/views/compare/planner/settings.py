@@ -50,14 +50,14 @@ def planner_settings() -> Asked | None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="plan-settings"):
         with st.container(width=250):
             _model()
-        for key, label, told in (
+        for key, label, help_text in (
             (keys.PLAN_CONTEXT, "Context, tokens", "Tokens that each user has in the cache."),
             (keys.USERS, "Users at once", "Each has a cache of their own."),
             (keys.DEVICE_GB, "Memory, GB", "Of one device: 24 (RTX 4090), 80 (A100, H100), 141 (H200)."),
             (keys.TOGETHER, "Devices together", "That share one copy of the weights and all caches."),
         ):
             with st.container(width=_WIDTH):
-                st.number_input(label, step=1, key=key, help=told)
+                st.number_input(label, step=1, key=key, help=help_text)
         with st.container(width=_WIDTH):
             st.selectbox(
                 "Numbers", choices.PLAN_DTYPES, key=keys.PLAN_DTYPE, format_func=_DTYPE_NAMES.__getitem__,

@@ -37,12 +37,12 @@ def _show(asked: Asked) -> None:
         )
         if still_running(keys.PLAN_JOB, job, _earlier):
             return
-    made = None if _broken(job) else _plan(asked)
-    if made is None:
+    plan = None if _broken(job) else _plan(asked)
+    if plan is None:
         _earlier()
         return
-    session.put({keys.LAST_PLAN: (asked, made)})
-    planned(asked, made)
+    session.put({keys.LAST_PLAN: (asked, plan)})
+    planned(asked, plan)
 
 
 def _broken(job: Job[Any] | None) -> bool:

@@ -83,14 +83,14 @@ def _losses(subject: Subject, effect: CutEffect) -> None:
 
 def _means(before: np.ndarray, after: np.ndarray, effect: CutEffect) -> None:
     one, other = float(np.nanmean(before)), float(np.nanmean(after))
-    moved = float(effect.change.nanmean())
-    told = [
+    change = float(effect.change.nanmean())
+    entries = [
         ("As it is", f"{one:.3g} nats · perplexity {_short(np.exp(one))}", f"{one:.6g} nats per token"),
         ("With the cut", f"{other:.3g} nats · perplexity {_short(np.exp(other))}", f"{other:.6g} nats per token"),
         ("Change", f"{other - one:+.3g} nats · perplexity × {_short(np.exp(other - one))}", f"{other - one:+.6g} nats"),
-        ("Attention moved", f"{number_text(moved)} on average", f"{moved:.6g}, the mean of all heads' “changed”, 0 to 1"),
+        ("Attention moved", f"{number_text(change)} on average", f"{change:.6g}, the mean of all heads' “changed”, 0 to 1"),
     ]  # fmt: skip
-    for (name, shown, exact), column in four(told, "latent-cut"):
+    for (name, shown, exact), column in four(entries, "latent-cut"):
         column.markdown(f"**{name}** *measured*  \n{shown}", help=f"{exact}, on this text.")
 
 
@@ -200,10 +200,10 @@ def _head(subject: Subject, effect: CutEffect) -> None:
     """The chosen head's pattern before, with the cut, and the difference."""
     where = (subject.layer, subject.head)
     before, after = subject.run.pattern(*where).numpy(), effect.run.pattern(*where).numpy()
-    moved = effect.change[where].item()
+    change = effect.change[where].item()
     st.markdown(f"#### {head_name(*where)}")
     st.caption(
-        f"**{number_text(moved)}** of its attention went elsewhere (mean total variation distance, *measured*). In the "
+        f"**{number_text(change)}** of its attention went elsewhere (mean total variation distance, *measured*). In the "
         "difference, indigo is where the head looks more with the cut, orange where it looks less."
     )
     tokens, top = subject.run.tokens, max(float(before.max()), float(after.max()))

@@ -83,9 +83,9 @@ def _whole_things(layer: int) -> None:
         ("Whole latent", "whole", "Nothing is left to read: the heads write nothing, their patterns come from positions."),
         ("Rotary key", "rotary", "Scores are then content alone: no head can tell where a token stands."),
     ]  # fmt: skip
-    for name, kind, told in things:
+    for name, kind, help_text in things:
         st.button(
-            name, key=f"latent-cut-off-{kind}", help=told, on_click=_add, args=(Part(layer, kind),), width="content",
+            name, key=f"latent-cut-off-{kind}", help=help_text, on_click=_add, args=(Part(layer, kind),), width="content",
             icon=":material/power_settings_new:",
         )  # fmt: skip
 

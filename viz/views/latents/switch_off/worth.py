@@ -55,7 +55,7 @@ def worth(subject: Subject, choose: Callable[[Part], None]) -> None:
             alt="Rise of the mean loss where few directions are left",
         )
     st.caption(
-        f"{_told(found)} Click a bar or a point to switch just that off and see its effects. *Measured* on this text."
+        f"{_finding(found)} Click a bar or a point to switch just that off and see its effects. *Measured* on this text."
     )
 
 
@@ -119,10 +119,12 @@ def _choose(key: str, choose: Callable[[Part], None]) -> None:
         )
 
 
-def _told(found: LayerWorth) -> str:
+def _finding(found: LayerWorth) -> str:
     most = max(range(len(found.layers)), key=found.whole.__getitem__)
-    told = f"Without the latent of layer {found.layers[most]} the mean loss changes most: {found.whole[most]:+.3g} nats."
+    sentence = f"Without the latent of layer {found.layers[most]} the mean loss changes most: {found.whole[most]:+.3g} nats."
     enough = [count for count, rise in zip(found.kept, found.few, strict=True) if rise < ENOUGH]
     return (
-        f"{told} With {enough[0]} directions a layer it rises by less than {ENOUGH:.3g}." if enough else told
+        f"{sentence} With {enough[0]} directions a layer it rises by less than {ENOUGH:.3g}."
+        if enough
+        else sentence
     )

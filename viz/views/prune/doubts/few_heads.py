@@ -16,7 +16,7 @@ from viz.services.importance import Evaluation
 from viz.state import keys
 from viz.views.columns import pair
 from viz.views.prune.doubts.claim import LIMIT, WITHIN, allowed, answer, claim, worse
-from viz.views.prune.importance.view import sweep_step
+from viz.views.prune.importance.steps import sweep_step
 from viz.views.prune.measuring import Step, measuring
 from viz.views.prune.subject import Subject
 

@@ -15,7 +15,7 @@ from viz.services.pruning_saves import Saving
 from viz.state import keys
 from viz.views.columns import pair
 from viz.views.prune.doubts.claim import answer, claim
-from viz.views.prune.importance.view import curve_step, sweep_step
+from viz.views.prune.importance.steps import curve_step, sweep_step
 from viz.views.prune.measuring import Step, measuring
 from viz.views.prune.subject import Subject
 

@@ -72,18 +72,18 @@ def _measured_on(evaluation: Evaluation) -> None:
     where = "your file" if evaluation.text else "prose that comes with Headlight"
     stands = replaced_in_words(evaluation.replaced_by)
     if read.held_out:
-        told = (
+        sentence = (
             f"Single heads are *measured*, and so ranked, on {read.ranked_tokens:,} tokens of {where} ({_count(read.ranked)}), "
             f"and sets of heads on the {read.measured_tokens:,} tokens after them ({_count(read.measured)}); {stands}."
         )
     else:
-        told = (
+        sentence = (
             f"*Measured* on {read.measured_tokens:,} tokens of {where} ({_count(read.measured)}), too few to hold some of them "
             f"out for what is chosen by them; {stands}."
         )
     if evaluation.metric == "loss" and service.is_without_known(evaluation, ()):
         loss, even = service.without(evaluation, ()), math.log(evaluation.loaded.geometry.vocab)
-        told += f" With all heads on: **{loss:.3g}** nats per token."
+        sentence += f" With all heads on: **{loss:.3g}** nats per token."
         if loss > NEAR_CHANCE * even:
             st.warning(
                 f"The model can hardly read this text: its loss is {loss:.3g} nats per token with all heads on, and even "
@@ -91,7 +91,7 @@ def _measured_on(evaluation: Evaluation) -> None:
                 "vocabulary). What heads are worth here says little; choose a text in a language that it was trained on.",
                 icon=":material/translate:",
             )
-    st.caption(told)
+    st.caption(sentence)
 
 
 def _count(texts: tuple[str, ...]) -> str:
@@ -173,8 +173,8 @@ def _toggle(key: str, figure: go.Figure, subject: Subject) -> None:
 
 def _head_of(point: dict[str, Any], key: str) -> Head | None:
     if key == keys.RANKS_SCATTER:
-        told = point.get("customdata") or [""]
-        parts = str(told[0]).removeprefix("L").split(" H")
+        custom = point.get("customdata") or [""]
+        parts = str(custom[0]).removeprefix("L").split(" H")
         return (int(parts[0]), int(parts[1])) if len(parts) == 2 else None
     return int(point["y"]), int(point["x"])
 

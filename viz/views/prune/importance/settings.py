@@ -37,7 +37,7 @@ def settings(subject: Subject) -> Evaluation:
             width=560,
             help="It stays in this server’s memory. Its beginning is read, up to the tokens that are set above.",
         )  # fmt: skip
-        _said()
+        _file_note()
     _, text = session.find(keys.EVALUATION_TEXT, ("", ""))
     request = subject.request
     return Evaluation(
@@ -46,7 +46,7 @@ def settings(subject: Subject) -> Evaluation:
     )  # fmt: skip
 
 
-def _said() -> None:
+def _file_note() -> None:
     """What became of the file."""
     name, text = session.find(keys.EVALUATION_TEXT, ("", ""))
     refused = session.find(keys.EVALUATION_REFUSED, "")

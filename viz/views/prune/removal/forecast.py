@@ -18,7 +18,7 @@ WIDTH = 210  # CSS pixels: two in a row beside what it can save
 _STYLE = "<style>.st-key-removal-numbers[class] { display: flex !important; flex-wrap: wrap; }</style>"
 
 
-def before(wanted: Removal) -> None:
+def sizes(wanted: Removal) -> None:
     """Heads, key/value heads, parameters and cache, then and now, and what belongs beside them."""
     cost = removals.cost(wanted)
     st.html(_STYLE)
@@ -52,7 +52,7 @@ def compact(number: float) -> str:
     return f"{number:,.0f}"
 
 
-def foretold(wanted: Removal) -> None:
+def speed_at_best(wanted: Removal) -> None:
     """How much faster it could become by the operations that go."""
     prompt, new = removal_race.lengths(wanted.original)
     reading, writing = removals.reading(wanted, prompt), removals.writing(wanted, prompt + new)
@@ -98,10 +98,10 @@ def _offer(name: str, subject: Subject, wanted: Removal, heads: tuple[Head, ...]
             name, key=key, on_click=history.put, args=(heads,), disabled=chosen or not heads or every,
             width="content", help=f"Have {in_words(heads)} off instead; undo brings your choice back.",
         )  # fmt: skip
-        st.caption(_told(wanted, heads, chosen, every), width="content")
+        st.caption(_offer_note(wanted, heads, chosen, every), width="content")
 
 
-def _told(wanted: Removal, heads: tuple[Head, ...], chosen: bool, every: bool) -> str:
+def _offer_note(wanted: Removal, heads: tuple[Head, ...], chosen: bool, every: bool) -> str:
     if chosen:
         return "That is what is chosen."
     if not heads:

@@ -15,7 +15,7 @@ from viz.views.explain import explain
 from viz.views.obtain import complain, sentence
 from viz.views.prune.measuring import Step, measuring
 from viz.views.prune.presets import in_words
-from viz.views.prune.removal.forecast import before, foretold, offers
+from viz.views.prune.removal.forecast import offers, sizes, speed_at_best
 from viz.views.prune.removal.results import results
 from viz.views.prune.removal.use_elsewhere import use_elsewhere
 from viz.views.prune.subject import Subject
@@ -45,15 +45,15 @@ def removal(subject: Subject) -> None:
     )
     left, right = pair("removal-before", 0.55, 0.45)
     with left:
-        before(wanted)
+        sizes(wanted)
     with right:
-        foretold(wanted)
+        speed_at_best(wanted)
         offers(subject, wanted)
-    _made(subject, wanted)
+    _removed(subject, wanted)
     explain("Remove for real")
 
 
-def _made(subject: Subject, wanted: Removal) -> None:
+def _removed(subject: Subject, wanted: Removal) -> None:
     """The button, then how far the work is, then what came of it; partial results while it goes on."""
     if subject.choice.method != "zero":
         st.caption(
