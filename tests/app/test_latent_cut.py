@@ -27,7 +27,7 @@ from viz.services.kept import held
 
 RANK, ROPE = 128, 16
 HEAD = (2, 5)
-VIEW = "switch_off.switch_off"
+VIEW = "switch_off.view.switch_off"
 Loader = Callable[[str], models.AttentionModel]
 
 
