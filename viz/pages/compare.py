@@ -42,7 +42,7 @@ def costs() -> None:
     """All that follows a click: redrawn by itself, without the rest of the page."""
     session.hold_on()
     session.keep(*keys.OF_COMPARE)  # each view draws its own
-    tabs(VIEWS, keys.COST_VIEW, _VIEWS_HELP)()
+    tabs(VIEWS, keys.COMPARE_VIEW, _VIEWS_HELP)()
     session.remember()
 
 

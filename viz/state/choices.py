@@ -107,7 +107,7 @@ CHOSEN: dict[str, Chosen] = {
     keys.OTHER: Chosen("", _one_of("", *(sample.title for sample in samples.SAMPLES))),
     keys.EVALUATED_TOKENS: Chosen(512, _one_of(*EVALUATION_LIMITS)),
     keys.PRUNE_VIEW: Chosen("Continue"),
-    keys.COST_VIEW: Chosen("Measure"),
+    keys.COMPARE_VIEW: Chosen("Measure"),
     keys.CONTENDERS: Chosen(
         "|".join((*map(family_name, ("mha", "mqa", "gqa")), f"{family_name('mla')}@absorbed"))
     ),

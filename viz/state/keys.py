@@ -21,7 +21,7 @@ CONVERT_VIEW = "convert_view"
 OFF, OFF_STACK, METHOD, OTHER, PRUNE_VIEW = "off", "off_stack", "method", "other", "prune_view"
 EVALUATED_TOKENS = "evaluated_tokens"
 # Of the page Compare: names of contenders, contexts and batches as short texts, tokens written and repeats of each.
-COST_VIEW, CONTENDERS, CONTEXTS, BATCHES = "cost_view", "contenders", "contexts", "batches"
+COMPARE_VIEW, CONTENDERS, CONTEXTS, BATCHES = "cost_view", "contenders", "contexts", "batches"
 NEW_TOKENS, REPEATS = "new_tokens", "repeats"
 # Of its planner: a model or PASTED_CONFIG, that config, context, users, number format, memory of a device, devices together.
 PLANNED, PASTED, PLAN_CONTEXT, USERS = "planned", "pasted", "plan_context", "users"
