@@ -16,6 +16,11 @@ def head_in_view(run: models.Capture, stack: str) -> tuple[int, int]:
     return common_head([run], stack)
 
 
+def select_head(head: tuple[int, int]) -> None:
+    """In a callback: have this (layer, head) in view, on every page."""
+    session.put({keys.LAYER: head[0], keys.HEAD: head[1]})
+
+
 def common_head(runs: Sequence[models.Capture], stack: str) -> tuple[int, int]:
     """The same for several runs of equal shape side by side."""
     layer, number = session.get(keys.LAYER), session.get(keys.HEAD)

@@ -13,7 +13,7 @@ from viz.components.head_wall import BY_LAYER, head_wall
 from viz.figures.small_heatmap import small_difference, small_heatmap
 from viz.services import conversions
 from viz.state import keys, session
-from viz.state.head_in_view import head_in_view
+from viz.state.head_in_view import head_in_view, select_head
 from viz.views.columns import pair
 from viz.views.convert.conversion_in_view import ConversionInView
 from viz.views.convert.rows import row
@@ -61,15 +61,11 @@ def _wall(in_view: ConversionInView, change: Tensor, selected: tuple[int, int]) 
         sort=order,
         max_height=WALL_HEIGHT,
         label="What changed in all heads; arrow keys move, Enter selects",
-        on_select=_select,
+        on_select=select_head,
     )
     st.caption(
         "A tile is the difference before and after, all on one scale: dark is where attention moved. *Measured.*"
     )
-
-
-def _select(head: tuple[int, int]) -> None:
-    session.put({keys.LAYER: head[0], keys.HEAD: head[1]})
 
 
 def _patterns(in_view: ConversionInView, change: Tensor, head: tuple[int, int]) -> None:

@@ -8,6 +8,7 @@ from viz import services
 from viz.components.head_wall import BY_LAYER, head_wall
 from viz.services import Request
 from viz.state import keys, session
+from viz.state.head_in_view import select_head
 from viz.views.selected_head import SCORE_NAMES, Selection
 
 WALL_HEIGHT, WIDE_WALL_HEIGHT = 620, 420
@@ -52,9 +53,5 @@ def wall(request: Request, chosen: Selection) -> None:
         chance={name: values.numpy() for name, values in scores.chance.items()},
         sort=session.get(keys.SORT),
         max_height=WIDE_WALL_HEIGHT if is_wide(chosen) else WALL_HEIGHT,
-        on_select=_select,
+        on_select=select_head,
     )
-
-
-def _select(head: tuple[int, int]) -> None:
-    session.put({keys.LAYER: head[0], keys.HEAD: head[1]})

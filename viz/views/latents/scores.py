@@ -13,7 +13,7 @@ from viz.figures.number_text import number_text
 from viz.figures.score_parts import score_heatmaps
 from viz.markdown import escaped
 from viz.services.score_shares import is_known, score_shares
-from viz.state import keys, session
+from viz.state.head_in_view import select_head
 from viz.views.columns import column_style, pair
 from viz.views.explain import explain
 from viz.views.latents.subject import Subject
@@ -125,12 +125,8 @@ def _wall(subject: Subject, shares: ScoreShares) -> None:
         },
         sort=order,
         max_height=WALL_HEIGHT,
-        on_select=_select,
+        on_select=select_head,
     )
-
-
-def _select(head: tuple[int, int]) -> None:
-    session.put({keys.LAYER: head[0], keys.HEAD: head[1]})
 
 
 def _kinds(subject: Subject, shares: ScoreShares) -> None:

@@ -18,6 +18,7 @@ from viz.markdown import escaped
 from viz.services import cut_effects
 from viz.services.cut_effects import CutEffect
 from viz.state import keys, session
+from viz.state.head_in_view import select_head
 from viz.views.columns import four, pair
 from viz.views.latents.background import is_done
 from viz.views.latents.subject import Subject
@@ -164,12 +165,8 @@ def _wall(subject: Subject, effect: CutEffect) -> None:
         scores={CHANGED: effect.change.numpy()},
         sort=order,
         max_height=WALL_HEIGHT,
-        on_select=_select,
+        on_select=select_head,
     )
-
-
-def _select(head: tuple[int, int]) -> None:
-    session.put({keys.LAYER: head[0], keys.HEAD: head[1]})
 
 
 def _candidates(subject: Subject, effect: CutEffect) -> None:
