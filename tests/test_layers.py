@@ -86,7 +86,7 @@ def test_imports_point_downwards(path: Path):
         ("viz.figures.heatmap", "from streamlit import session_state"),
         ("viz.figures.heatmap", "from viz import services"),
         ("viz.services", "from viz.pages import explore"),
-        ("viz.views.wall", "def f():\n    import viz.pages.explore"),
+        ("viz.views.explore.wall", "def f():\n    import viz.pages.explore"),
     ],
 )
 def test_the_check_finds_what_it_is_for(name: str, line: str):

@@ -88,10 +88,10 @@ def write(parts: Iterable[Part]) -> str:
 
 def groups(parts: Iterable[Part]) -> list[Parts]:
     """What is told and taken back together: the dimensions of one layer, every other part by itself."""
-    made: dict[object, list[Part]] = {}
+    grouped: dict[object, list[Part]] = {}
     for part in sorted(set(parts)):
-        made.setdefault((part.layer, part.kind) if part.kind == "dimension" else part, []).append(part)
-    return [tuple(group) for group in made.values()]
+        grouped.setdefault((part.layer, part.kind) if part.kind == "dimension" else part, []).append(part)
+    return [tuple(group) for group in grouped.values()]
 
 
 def in_words(group: Sequence[Part]) -> str:
@@ -127,31 +127,31 @@ def _runs(numbers: Sequence[int]) -> list[str]:
 
 def engine_cuts(run: models.Capture, parts: Iterable[Part]) -> tuple[models.LatentCut, ...]:
     """The same as the engine takes it. run: the text's run with nothing off, whose latents give the directions."""
-    made = []
+    cuts = []
     for group in groups(parts):
         kind, layer = group[0].kind, None if group[0].everywhere else group[0].layer
         if kind == "dimension":
-            made.append(models.LatentCut(layer, dimensions=[part.number for part in group]))
+            cuts.append(models.LatentCut(layer, dimensions=[part.number for part in group]))
         elif kind == "rotary":
-            made.append(models.LatentCut(layer, rotary=True))
+            cuts.append(models.LatentCut(layer, rotary=True))
         elif kind == "whole":
-            made.append(models.LatentCut(layer, whole=True))
+            cuts.append(models.LatentCut(layer, whole=True))
         else:
-            made += _direction_cuts(run, group[0])
-    return tuple(made)
+            cuts += _direction_cuts(run, group[0])
+    return tuple(cuts)
 
 
 def _direction_cuts(run: models.Capture, part: Part) -> list[models.LatentCut]:
     """Each layer's own directions. None where nothing is left to switch off, as all but more than there are."""
     layers = range(run.layers()) if part.everywhere else [part.layer]
-    made = []
+    cuts = []
     for layer in layers:
         if part.everywhere and not run.has_latents(layer):
             continue
         rows = directions(run.kv_latent(layer), part.kind, part.number)
         if len(rows):
-            made.append(models.LatentCut(layer, directions=rows))
-    return made
+            cuts.append(models.LatentCut(layer, directions=rows))
+    return cuts
 
 
 def directions(latent: Tensor, kind: Kind, number: int) -> Tensor:

@@ -28,16 +28,16 @@ async def _job(request: Request) -> JSONResponse:
     null, "seen": what to send along next time}. A token that nobody holds any more is answered as over.
     """
     token, seen = request.path_params["token"], request.query_params.get("seen")
-    told = _told(token)
+    answer = _answer(token)
     for _ in range(round(HOLD_S / LOOK_EVERY_S)):
-        if told["seen"] != seen or told["over"]:
+        if answer["seen"] != seen or answer["over"]:
             break
         await asyncio.sleep(LOOK_EVERY_S)
-        told = _told(token)
-    return JSONResponse(told, headers={"Cache-Control": "no-store"})
+        answer = _answer(token)
+    return JSONResponse(answer, headers={"Cache-Control": "no-store"})
 
 
-def _told(token: str) -> dict[str, Any]:
+def _answer(token: str) -> dict[str, Any]:
     job = find_job(token)
     if job is None:
         return {"over": True, "revision": -1, "message": "", "fraction": 1.0, "live": None, "seen": "gone"}

@@ -50,13 +50,13 @@ Colorscale = list[tuple[float, str]]
 class RoleStyle:
     """How a head's role is marked: a letter, as colour must never be the only sign, and a colour for each theme.
 
-    quiet: written without a coloured ground.
+    without_ground: written without a coloured ground.
     """
 
     letter: str
     colour: str
     colour_dark: str
-    quiet: bool = False
+    without_ground: bool = False
 
     def on(self, dark: bool) -> str:
         """The colour for one theme."""
@@ -69,21 +69,23 @@ ROLES: dict[str, RoleStyle] = {
     "previous token": RoleStyle("P", "#0072b2", "#56b4e9"),
     "induction": RoleStyle("I", "#b0357f", "#e89ac7"),
     "duplicate token": RoleStyle("D", "#007a5a", "#2fc79b"),
-    "first token": RoleStyle("F", "#6b7280", "#9aa3b2", quiet=True),
+    "first token": RoleStyle("F", "#6b7280", "#9aa3b2", without_ground=True),
     "self": RoleStyle("S", "#8f6a00", "#e6c84f"),
 }
 
 # What tells keys apart for a head of latent attention: two of the same palette, and grey for neither.
 SCORE_KINDS: dict[str, RoleStyle] = {
     "content head": RoleStyle("C", "#b0357f", "#e89ac7"),
-    "mixed head": RoleStyle("M", "#6b7280", "#9aa3b2", quiet=True),
+    "mixed head": RoleStyle("M", "#6b7280", "#9aa3b2", without_ground=True),
     "position head": RoleStyle("P", "#007a5a", "#2fc79b"),
 }
 
 
 def role_style(role: str) -> RoleStyle:
     """The badge of a role, which must not be ""; an unlisted role gets its initial in grey."""
-    return (ROLES | SCORE_KINDS).get(role, RoleStyle(role[0].upper(), "#6b7280", "#9aa3b2", quiet=True))
+    return (ROLES | SCORE_KINDS).get(
+        role, RoleStyle(role[0].upper(), "#6b7280", "#9aa3b2", without_ground=True)
+    )
 
 
 def ink(dark: bool) -> tuple[str, ...]:

@@ -31,15 +31,16 @@ def sentence(error: BaseException | None, what: str, less: str) -> str:
     kind = type(error).__name__
     if _lacks_memory(error):
         return f"There was not enough memory for {what} ({kind}): take {less} (reference {reference} in the server's log)."
-    said = " ".join(str(error).split())[:200]
+    message = " ".join(str(error).split())[:200]
+    named = f"{kind}: {message}" if message else kind
     return (
-        f"{what[0].upper()}{what[1:]} failed in a way that was not foreseen ({kind}{f': {said}' if said else ''}): this is a "
+        f"{what[0].upper()}{what[1:]} failed in a way that was not foreseen ({named}): this is a "
         f"fault of the program, and the server's log has it under the reference {reference}."
     )
 
 
 def _lacks_memory(error: BaseException | None) -> bool:
-    told = str(error).lower()
+    text = str(error).lower()
     return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(
-        each in told for each in _NO_MEMORY
+        each in text for each in _NO_MEMORY
     )

@@ -196,6 +196,11 @@ def _demand_sizes(shape: RandomShape) -> None:
             f"The {shape.heads} heads cannot share {shape.kv_heads} key/value heads equally; choose a number that divides "
             f"{shape.heads}."
         )
+    if shape.kind != "mla" and shape.d_model % shape.heads:
+        raise BadSelection(
+            f"D_model of {shape.d_model:,} is no multiple of the {shape.heads:,} heads, as transformers demands of such a "
+            "model; choose a width that they divide."
+        )
     turned = shape.qk_rope_head_dim if shape.kind == "mla" else shape.d_head
     if turned % 2:
         raise BadSelection(

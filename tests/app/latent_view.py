@@ -13,17 +13,17 @@ def page(view: str) -> None:
     """The script that AppTest runs: what it needs it must import."""
     import importlib
 
-    from viz import state
     from viz.services import Request
+    from viz.state import keys, session
     from viz.views.latents.subject import Subject, chosen_place, obtain_subject
 
-    state.begin()
+    session.begin()
     module, name = view.rsplit(".", 1)
-    found = obtain_subject(Request(state.get(state.MODEL), "auto", state.get(state.TEXT)))
+    found = obtain_subject(Request(session.get(keys.MODEL), "auto", session.get(keys.TEXT)))
     if found is not None:
         subject = Subject(found[0], found[1], *chosen_place(found[1]), dark=False)
         getattr(importlib.import_module(f"viz.views.latents.{module}"), name)(subject)
-    state.remember()
+    session.remember()
 
 
 def open_view(view: str, model: str | Path = "family-mla", text: str = TEXT, **address: object) -> AppTest:

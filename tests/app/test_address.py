@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.app import visit
-from viz import samples, state
+from viz import samples
+from viz.state.session import LONGEST_URL_TEXT
 
 TEXT = "one two three one two three"
 
@@ -50,7 +51,7 @@ def test_the_bare_page_has_a_bare_address():
 
 
 def test_a_very_long_text_stays_out_of_the_address(address: dict[str, object]):
-    app = visit.visit(**address | {"text": "x " * state.LONGEST_URL_TEXT})
+    app = visit.visit(**address | {"text": "x " * LONGEST_URL_TEXT})
     assert "text" not in app.query_params
 
 

@@ -16,9 +16,9 @@ from viz.services import Request, measurements
 from viz.services.contenders import Entrant
 from viz.services.measurements import Cell, Plan, Shelf, Told
 from viz.services.removals import removal_of
-from viz.views.costs.settings import read_numbers
-from viz.views.costs.shape_names import read_shape, shape_name
-from viz.views.costs.table import as_csv, as_json
+from viz.views.compare.settings import read_numbers
+from viz.views.compare.shape_names import read_shape, shape_name
+from viz.views.compare.table import as_csv, as_json
 
 FOUR = "family-mha|family-mqa|family-gqa|family-mla@absorbed"
 SMALL = {"contexts": "24", "batches": "1,2", "new_tokens": 8, "repeats": 3}
@@ -74,7 +74,7 @@ def numbers(sent: Any) -> list[float]:
 
 
 def test_it_opens_on_formula_lines_and_something_measured(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("viz.views.costs.running.UNASKED_S", 1_000)  # also where this machine is slow
+    monkeypatch.setattr("viz.views.compare.running.UNASKED_S", 1_000)  # also where this machine is slow
     app = over(open_compare())
     shown = lines(app)
     for name in ("family-mha", "family-mqa", "family-gqa", "family-mla, absorbed"):
@@ -284,7 +284,7 @@ def test_a_random_shape_is_added_and_measured():
     app.session_state["shape-kind"] = "gqa"
     visit.rerun(app)
     for name, size in sizes.items():
-        app.number_input(key=f"shape-{name}").set_value(size)
+        app.number_input(key=f"shape-size-{name}").set_value(size)
     visit.rerun(app)
     app = measured(visit.click(app, "shape-add"))
     table = rows(app)
@@ -297,16 +297,36 @@ def test_a_random_shape_is_added_and_measured():
     assert read_shape(shape_name(shape)) == shape
 
 
-def test_a_shape_that_contradicts_itself_is_refused():
+@pytest.mark.parametrize(
+    ("sizes", "why"),
+    [
+        ({"heads": 9, "kv_heads": 4}, "cannot share"),
+        ({"d_model": 50, "heads": 4, "kv_heads": 2}, "no multiple"),
+    ],
+)
+def test_a_shape_that_contradicts_itself_is_refused(sizes: dict[str, int], why: str):
     app = open_compare(contenders="family-mqa", **SMALL)
     app.session_state["shape-kind"] = "gqa"
     visit.rerun(app)
-    app.number_input(key="shape-heads").set_value(9)
-    app.number_input(key="shape-kv_heads").set_value(4)
+    for name, size in sizes.items():
+        app.number_input(key=f"shape-size-{name}").set_value(size)
     visit.rerun(app)
     (sentence,) = visit.complaints(app)
-    assert "cannot share" in sentence
+    assert why in sentence
     assert "shape-add" not in {button.key for button in app.button}
+
+
+def test_a_shape_that_fails_in_a_way_nobody_foresaw_leaves_the_page(monkeypatch: pytest.MonkeyPatch):
+    def fail(*_: object) -> None:
+        raise KeyError("some_inner_name")
+
+    app = open_compare(contenders="family-mqa", **SMALL)
+    monkeypatch.setattr("viz.services.contenders.config_of", fail)
+    app.number_input(key="shape-size-layers").set_value(7)
+    visit.rerun(app)
+    (sentence,) = visit.complaints(app)
+    assert_sentence(sentence)
+    assert "not foreseen" in sentence
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,8 @@ def test_patterns_before_and_after_are_the_engine_s(
 ):
     after = models.capture(small, TEXT)
     was, now = (run.pattern(2, 5).numpy() for run in (before, after))
-    np.testing.assert_allclose(visit.cells(app, "convert-before"), was, atol=1e-6)
-    np.testing.assert_allclose(visit.cells(app, "convert-after"), now, atol=1e-5)
+    np.testing.assert_allclose(visit.cells(app, "convert-head-before"), was, atol=1e-6)
+    np.testing.assert_allclose(visit.cells(app, "convert-head-after"), now, atol=1e-5)
     np.testing.assert_allclose(visit.cells(app, "convert-difference"), now - was, atol=1e-5)
     moved = 0.5 * np.abs(now - was).sum(-1).mean()
     assert moved > 0.01

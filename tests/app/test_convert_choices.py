@@ -31,7 +31,7 @@ def test_what_nobody_chose_stays_out_of_the_address():
 def test_a_number_field_keeps_out_as_well(tiny_llama: Path):
     app = open_convert(model=tiny_llama, text=TEXT, way="rank")
     assert "rank" not in app.query_params
-    app.number_input(key="convert-rank").set_value(9)
+    app.number_input(key="convert-size-rank").set_value(9)
     settle(visit.rerun(app))
     assert app.query_params["rank"] == "9"
     assert shown(app).rank == 9
@@ -72,12 +72,12 @@ def test_a_reload_brings_the_choice_back(tiny_llama: Path):
 )
 def test_what_cannot_be_is_refused_and_the_picture_stays(tiny_llama: Path, typed: dict[str, Any], says: str):
     app = open_convert(model=tiny_llama, text=TEXT, layer=1, head=2)
-    earlier = visit.cells(app, "convert-after")
+    earlier = visit.cells(app, "convert-head-after")
     settle(visit.rerun(app, **typed))
     (sentence,) = visit.complaints(app)
     assert_sentence(sentence)
     assert says in sentence
-    np.testing.assert_array_equal(visit.cells(app, "convert-after"), earlier)
+    np.testing.assert_array_equal(visit.cells(app, "convert-head-after"), earlier)
     assert "Below is what was shown before." in visit.notes(app)
     for name, value in typed.items():
         assert app.session_state[name] == value
@@ -124,7 +124,7 @@ def test_a_decoupled_rotary_key_is_a_choice_with_numbers_of_its_own(tiny_llama: 
         f"A latent of {20 - rotary} and a rotary key of {rotary} numbers" in note for note in visit.notes(app)
     )
     after = models.capture(made, TEXT).pattern(1, 2).numpy()
-    np.testing.assert_allclose(visit.cells(app, "convert-after"), after, atol=1e-5)
+    np.testing.assert_allclose(visit.cells(app, "convert-head-after"), after, atol=1e-5)
     line, first, chosen = visit.figure(app, "convert-curve")["data"]
     assert visit.numbers(chosen["x"]) == [20 * 3 * 4]
     assert visit.numbers(chosen["y"]) == pytest.approx([models.measure_perplexity(made).perplexity], rel=1e-3)
@@ -142,7 +142,7 @@ def test_a_decoupled_rotary_key_is_a_choice_with_numbers_of_its_own(tiny_llama: 
 
 def test_a_model_whose_rotary_part_cannot_be_decoupled(tiny_llama: Path, monkeypatch: pytest.MonkeyPatch):
     app = open_convert(model=tiny_llama, text=TEXT, layer=1, head=2)
-    earlier = visit.cells(app, "convert-after")
+    earlier = visit.cells(app, "convert-head-after")
 
     def refused(model: models.AttentionModel) -> None:
         raise models.UnsupportedModel(f"{model.name} has a sliding window: leave it in the latent.")
@@ -151,7 +151,7 @@ def test_a_model_whose_rotary_part_cannot_be_decoupled(tiny_llama: Path, monkeyp
     settle(visit.rerun(app, rope="decoupled"))
     (sentence,) = visit.complaints(app)
     assert "leave it in the latent" in sentence
-    np.testing.assert_array_equal(visit.cells(app, "convert-after"), earlier)
+    np.testing.assert_array_equal(visit.cells(app, "convert-head-after"), earlier)
 
 
 def test_an_own_text_is_what_it_is_fitted_to(tiny_llama: Path):

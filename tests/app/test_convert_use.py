@@ -106,7 +106,7 @@ def test_the_first_difference(first: str, second: str, place: int | None):
 def test_it_becomes_a_model_like_any_other(tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HEADLIGHT_CACHE", str(tmp_path))
     app = open_convert(model=tiny_llama, text=TEXT, layer=1, head=2, convert_view="Use it")
-    pattern = visit.cells(app, "convert-after")
+    pattern = visit.cells(app, "convert-head-after")
     visit.click(app, "convert-explore")
     (folder,) = [path for path in (tmp_path / "converted").iterdir() if path.is_dir()]
     assert app.session_state["model"] == str(folder)

@@ -18,9 +18,9 @@ from tests.sentences import assert_sentence
 from viz.services.doubts import FewHeads
 from viz.services.importance import Evaluation, read_texts
 from viz.services.pruning_saves import Saving
-from viz.views.prune.doubts import cost as doubts_cost
-from viz.views.prune.doubts import few as doubts_few
-from viz.views.prune.doubts import words
+from viz.views.prune.doubts import few_heads as doubts_few
+from viz.views.prune.doubts import inference_cost as doubts_cost
+from viz.views.prune.doubts import stop_words as words
 from viz.views.prune.importance import curve as importance_curve
 from viz.views.prune.importance.downloads import curves_table
 from viz.views.prune.importance.settings import readable
@@ -139,10 +139,10 @@ def test_the_visitor_s_own_choice_is_a_point_on_the_same_text(
 
 def test_the_greedy_order_is_measured_when_it_is_asked_for(tiny_llama: Path):
     app = open_prune("Importance", model=tiny_llama)
-    settle(visit.click(app, "importance-greedy-go"))
+    settle(visit.click(app, "go-importance-greedy"))
     names = [trace["name"] for trace in visit.figure(app, "importance-curve")["data"]]
     assert "greedy, measured again" in names
-    assert "importance-greedy-go" not in {button.key for button in app.button}
+    assert "go-importance-greedy" not in {button.key for button in app.button}
     table = curves_table(evaluation(tiny_llama))
     assert set(table["order"]) == {"importance", "gradient", "random", "iterative"}
     assert set(table.loc[table["order"] == "random", "draw"]) == {0, 1, 2}
@@ -216,7 +216,7 @@ def test_few_heads_are_measured_on_a_click(
     assert not app.get("plotly_chart") or "doubt-few" not in str(
         [chart.proto.id for chart in app.get("plotly_chart")]
     )
-    settle(visit.click(app, "doubt-few-go"))
+    settle(visit.click(app, "go-doubt-few"))
     best = visit.figure(app, "doubt-few")["data"][2]
     assert visit.numbers(best["x"]) == [1, 2, 3, 4, 5, 6]
     model = load_once(str(tiny_llama))
@@ -230,7 +230,7 @@ def test_few_heads_are_measured_on_a_click(
 
 def test_stop_words_are_measured_on_a_click(tiny_llama: Path):
     app = open_prune("Doubts", model=tiny_llama)
-    settle(visit.click(app, "doubt-words-go"))
+    settle(visit.click(app, "go-doubt-words"))
     assert visit.figure(app, "doubt-words-grid")["data"][0]["z"]
     assert any("of 18 heads give function words" in text.value for text in app.markdown)
 

@@ -27,7 +27,7 @@ from viz.services.kept import held
 
 RANK, ROPE = 128, 16
 HEAD = (2, 5)
-VIEW = "switch_off.switch_off"
+VIEW = "switch_off.view.switch_off"
 Loader = Callable[[str], models.AttentionModel]
 
 
@@ -177,7 +177,7 @@ def _all_but(model: models.AttentionModel, count: int) -> list[models.LatentCut]
 
 def test_cuts_add_up_are_listed_and_taken_back():
     app = open_view(VIEW, layer=1, head=0, dimension=17)
-    settle(visit.click(app, "latent-cut-rotary"))
+    settle(visit.click(app, "latent-cut-off-rotary"))
     assert app.query_params["cut"] in ("1:r", ["1:r"])
     settle(visit.click(app, "latent-cut-add"))
     assert list_of_cuts(app) == ["L1 · dimension 17", "L1 · rotary key"]
@@ -246,12 +246,12 @@ def test_a_model_without_a_rotary_key(converted: Path):
     app = open_view(VIEW, converted, layer=1, head=0)
     (bars,) = visit.figure(app, "latent-worth")["data"]
     assert bars["name"] == "whole latent off"
-    settle(visit.click(app, "latent-cut-rotary"))
+    settle(visit.click(app, "latent-cut-off-rotary"))
     (sentence,) = visit.infos(app)
     assert_sentence(sentence)
     assert "no rotary key" in sentence
     settle(visit.click(app, "latent-cut-clear"))
-    settle(visit.click(app, "latent-cut-whole"))
+    settle(visit.click(app, "latent-cut-off-whole"))
     assert visit.infos(app) == []
 
 

@@ -17,7 +17,7 @@ from tests.app import visit
 from viz import services
 from viz.figures.ink_image import ink_png
 from viz.figures.scales import SCALES, Scale
-from viz.views.wall import MOST_BESIDE, WALL_HEIGHT, WIDE_WALL_HEIGHT
+from viz.views.explore.wall import MOST_BESIDE, WALL_HEIGHT, WIDE_WALL_HEIGHT
 
 TEXT = "The cat sat on the mat, and the dog sat on the cat."
 LONG = "x" * 298 + "END" + "y" * 299

@@ -9,9 +9,9 @@ import models
 from tests.app import visit
 from tests.sentences import assert_sentence
 from viz import services
-from viz.views.bertviz import VIEWS as BERTVIZ_VIEWS
-from viz.views.chooser import VIEWS
-from viz.views.compare import WAYS
+from viz.pages.explore import VIEWS
+from viz.views.explore.bertviz import VIEWS as BERTVIZ_VIEWS
+from viz.views.explore.compare import WAYS
 
 SOURCE, TARGET = "The cat sat on the mat.", "one two three"
 

@@ -9,7 +9,7 @@ from tests.app import visit
 from tests.sentences import assert_sentence
 from viz.services import plans
 from viz.services.known_configs import KNOWN_CONFIGS
-from viz.views.costs.source_links import address
+from viz.views.compare.source_links import address
 
 LLAMA = {
     "model_type": "llama",

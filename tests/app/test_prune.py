@@ -16,8 +16,9 @@ from models.loading.catalog import WEIGHTS
 from models.run.model import demand_tokenizer
 from tests.app import visit
 from tests.sentences import assert_sentence
-from viz import heads_off, state
+from viz import heads_off
 from viz.figures.token_text import label
+from viz.state import choices, keys
 from viz.views import working
 from viz.views.prune import effect
 
@@ -198,7 +199,7 @@ def test_undo_redo_all_on_and_invert():
     assert app.button(key="prune-undo").disabled
     settle(visit.click(app, "prune-redo"))
     assert len(off(app)) == 30
-    settle(visit.click(app, "prune-preset-layer-go"))  # a new choice ends what could be redone
+    settle(visit.click(app, "prune-preset-whole-layer"))  # a new choice ends what could be redone
     assert off(app) == [[0, head] for head in range(8)]
     assert app.button(key="prune-redo").disabled
 
@@ -207,7 +208,7 @@ def test_presets(run: models.Capture, load_once: Loader):
     app = open_prune(off="none")
     scores = run.scores()
     wanted = [list(head) for head in np.ndindex(4, 8) if scores.role(*head) == "previous token"]
-    settle(visit.click(app, "prune-preset-previous token"))
+    settle(visit.click(app, "prune-role-previous token"))
     assert off(app) == wanted
     settle(visit.click(app, "prune-preset-random"))
     first = off(app)
@@ -340,7 +341,7 @@ def test_both_write_on_and_the_parting_is_marked(load_once: Loader):
 
 
 def test_every_choice_of_method_is_known_to_the_address():
-    assert [state.KEPT[state.METHOD].read(name) for name in ("zero", "mean", "resample")] == [
+    assert [choices.CHOSEN[keys.METHOD].read(name) for name in ("zero", "mean", "resample")] == [
         "zero",
         "mean",
         "resample",

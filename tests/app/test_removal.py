@@ -22,7 +22,7 @@ from viz.figures.removal_speed import SpeedRow
 from viz.services import Request, removal_race, removals, saved_models
 from viz.services.removal_race import Race, Timed
 from viz.services.removals import Removal
-from viz.views.prune.removal.before import compact
+from viz.views.prune.removal.forecast import compact
 from viz.views.prune.removal.results import speed_rows
 from viz.views.prune.removal.use_elsewhere import code
 from viz.views.prune.removal.verdict import verdict
@@ -54,7 +54,7 @@ def metric(app: visit.AppTest, name: str) -> tuple[str, str]:
 
 def pressed(app: visit.AppTest) -> visit.AppTest:
     """The click, and all that follows."""
-    visit.click(app, "prune-removal-go")
+    visit.click(app, "go-prune-removal")
     app.session_state[JOB][1].wait(PATIENCE_S)
     return visit.rerun(app)
 
@@ -81,7 +81,7 @@ def test_what_removal_will_do_is_said_before_the_click():
     assert metric(app, "Parameters")[0] == compact(3_672_320 - gone)
     assert metric(app, "Cache, bytes a token") == ("1,792", "−12.5% from 2,048")
     assert "Only whole groups free cache: 3 of the 7 heads" in texts(app)
-    assert "prune-removal-go" in buttons(app)
+    assert "go-prune-removal" in buttons(app)
     assert "removal-explore" not in buttons(app)  # nothing was made yet
     chosen = ((1, 0), (1, 1), (1, 2), (2, 4), (2, 5), (2, 6), (2, 7))
     made = [key for key in services.model_store()._kept if isinstance(key, Removal)]
@@ -155,7 +155,7 @@ def test_a_second_visitor_finds_it_measured():
     address = {"model": GQA, "off": "3.1"}
     pressed(open_view(**address))
     other = open_view(**address)
-    assert "prune-removal-go" not in buttons(other)
+    assert "go-prune-removal" not in buttons(other)
     assert "removal-explore" in buttons(other)
     assert JOB not in other.session_state
 
@@ -193,12 +193,12 @@ def test_a_cancel_in_the_middle_leaves_nothing_half_made(monkeypatch: pytest.Mon
 
     app = open_view(model=tiny_llama, off="0.1")
     monkeypatch.setattr(models, "remove_heads", work)
-    visit.click(app, "prune-removal-go")
+    visit.click(app, "go-prune-removal")
     job = app.session_state[JOB][1]
     job.cancel()
     visit.rerun(app)
     assert "Cancelled; what was measured stays." in texts(app)
-    assert app.button(key="prune-removal-go").label == "Measure the rest"
+    assert app.button(key="go-prune-removal").label == "Measure the rest"
     assert "removal-explore" not in buttons(app)
     monkeypatch.undo()
     monkeypatch.setattr(removal_race, "REPEATS", 1)
@@ -208,13 +208,13 @@ def test_a_cancel_in_the_middle_leaves_nothing_half_made(monkeypatch: pytest.Mon
 def test_no_heads_off_and_all_heads_off(tiny_llama: Path):
     app = open_view(model=tiny_llama, off="none")
     assert any("Switch some off on the wall" in told for told in visit.infos(app))
-    assert "prune-removal-go" not in buttons(app)
+    assert "go-prune-removal" not in buttons(app)
     app = open_view(model=tiny_llama, off="0.0-5,1.0-5,2.0-5")
     (sentence,) = visit.complaints(app)
     assert_sentence(sentence)
     assert "All 18 heads" in sentence
     assert app.session_state["off"] == "0.0-5,1.0-5,2.0-5"  # nothing typed is lost
-    assert "prune-removal-go" not in buttons(app)
+    assert "go-prune-removal" not in buttons(app)
 
 
 def test_an_architecture_whose_matrices_are_not_known(tiny_t5: Path):

@@ -10,9 +10,9 @@ from models.costs.published import FIGURES, GOLDENS
 from tests.app import visit
 from tests.app.test_planner import page, said
 from viz.services import live_caches
-from viz.views.costs.golden_formulas import golden_formula
-from viz.views.costs.self_check import check_golden
-from viz.views.costs.source_links import address
+from viz.views.compare.golden_formulas import golden_formula
+from viz.views.compare.self_check import check_golden
+from viz.views.compare.source_links import address
 
 LONGEST_S = 240.0
 
@@ -59,7 +59,7 @@ def test_a_cache_that_differs_is_seen(monkeypatch: pytest.MonkeyPatch):
         first, *rest = real(*given)
         return (replace(first, counted=first.counted + 4), *rest)
 
-    monkeypatch.setattr("viz.views.costs.self_check.live_caches", wrong)
+    monkeypatch.setattr("viz.views.compare.self_check.live_caches", wrong)
     app = open_self_check()
     assert page(app).count("✗ differs") == 1
     assert "+4 bytes" in page(app)

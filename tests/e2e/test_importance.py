@@ -19,5 +19,5 @@ def test_the_least_important_heads_go_to_the_wall(visitor: Visitor, tiny_llama: 
     expect(page.get_by_text("your 1 head", exact=True)).to_be_visible(timeout=SLOW_MS)
 
     page.get_by_role("radio", name="Doubts").or_(page.get_by_role("button", name="Doubts")).first.click()
-    page.locator(".st-key-doubt-words-go").get_by_role("button").first.click()
+    page.locator(".st-key-go-doubt-words").get_by_role("button").first.click()
     expect(page.get_by_text(re.compile("of 18 heads give function words"))).to_be_visible(timeout=SLOW_MS)

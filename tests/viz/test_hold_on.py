@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 import streamlit as st
 
-from viz import state
+import viz.pages
+from viz.state import choices, keys, session
 
-PAGES = sorted((Path(state.__file__).parent / "pages").glob("*.py"))
+PAGES = sorted(Path(viz.pages.__file__).parent.glob("*.py"))
 
 
 class Context:
@@ -20,13 +21,13 @@ class Context:
 def test_what_streamlit_forgot_comes_back_in_the_next_fragment(
     monkeypatch: pytest.MonkeyPatch, fragments: tuple[str, ...]
 ):
-    session: dict[str, Any] = {name: kept.default for name, kept in state.KEPT.items()}
-    del session[state.METHOD]
-    monkeypatch.setattr(st, "session_state", session)
-    monkeypatch.setattr(st, "query_params", {state.METHOD: "mean"})
-    monkeypatch.setattr(state, "get_script_run_ctx", lambda **_: Context(*fragments))
-    state.hold_on()
-    assert session.get(state.METHOD) == ("mean" if fragments else None)
+    held: dict[str, Any] = {name: chosen.default for name, chosen in choices.CHOSEN.items()}
+    del held[keys.METHOD]
+    monkeypatch.setattr(st, "session_state", held)
+    monkeypatch.setattr(st, "query_params", {keys.METHOD: "mean"})
+    monkeypatch.setattr(session, "get_script_run_ctx", lambda **_: Context(*fragments))
+    session.hold_on()
+    assert held.get(keys.METHOD) == ("mean" if fragments else None)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -37,4 +38,4 @@ def test_every_fragment_holds_on_first(page: Path):
         return
     body = "\n".join(lines[lines.index("@st.fragment") :])
     first = body.split('"""')[2].strip().splitlines()[0]
-    assert first == "state.hold_on()"
+    assert first == "session.hold_on()"

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
-from viz import state
+from viz.state import keys, session
 from viz.views.columns import column_style
-from viz.views.costs.chooser import chosen_view
+from viz.views.compare.measure import measure
+from viz.views.compare.planner.view import planner
+from viz.views.compare.roofline import roofline
+from viz.views.compare.self_check import self_check
 from viz.views.sidebar import device_sidebar
+from viz.views.tabs import tabs
+
+VIEWS: dict[str, Callable[[], None]] = {
+    "Measure": measure,
+    "Planner": planner,
+    "Roofline": roofline,
+    "Self-check": self_check,
+}
+_VIEWS_HELP = (
+    "Measure models in turn; plan memory for any config; see what bounds the speed; check the formulas."
+)
 
 
 def page() -> None:
@@ -24,10 +40,11 @@ def page() -> None:
 @st.fragment
 def costs() -> None:
     """All that follows a click: redrawn by itself, without the rest of the page."""
-    state.hold_on()
-    state.keep(*state.COSTS)  # each view draws its own
-    chosen_view()
-    state.remember()
+    session.hold_on()
+    session.keep(*keys.OF_COMPARE)  # each view draws its own
+    tabs(VIEWS, keys.COMPARE_VIEW, _VIEWS_HELP)()
+    session.remember()
 
 
-page()
+if __name__ == "__main__":  # as Streamlit runs it
+    page()

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 import models
 from models.conversion.source_model import check_source
-from viz import services, state
+from viz import services
 from viz.services import Request
+from viz.state import keys, session
 from viz.views.columns import column_style
-from viz.views.convert.chooser import chosen_view
-from viz.views.convert.conversion_in_view import obtain_conversion
+from viz.views.convert.continuations import continuations
+from viz.views.convert.conversion_in_view import ConversionInView, obtain_conversion
 from viz.views.convert.curve import curve
 from viz.views.convert.heads import heads
+from viz.views.convert.healing import heal
 from viz.views.convert.refused import refused
 from viz.views.convert.rows import row_style
 from viz.views.convert.settings import settings
+from viz.views.convert.use_elsewhere import use_elsewhere
 from viz.views.explain import explain
 from viz.views.obtain import obtain
 from viz.views.sidebar import sidebar
+from viz.views.tabs import tabs
+
+VIEWS: dict[str, Callable[[ConversionInView], None]] = {
+    "Both write on": continuations,
+    "Use it": use_elsewhere,
+    "Heal": heal,
+}
+_VIEWS_HELP = (
+    "Let both models write on, take the converted one to the other pages, or train it to mend what was lost."
+)
 
 
 def page() -> None:
@@ -44,17 +59,18 @@ def page() -> None:
 @st.fragment
 def converting(request: Request) -> None:
     """All that follows a choice: redrawn by itself, without the rest of the page."""
-    state.hold_on()
+    session.hold_on()
     column_style()
     row_style()
     setting = settings(request, services.model_of(request))
-    made = obtain_conversion(setting.conversion, request, setting.seconds)
-    if made is not None:
-        curve(made)
-        heads(made)
-        chosen_view(made)
+    in_view = obtain_conversion(setting.conversion, request, setting.seconds)
+    if in_view is not None:
+        curve(in_view)
+        heads(in_view)
+        tabs(VIEWS, keys.CONVERT_VIEW, _VIEWS_HELP, "Then")(in_view)
     explain("Convert")
-    state.remember()
+    session.remember()
 
 
-page()
+if __name__ == "__main__":  # as Streamlit runs it
+    page()

@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 import models
-from viz import state
 from viz.services import Request
-from viz.views.chooser import chosen_view
+from viz.state import keys, session
+from viz.state.head_in_view import head_in_view
 from viz.views.explain import explain
+from viz.views.explore.all_heads import all_heads
+from viz.views.explore.bertviz import bertviz
+from viz.views.explore.compare import compare
+from viz.views.explore.continuation import continuation
+from viz.views.explore.downloads import downloads
+from viz.views.explore.lines import lines
+from viz.views.explore.rollout import rollout
+from viz.views.explore.tokens import tokens
+from viz.views.explore.wall import is_wide, order, wall
 from viz.views.obtain import obtain
 from viz.views.selected_head import Selection, drawing_controls, selected_head
 from viz.views.sidebar import sidebar
 from viz.views.summary import summary
-from viz.views.tokens import tokens
-from viz.views.wall import is_wide, order, wall
+from viz.views.tabs import tabs
+
+VIEWS: dict[str, Callable[[Request, Selection], None]] = {
+    "Lines": lambda _, chosen: lines(chosen),
+    "Compare": compare,
+    "BertViz": lambda _, chosen: bertviz(chosen),
+    "Rollout": rollout,
+    "All heads": lambda _, chosen: all_heads(chosen),
+    "Continue": continuation,
+    "Download": downloads,
+}
 
 
 def page() -> None:
@@ -33,9 +53,9 @@ def page() -> None:
 @st.fragment
 def heads(request: Request, run: models.Capture) -> None:
     """All that follows a click on a head: redrawn by itself, without the rest of the page."""
-    state.hold_on()
+    session.hold_on()
     stack = _stack(run)
-    layer, head = state.head(run, stack)
+    layer, head = head_in_view(run, stack)
     chosen = Selection(run, stack, layer, head, dark=st.context.theme.type == "dark")
     with st.container(gap="xsmall"):
         tokens(chosen)
@@ -44,8 +64,9 @@ def heads(request: Request, run: models.Capture) -> None:
             drawing_controls()
         _wall_and_head(request, chosen)
     explain("heads")
-    chosen_view(request, chosen)
-    state.remember()
+    tabs(VIEWS, keys.VIEW, "More ways to look at the selected head, and at all of them.")(request, chosen)
+    explain(session.get(keys.VIEW))
+    session.remember()
 
 
 def _wall_and_head(request: Request, chosen: Selection) -> None:
@@ -63,16 +84,17 @@ def _wall_and_head(request: Request, chosen: Selection) -> None:
 def _stack(run: models.Capture) -> str:
     if len(run.stacks) == 1:
         return run.stack
-    if state.get(state.STACK) not in run.stacks:
-        state.put(**{state.STACK: run.stack})
+    if session.get(keys.STACK) not in run.stacks:
+        session.put({keys.STACK: run.stack})
     st.segmented_control(
         "Attention of",
         run.stacks,
-        key=state.STACK,
+        key=keys.STACK,
         required=True,
         help="encoder: the source over itself; decoder: the target over itself; cross: the target over the source.",
     )
-    return state.get(state.STACK)
+    return session.get(keys.STACK)
 
 
-page()
+if __name__ == "__main__":  # as Streamlit runs it
+    page()

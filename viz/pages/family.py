@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from viz import state
+from viz.state import session
+from viz.state.head_in_view import common_head
 from viz.views.columns import column_style, pair
 from viz.views.explain import explain
 from viz.views.family.candidates import candidates
@@ -38,8 +39,8 @@ def page() -> None:
 @st.fragment
 def side_by_side(members: Sequence[Member]) -> None:
     """All that follows a click on a head or a token: redrawn by itself, without the rest of the page."""
-    state.hold_on()
-    head = state.common_head([member.run for member in members], STACK)
+    session.hold_on()
+    head = common_head([member.run for member in members], STACK)
     chosen = selections(members, head, _dark())
     tokens(chosen)
     walls(members, head)
@@ -51,11 +52,12 @@ def side_by_side(members: Sequence[Member]) -> None:
         candidates(members)
     losses(members, _dark())
     explain("Family")
-    state.remember()
+    session.remember()
 
 
 def _dark() -> bool:
     return st.context.theme.type == "dark"
 
 
-page()
+if __name__ == "__main__":  # as Streamlit runs it
+    page()

@@ -10,10 +10,10 @@ import models
 from models.look.scores import ROLES
 from models.shape.attention_geometry import KIND_NAMES, Kind
 from models.shape.family import CONTEXT, WATCHED_WINDOWS, family_name
-from viz import state
 from viz.components.formation_player import Shown, formation_player
 from viz.figures.formation_film import nearest_record
 from viz.markdown import escaped
+from viz.state import keys, session
 from viz.views.explain import explain
 from viz.views.formation.records import Record, read_records
 
@@ -36,25 +36,25 @@ def page() -> None:
 @st.fragment
 def player(records: Mapping[Kind, Record]) -> None:
     """All that follows a choice: redrawn by itself, without the rest of the page."""
-    state.hold_on()
-    if state.get(state.KIND) not in records:
-        state.put(**{state.KIND: next(iter(records))})
+    session.hold_on()
+    if session.get(keys.KIND) not in records:
+        session.put({keys.KIND: next(iter(records))})
     st.segmented_control(
         "Attention",
         list(records),
-        key=state.KIND,
+        key=keys.KIND,
         format_func=lambda kind: f"{kind.upper()} · {KIND_NAMES[kind].removesuffix(' attention')}",
         required=True,
         label_visibility="collapsed",
         help="Whose heads are shown; the curves below show every kind.",
     )
-    record = records[state.get(state.KIND)]
+    record = records[session.get(keys.KIND)]
     steps = record.curve.steps
 
     def select(shown: Shown) -> None:
         at_end = shown.record == len(steps) - 1
         step = None if at_end else steps[shown.record]
-        state.put(**{state.STEP: step, state.LAYER: shown.layer, state.HEAD: shown.head})
+        session.put({keys.STEP: step, keys.LAYER: shown.layer, keys.HEAD: shown.head})
 
     formation_player(
         record.film,
@@ -62,7 +62,7 @@ def player(records: Mapping[Kind, Record]) -> None:
         [one.curve for one in records.values()],
         record.probe,
         key="formation",
-        selected=Shown(nearest_record(steps, state.get(state.STEP)), *_head(record)),
+        selected=Shown(nearest_record(steps, session.get(keys.STEP)), *_head(record)),
         on_select=select,
     )
     st.caption(
@@ -70,16 +70,16 @@ def player(records: Mapping[Kind, Record]) -> None:
         "Strongest: the highest score of all heads at that step, and whose it is. Chance: even attention over all visible "
         "tokens."
     )
-    _two_losses(state.get(state.KIND), record)
+    _two_losses(session.get(keys.KIND), record)
     _missing_induction(records)
     explain("Formation")
-    state.remember()
+    session.remember()
 
 
 def _head(record: Record) -> tuple[int, int]:
     """The chosen head, moved inside the model; where none was chosen, the strongest of a behaviour that some head took on
     by the last record."""
-    layer, head = state.get(state.LAYER), state.get(state.HEAD)
+    layer, head = session.get(keys.LAYER), session.get(keys.HEAD)
     if layer is None or head is None:
         taken_on = [name for name in ("induction", "previous_token") if _reached(record, name)]
         return record.curve.whose[taken_on[0] if taken_on else "induction"][-1]
@@ -120,4 +120,5 @@ def _missing_induction(records: Mapping[Kind, Record]) -> None:
         )
 
 
-page()
+if __name__ == "__main__":  # as Streamlit runs it
+    page()

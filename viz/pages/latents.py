@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 import models
-from viz import state
 from viz.markdown import escaped
 from viz.services import Request
+from viz.state import keys, session
 from viz.views.columns import column_style, pair
 from viz.views.explain import explain
-from viz.views.latents.chooser import chosen_view
 from viz.views.latents.dimension import dimension
 from viz.views.latents.latent_map import latent_map, order_choice
-from viz.views.latents.layers import layer_choice
+from viz.views.latents.layer_choice import layer_choice
+from viz.views.latents.other_kinds import other_kinds
+from viz.views.latents.overlap import overlap
 from viz.views.latents.position import position
+from viz.views.latents.scores import scores
+from viz.views.latents.spectrum import spectrum
 from viz.views.latents.subject import Subject, chosen_place, obtain_subject
+from viz.views.latents.switch_off.view import switch_off
 from viz.views.sidebar import sidebar
 from viz.views.summary import summary
+from viz.views.tabs import tabs
+
+VIEWS: dict[str, Callable[[Subject, Request | None], None]] = {
+    "Scores": lambda subject, _: scores(subject),
+    "Spectrum": lambda subject, _: spectrum(subject),
+    "Overlap": lambda subject, _: overlap(subject),
+    "Switch off": lambda subject, _: switch_off(subject),
+    "Other kinds": other_kinds,
+}
 
 
 def page() -> None:
@@ -42,7 +57,7 @@ def page() -> None:
 @st.fragment
 def latents(request: Request, run: models.Capture, other: Request | None) -> None:
     """All that follows a click: redrawn by itself, without the rest of the page. other: what stands beside."""
-    state.hold_on()
+    session.hold_on()
     subject = Subject(request, run, *chosen_place(run), dark=st.context.theme.type == "dark")
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         layer_choice(subject)
@@ -54,8 +69,8 @@ def latents(request: Request, run: models.Capture, other: Request | None) -> Non
         position(subject)
         dimension(subject)
     explain("Latents")
-    chosen_view(subject, other)
-    state.remember()
+    tabs(VIEWS, keys.LATENT_VIEW, "More ways to look at the latents.")(subject, other)
+    session.remember()
 
 
 def _beside(request: Request, other: Request) -> None:
@@ -66,4 +81,5 @@ def _beside(request: Request, other: Request) -> None:
     )
 
 
-page()
+if __name__ == "__main__":  # as Streamlit runs it
+    page()

@@ -18,7 +18,7 @@ from models.measuring.measurement import Contender
 from models.measuring.random_shapes import RandomShape, config_of
 from models.progress import Progress
 from models.shape.cache_size import CacheMode
-from viz import services
+from viz import services, unforeseen
 from viz.services import conversions, removals
 from viz.services.conversions import Conversion
 from viz.services.kept import Kept, results
@@ -77,6 +77,18 @@ def contender(entrant: Entrant, progress: Progress = models.no_progress) -> Cont
 def known_anatomy(entrant: Entrant) -> Anatomy | None:
     """What its cost is worked out from: from the model itself where it is loaded, else from a config that lies on this
     machine; None where there is neither yet. Raises HeadlightError where that config is not sound."""
+    try:
+        return _known_anatomy(entrant)
+    except models.HeadlightError:
+        raise
+    except (
+        Exception
+    ) as error:  # any folder and any sizes may be asked for, and none must take the page with it
+        what = f"working out what “{entrant.label}” takes"
+        raise models.UnsupportedModel(unforeseen.sentence(error, what, "a smaller model")) from error
+
+
+def _known_anatomy(entrant: Entrant) -> Anatomy | None:
     found = _loaded(entrant)
     if found is not None:
         return _anatomies().get((entrant.source, "loaded"), lambda: anatomy(found))

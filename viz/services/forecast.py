@@ -12,6 +12,7 @@ import models
 SIDE, REPEATS = 1024, 3  # of the matrices whose product is timed, and how often
 # Walking over all patterns costs about as much again as the forward pass, and neither reaches a bare product's speed.
 SLACK = 2.5
+_NO_ATTENTION = (("state",), ("no attention",))  # layers of a hybrid that are no attention calls
 
 
 def about(seconds: float) -> str:
@@ -39,14 +40,26 @@ class Forecast:
 
 
 def forecast(model: models.AttentionModel, tokens: int, flops_per_s: float) -> Forecast:
-    """Formula: 2 operations a weight and token, 4 a head, pair of tokens and dimension (Kaplan et al. 2020, table 1)."""
-    shape = model.geometry
-    heads = sum(site.heads for site in model.plan.sites)
+    """Formula: 2 operations a weight and token, and 2 a head, pair of tokens and dimension of keys and values (Kaplan et al.
+    2020, table 1), each layer with its own sizes."""
     parameters = sum(weight.numel() for weight in model.module.parameters())
-    flops = 2 * parameters * tokens + 4 * heads * shape.d_head * tokens**2
-    per_layer = (shape.heads + shape.kv_heads) * shape.d_head + shape.kv_heads * shape.v_head_dim
-    nbytes = len(model.plan.sites) * per_layer * tokens * model.dtype.itemsize
-    return Forecast(tokens, heads, SLACK * flops / flops_per_s, nbytes)
+    heads, pairs, kept = 0, 0, 0
+    for site, layer in zip(model.plan.sites, _layers(model), strict=True):
+        heads += site.heads
+        pairs += site.heads * (layer.d_head + layer.v_head_dim)
+        kept += (site.heads + layer.kv_heads) * layer.d_head + layer.kv_heads * layer.v_head_dim
+    flops = 2 * parameters * tokens + 2 * pairs * tokens**2
+    return Forecast(tokens, heads, SLACK * flops / flops_per_s, kept * tokens * model.dtype.itemsize)
+
+
+def _layers(model: models.AttentionModel) -> list[models.Geometry]:
+    """The sizes of the layer of each attention call. A config tells them of one stack; others are taken to be as its widest."""
+    shape, plan = model.geometry, model.plan
+    attending = [one for one in shape.each_layer if one.heads and one.keeps_per_layer not in _NO_ATTENTION]
+    stack = plan.sites[0].stack if len(plan.stacks) == 1 else "decoder"
+    if plan.layers(stack) != len(attending):
+        return [shape] * len(plan.sites)
+    return [attending[site.layer] if site.stack == stack else shape for site in plan.sites]
 
 
 def measured_flops_per_s(device: torch.device) -> float:

@@ -69,6 +69,7 @@ def model(
     name: str, device: str, dtype: str = "auto", progress: Progress = models.no_progress
 ) -> models.AttentionModel:
     """The loaded model, shared; loads it where nobody has. Raises HeadlightError."""
+
     def load() -> models.AttentionModel:
         loaded = models.load(name, device, dtype, progress=progress)
         settle()

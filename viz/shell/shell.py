@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from viz import state
+from viz.state import session
 
 VIZ = Path(__file__).resolve().parents[1]
 PAGES = VIZ / "pages"
@@ -14,7 +14,7 @@ st.set_page_config(page_title="Headlight", page_icon=VIZ / "logo.svg", layout="w
 st.logo(VIZ / "wordmark.svg", icon_image=VIZ / "logo.svg", size="large")
 st.html(VIZ / "page.css")
 
-state.begin()
+session.begin()
 page = st.navigation(
     {
         "Look": [
@@ -33,4 +33,4 @@ page = st.navigation(
     }
 )
 page.run()
-state.remember()
+session.remember()

@@ -49,11 +49,11 @@ def four(each: Sequence[_Each], name: str) -> Iterator[tuple[_Each, DeltaGenerat
 
 def pair(name: str, left: float, right: float) -> Sequence[DeltaGenerator]:
     """Two columns of these shares of the width, one below the other where the page is narrow."""
-    with st.container(key=f"stacked-columns-{name}"):
+    with st.container(key=f"stacked-columns-two-{name}"):
         return st.columns([left, right], gap="medium")
 
 
 def thirds(name: str) -> Sequence[DeltaGenerator]:
     """Three columns, equally wide."""
-    with st.container(key=f"stacked-columns-{name}"):
+    with st.container(key=f"stacked-columns-three-{name}"):
         return st.columns(3, gap="medium")

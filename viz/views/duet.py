@@ -50,23 +50,23 @@ class Duet:
 def side_by_side(duet: Duet, name: str, dark: bool) -> None:
     """Both texts as they come, the first difference marked, and the live strip. name: tells the page's duets apart."""
     above = st.container()  # what is asked below it is known before it is drawn
-    kinds = kinds_shown(duet.strip, f"{name}-kinds")
+    kinds = kinds_shown(duet.strip, key=f"duet-kinds-{name}")
     with above:
         revision = sum(
             lane.writing.revision for lane in duet.strip.lanes
         )  # first: what comes later is drawn later
         duet.strip.lanes[1].writing.wait(FIRST_LOOK_S)
         parting = duet.parting
-        st.markdown(_said(duet, parting))
+        st.markdown(_where_they_part(duet, parting))
         if duet.running:
             writings = [(lane.label, lane.writing) for lane in duet.strip.lanes]
-            live_text(writings, key=f"{name}-live", revision=revision, before=_before(duet))
+            live_text(writings, key=f"duet-live-{name}", revision=revision, before=_before(duet))
         else:
             _written(duet, name, parting, dark)
         for index, column in enumerate(pair(f"{name}-pace", 0.5, 0.5)):
             with column:
                 pace(duet.strip, index)
-        growth(duet.strip, kinds, f"{name}-cache", dark)
+        growth(duet.strip, kinds, key=f"duet-cache-{name}", dark=dark)
 
 
 def _before(duet: Duet) -> str:
@@ -83,7 +83,7 @@ def _written(duet: Duet, name: str, parting: int | None, dark: bool) -> None:
                 obtain.complain(obtain.sentence(lane.writing.error, duet.request))
 
 
-def _said(duet: Duet, parting: int | None) -> str:
+def _where_they_part(duet: Duet, parting: int | None) -> str:
     one, other = (lane.writing.pieces for lane in duet.strip.lanes)
     how = duet.how + "; stopped before the end" * duet.stopped
     if parting is None:

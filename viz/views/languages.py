@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 import models
-from viz import services, state
+from viz import services
 from viz.services import Request
+from viz.state import keys, session
 
 
 def language_choice(request: Request) -> None:
@@ -19,7 +20,7 @@ def language_choice(request: Request) -> None:
         with left:
             _one(
                 "From",
-                state.SOURCE_LANGUAGE,
+                keys.SOURCE_LANGUAGE,
                 known,
                 known.source,
                 "The language that the text is marked with, as the tokenizer names it.",
@@ -27,21 +28,21 @@ def language_choice(request: Request) -> None:
         with right:
             _one(
                 "Into",
-                state.TARGET_LANGUAGE,
+                keys.TARGET_LANGUAGE,
                 known,
                 known.target,
                 "The language whose mark the target begins with. The model's own: what its generation settings force.",
             )
 
 
-def _one(title: str, name: str, known: models.Languages, own: str, told: str) -> None:
+def _one(title: str, name: str, known: models.Languages, own: str, help_text: str) -> None:
     options = ["", *sorted(known.ids)]
-    if state.get(name) not in options:  # of another model, or of an address
-        state.put(**{name: ""})
+    if session.get(name) not in options:  # of another model, or of an address
+        session.put({name: ""})
     st.selectbox(
         title,
         options,
         key=name,
         format_func=lambda code: code or (f"{own} (its own)" if own else "left open"),
-        help=told,
+        help=help_text,
     )

@@ -77,7 +77,7 @@ def pace(strip: LiveStrip, lane: int) -> None:
     speeds = [1 / step.seconds for step in steps[1:][-RECENT:]]
     left, middle, right = st.columns([1, 1, 1.2], gap="small")
     left.metric("Tokens per second", f"{median(speeds):.3g}" if speeds else "–", help=_HELP["speed"])
-    middle.metric("Text read in", _told_seconds(steps[0].seconds) if steps else "–", help=_HELP["read"])
+    middle.metric("Text read in", _seconds(steps[0].seconds) if steps else "–", help=_HELP["read"])
     held = steps[-1].cache if steps else None
     if held is None:
         right.metric("Cache", "none" if steps else "–", help=_HELP["cache"])
@@ -95,11 +95,11 @@ def _against(counted: int, expected: int | None) -> str:
     return "as the formula says" if counted == expected else f"the formula says {told_bytes(expected)}"
 
 
-def _told_seconds(seconds: float) -> str:
+def _seconds(seconds: float) -> str:
     return f"{1000 * seconds:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
 
 
-def kinds_shown(strip: LiveStrip, key: str) -> list[str]:
+def kinds_shown(strip: LiveStrip, *, key: str) -> list[str]:
     """Asks which kinds of attention the picture compares with."""
     names = {line.label: KIND_NAMES[line.kind] for line in strip.lines}
     labels = list(names)
@@ -113,7 +113,7 @@ def kinds_shown(strip: LiveStrip, key: str) -> list[str]:
     )  # fmt: skip
 
 
-def growth(strip: LiveStrip, shown: list[str], key: str, dark: bool) -> None:
+def growth(strip: LiveStrip, shown: list[str], *, key: str, dark: bool) -> None:
     """The picture: thick what was counted, thin what the formulas foretell."""
     lines = [line for line in strip.lines if line.label in shown]
     grown = [

@@ -14,10 +14,8 @@ from viz import services, unforeseen
 from viz.components.text_guard import REPLACEMENT
 from viz.markdown import escaped
 from viz.services import Request
+from viz.state import keys, session
 from viz.views.languages import language_choice
-
-_LAST = "_last_good_request"
-_CANCELLED = "_cancelled_request"
 
 
 def obtain(request: Request) -> tuple[Request, models.Capture] | None:
@@ -30,7 +28,7 @@ def obtain(request: Request) -> tuple[Request, models.Capture] | None:
     run = attempt(request, can_cancel=True)
     if run is None:
         return _last()
-    st.session_state[_LAST] = request
+    session.put({keys.LAST_REQUEST: request})
     warn_of_replacements(request)
     language_choice(request)
     return request, run
@@ -38,7 +36,7 @@ def obtain(request: Request) -> tuple[Request, models.Capture] | None:
 
 def was_cancelled(request: Request) -> bool:
     """Whether this visitor has cancelled just this, which is then said on the page."""
-    cancelled = st.session_state.get(_CANCELLED) == request
+    cancelled = session.find(keys.CANCELLED_REQUEST) == request
     if cancelled:
         st.info("Cancelled. Press Run to start it again.", icon=":material/cancel:")
     return cancelled
@@ -56,11 +54,11 @@ def warn_of_replacements(request: Request) -> None:
 
 def start_again() -> None:
     """Forget what was cancelled: the visitor asks anew."""
-    st.session_state.pop(_CANCELLED, None)
+    session.forget(keys.CANCELLED_REQUEST)
 
 
 def _last() -> tuple[Request, models.Capture] | None:
-    last = st.session_state.get(_LAST)
+    last = session.find(keys.LAST_REQUEST)
     if last is None:
         return None
     run = attempt(last)
@@ -71,7 +69,7 @@ def _last() -> tuple[Request, models.Capture] | None:
 
 
 def _cancel(request: Request) -> None:
-    st.session_state[_CANCELLED] = request
+    session.put({keys.CANCELLED_REQUEST: request})
 
 
 def attempt(request: Request, can_cancel: bool = False) -> models.Capture | None:
@@ -110,7 +108,7 @@ def progress_bar(request: Request, can_cancel: bool) -> Iterator[Progress]:
         if can_cancel:
             st.button(
                 "Cancel",
-                key=f"cancel-{hash(request)}",
+                key=f"stop-run-{hash(request)}",
                 on_click=_cancel,
                 args=(request,),
                 help="Stop this run.",

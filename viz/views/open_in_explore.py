@@ -7,12 +7,11 @@ from pathlib import Path
 
 import streamlit as st
 
-import models
-from viz import state
+from viz import unforeseen
+from viz.state import keys, session
 from viz.views import obtain
 
 EXPLORE = Path(__file__).resolve().parents[1] / "pages" / "explore.py"
-_TAKEN = "_made_model_taken"
 
 
 def take(write: Callable[[], Path]) -> bool:
@@ -23,8 +22,8 @@ def take(write: Callable[[], Path]) -> bool:
     try:
         with st.spinner("Writing the model to its folder"):
             folder = write()
-    except models.HeadlightError as error:
-        obtain.complain(str(error))
+    except Exception as error:  # a disk may refuse it, too
+        obtain.complain(unforeseen.sentence(error, "writing the model", "a smaller model"))
         return False
     take_folder(str(folder))
     return True
@@ -32,11 +31,11 @@ def take(write: Callable[[], Path]) -> bool:
 
 def take_folder(folder: str) -> None:
     """Choose the model in a folder; `go_there` then opens the page Explore. For callbacks."""
-    state.put(**{state.MODEL: folder, state.DTYPE: state.get(state.DTYPE)})
-    st.session_state[_TAKEN] = True
+    session.put({keys.MODEL: folder, keys.DTYPE: session.get(keys.DTYPE)})
+    session.put({keys.MODEL_TAKEN: True})
 
 
 def go_there() -> None:
     """Opens the page Explore, if a model was taken."""
-    if st.session_state.pop(_TAKEN, False):
+    if session.forget(keys.MODEL_TAKEN):
         st.switch_page(EXPLORE)

@@ -17,20 +17,20 @@ def marks_note(request: Request, model: models.AttentionModel) -> None:
     if model.geometry.role == "encoder" and request.second.strip():
         return
     before, behind = marks_left_out(model, request.text)
-    said = []
+    sentences = []
     if before:
-        said.append(
+        sentences.append(
             f"The text begins with {_spelled(before)} itself, so the tokenizer's own is left out: it would stand there twice."
         )
     if behind and model.geometry.role == "decoder":
-        said.append(
+        sentences.append(
             f"The tokenizer ends every text with {_spelled(behind)}. That is left out here, so that next tokens and what the "
             "model writes on follow the text itself."
         )
     elif behind:
-        said.append(f"The text ends with {_spelled(behind)} itself, so the tokenizer's own is left out.")
-    if said:
-        st.caption(f":material/info: {' '.join(said)}")
+        sentences.append(f"The text ends with {_spelled(behind)} itself, so the tokenizer's own is left out.")
+    if sentences:
+        st.caption(f":material/info: {' '.join(sentences)}")
 
 
 def probabilities_note(model: models.AttentionModel) -> None:
@@ -38,13 +38,13 @@ def probabilities_note(model: models.AttentionModel) -> None:
     followed, passed = settings_followed(model), settings_passed_over(model)
     if model.geometry.role == "encoder" or not (followed or passed):
         return
-    said = "These are the model's own probabilities."
+    note = "These are the model's own probabilities."
     if followed:
         listed = ", ".join(f"`{name}` {escaped(value)}" for name, value in followed.items())
-        said += f" What it writes also follows its generation settings: {listed}."
+        note += f" What it writes also follows its generation settings: {listed}."
     if passed:
-        said += f" They ask for {escaped(', '.join(passed))} too; here the likeliest token is taken, or drawn at a temperature."
-    st.caption(said)
+        note += f" They ask for {escaped(', '.join(passed))} too; here the likeliest token is taken, or drawn at a temperature."
+    st.caption(note)
 
 
 def _spelled(tokens: tuple[str, ...]) -> str:

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import models
-from viz import state
 from viz.figures.heatmap import LARGEST, heatmap
 from viz.figures.layout.config import with_bar
 from viz.figures.scales import SCALES
 from viz.figures.score_bars import ScoreBar, score_bars
 from viz.markdown import escaped
+from viz.state import keys, session
 
 SCORE_NAMES = {
     "entropy": "entropy",
@@ -72,7 +72,7 @@ class Selection:
         """What is drawn of the head: its weights, or their value-weighted norms where asked for and defined."""
         where = (self.layer, self.head, self.stack)
         notice = ""
-        if state.get(state.VALUE_WEIGHTED):
+        if session.get(keys.VALUE_WEIGHTED):
             try:
                 return Drawn(self.run.value_weighted(*where).numpy(), "norm of a·v·W_O")
             except models.BadSelection as error:
@@ -109,8 +109,8 @@ def selected_head(chosen: Selection) -> None:
         shown.weights,
         shown.query_tokens,
         shown.key_tokens,
-        scale=state.get(state.SCALE),
-        leave_out_first=state.get(state.FIRST_OUT),
+        scale=session.get(keys.SCALE),
+        leave_out_first=session.get(keys.FIRST_OUT),
         measure=drawn.measure,
         first_token=shown.first_token,
         dark=chosen.dark,
@@ -143,7 +143,8 @@ def _is_long(chosen: Selection) -> bool:
 
 def _range(chosen: Selection) -> tuple[int, int]:
     tokens = len(chosen.query_tokens)
-    start, stop = st.session_state.get(f"window-{tokens}", (0, tokens)) if _is_long(chosen) else (0, tokens)
+    whole = (0, tokens)
+    start, stop = session.find(keys.tokens_shown(tokens), whole) if _is_long(chosen) else whole
     return min(start, tokens - 1), max(stop, start + 1)
 
 
@@ -157,7 +158,7 @@ def _narrow(chosen: Selection) -> None:
         0,
         tokens,
         (0, tokens),
-        key=f"window-{tokens}",
+        key=keys.tokens_shown(tokens),
         help=f"Up to {LARGEST} tokens are drawn one by one; of more, each cell is the mean of several.",
     )
     start, stop = _range(chosen)
@@ -179,19 +180,19 @@ def drawing_controls() -> None:
     st.segmented_control(
         "Colour scale",
         SCALES,
-        key=state.SCALE,
+        key=keys.SCALE,
         required=True,
         label_visibility="collapsed",
         help="How weights become colours: the square root and the logarithm make faint attention visible.",
     )
     st.toggle(
         "Leave out first token",
-        key=state.FIRST_OUT,
+        key=keys.FIRST_OUT,
         help="Many heads park their attention on the first token, which drowns everything else. This blanks it.",
     )
     st.toggle(
         "Value-weighted",
-        key=state.VALUE_WEIGHTED,
+        key=keys.VALUE_WEIGHTED,
         help="Multiply each weight by the size of what it carries: the norm of a·v·W_O (Kobayashi et al. 2020). A "
         "large weight on a tiny value moves nothing.",
     )

@@ -7,10 +7,10 @@ import torch
 
 import models
 from models.loading.catalog import FAMILY, PRETRAINED
-from viz import state
 from viz.components.text_guard import text_guard
 from viz.samples import SAMPLES, Sample
 from viz.services import Request
+from viz.state import choices, keys, session
 from viz.views.obtain import start_again
 
 GROUP_WORDS = {FAMILY: "Family", PRETRAINED: "Pretrained"}
@@ -29,9 +29,9 @@ def sidebar(models_shown: str = "") -> Request:
         _samples()
         st.text_area(
             "Text",
-            key=state.TEXT,
+            key=keys.TEXT,
             height=150,
-            max_chars=state.LONGEST_TEXT,
+            max_chars=choices.LONGEST_TEXT,
             help="What the model reads. Press Ctrl+Enter, or Run, to see its heads on it.",
         )
         if not models_shown:
@@ -46,31 +46,31 @@ def sidebar(models_shown: str = "") -> Request:
         _placement()
         text_guard()
     return Request(
-        model=(state.get(state.MODEL) or models.DEFAULT).strip(),
-        device=state.get(state.DEVICE),
-        text=state.get(state.TEXT) or "",
-        second=state.get(state.SECOND) or "",
-        max_tokens=state.get(state.LIMIT),
-        dtype=state.get(state.DTYPE),
-        source_language=state.get(state.SOURCE_LANGUAGE),
-        target_language=state.get(state.TARGET_LANGUAGE),
+        model=(session.get(keys.MODEL) or models.DEFAULT).strip(),
+        device=session.get(keys.DEVICE),
+        text=session.get(keys.TEXT) or "",
+        second=session.get(keys.SECOND) or "",
+        max_tokens=session.get(keys.LIMIT),
+        dtype=session.get(keys.DTYPE),
+        source_language=session.get(keys.SOURCE_LANGUAGE),
+        target_language=session.get(keys.TARGET_LANGUAGE),
     )
 
 
-def device_sidebar(told: str) -> None:
+def device_sidebar(sentence: str) -> None:
     """For a page that reads no text of the visitor's: a sentence, and on what models run there."""
     with st.sidebar:
-        st.caption(told)
+        st.caption(sentence)
         _device_and_numbers()
 
 
 def _model_picker() -> None:
     known = list(models.CATALOG)
-    chosen = state.get(state.MODEL)
+    chosen = session.get(keys.MODEL)
     st.selectbox(
         "Model",
         known if chosen in known or not chosen else [*known, chosen],
-        key=state.MODEL,
+        key=keys.MODEL,
         format_func=_describe,
         accept_new_options=True,
         help="Choose one, or type a Hugging Face Hub id such as openai-community/gpt2, or the path of a folder with a "
@@ -84,8 +84,8 @@ def _describe(name: str) -> str:
     if row is None:
         return name
     # The mark takes the place of the shape, which a narrow column would let push it out of sight.
-    told = [row.kind.upper(), "undertrained"] if _undertrained(name) else [row.title]
-    return " · ".join([GROUP_WORDS[row.group], *told])
+    facts = [row.kind.upper(), "undertrained"] if _undertrained(name) else [row.title]
+    return " · ".join([GROUP_WORDS[row.group], *facts])
 
 
 def _undertrained(name: str) -> bool:
@@ -111,17 +111,20 @@ def _samples() -> None:
 
 
 def _take(sample: Sample) -> None:
-    state.put(**{state.TEXT: sample.text, state.SECOND: sample.second, state.TOKEN: None})
+    session.put({keys.TEXT: sample.text, keys.SECOND: sample.second, keys.TOKEN: None})
 
 
 def _second_text() -> None:
-    if state.get(state.MODEL) in models.CATALOG and models.CATALOG[state.get(state.MODEL)].role == "decoder":
+    if (
+        session.get(keys.MODEL) in models.CATALOG
+        and models.CATALOG[session.get(keys.MODEL)].role == "decoder"
+    ):
         return
     st.text_area(
         "Second sentence, or target",
-        key=state.SECOND,
+        key=keys.SECOND,
         height=80,
-        max_chars=state.LONGEST_TEXT,
+        max_chars=choices.LONGEST_TEXT,
         placeholder="optional",
         help="An encoder reads it as the other sentence of a pair; an encoder-decoder takes it as the target (left "
         "empty, the model writes one itself). A decoder has no use for it.",
@@ -133,8 +136,8 @@ def _placement() -> None:
         _device_and_numbers()
         st.select_slider(
             "Tokens at most",
-            state.LIMITS,
-            key=state.LIMIT,
+            choices.LIMITS,
+            key=keys.LIMIT,
             help="A longer text is cut there, and the page says so. Memory grows with the tokens, the time to draw all "
             "heads with their square.",
         )
@@ -144,13 +147,13 @@ def _device_and_numbers() -> None:
     st.selectbox(
         "Device",
         _devices(),
-        key=state.DEVICE,
+        key=keys.DEVICE,
         help="auto takes CUDA, then Apple's MPS, then the CPU; bfloat16 on CUDA, float32 elsewhere.",
     )
     st.selectbox(
         "Numbers",
-        state.DTYPES,
-        key=state.DTYPE,
+        choices.DTYPES,
+        key=keys.DTYPE,
         help="What the model computes in: auto takes bfloat16 on CUDA and float32 elsewhere.",
     )
 

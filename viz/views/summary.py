@@ -68,13 +68,13 @@ def _facts(model: models.AttentionModel, run: models.Capture, card: models.Card 
 
 def _more(model: models.AttentionModel, run: models.Capture) -> str:
     """What is not looked for every day."""
-    told = f"{run.nbytes / 1e6:.3g} MB are kept of this run."
+    sentences = f"{run.nbytes / 1e6:.3g} MB are kept of this run."
     difference = model.plan.eager_difference
     if difference is not None and model.plan.route == "registry":
-        told += (
+        sentences += (
             f" Attention is within {difference:.1g} of transformers’ own eager attention (measured at load)."
         )
-    return told
+    return sentences
 
 
 def _sizes(shape: models.Geometry) -> str:

@@ -10,13 +10,14 @@ import streamlit as st
 from viz.components.job_watch import job_watch
 from viz.services.job import Job
 from viz.services.lanes import STUDIES, Lane
+from viz.state import keys, session
 
 FIRST_LOOK_S = 0.3  # short work is done by then
 
 
 def job_of(name: str, key: Hashable) -> Job[Any] | None:
     """This visitor's job of that name, if it was begun for that key."""
-    asked, job = st.session_state.get(_slot(name), (None, None))
+    asked, job = session.find(keys.job(name), (None, None))
     return job if asked == key else None
 
 
@@ -27,16 +28,16 @@ def begin(name: str, key: Hashable, work: Callable[[Job[Any]], Any], lane: Lane 
 
 def hold(name: str, key: Hashable, job: Job[Any]) -> Job[Any]:
     """Keep a job under a name; what ran there before is cancelled."""
-    _, earlier = st.session_state.get(_slot(name), (None, None))
+    _, earlier = session.find(keys.job(name), (None, None))
     if earlier is not None:
         earlier.cancel()
-    st.session_state[_slot(name)] = (key, job)
+    session.put({keys.job(name): (key, job)})
     return job
 
 
 def forget(name: str) -> None:
     """Have it begun anew the next time it is needed."""
-    st.session_state.pop(_slot(name), None)
+    session.forget(keys.job(name))
 
 
 def still_running(name: str, job: Job[Any], draw: Callable[[], None] | None = None) -> bool:
@@ -55,7 +56,3 @@ def still_running(name: str, job: Job[Any], draw: Callable[[], None] | None = No
     if draw is not None:
         draw()
     return True  # also where it is over by now: what is drawn must not be drawn twice
-
-
-def _slot(name: str) -> str:
-    return f"_job-{name}"

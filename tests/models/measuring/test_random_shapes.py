@@ -77,6 +77,8 @@ def test_presets_shrink_the_cache_by_what_they_say(preset: Preset):
         replace(TINY, kv_heads=4),
         replace(TINY, kv_heads=0),
         replace(TINY, d_head=9),
+        replace(TINY, d_model=50),
+        replace(TINY, kind="mqa", d_model=5),
         replace(LATENT, qk_rope_head_dim=5),
         replace(LATENT, kv_lora_rank=0),
         replace(TINY, kind="linear"),  # pyright: ignore[reportArgumentType]

@@ -58,5 +58,5 @@ def attention_lines(
 
 def _cut(tokens: Sequence[str]) -> dict[int, str]:
     """The whole of each token whose label leaves something out, by its position."""
-    told = {index: whole(token) for index, token in enumerate(tokens)}
-    return {index: text for index, text in told.items() if len(text) > LABEL_CHARACTERS}
+    whole_tokens = {index: whole(token) for index, token in enumerate(tokens)}
+    return {index: text for index, text in whole_tokens.items() if len(text) > LABEL_CHARACTERS}

@@ -112,4 +112,4 @@ def legend_entry(role: str) -> dict[str, str | bool]:
     """How the browser writes a role's badge."""
     style = theme.role_style(role)
     colours = {"light": style.colour, "dark": style.colour_dark}
-    return {"name": role, "letter": style.letter, "quiet": style.quiet, **colours}
+    return {"name": role, "letter": style.letter, "withoutGround": style.without_ground, **colours}

@@ -111,14 +111,14 @@ function paintBadge(context, cell, side, role, colours) {
   const size = side < READABLE ? 5 : clamp(Math.round(side * 0.3), 10, 14);
   const [x, y] = [cell.x + side - size, cell.y];
   const colour = colours.dark ? role.dark : role.light;
-  if (!role.quiet) {
+  if (!role.withoutGround) {
     context.fillStyle = colours.background;
     context.fillRect(x - 1, y, size + 1, size + 1);
     context.fillStyle = colour;
     context.fillRect(x, y, size, size);
   }
   if (side < READABLE) return;
-  context.fillStyle = role.quiet ? colour : colours.background;
+  context.fillStyle = role.withoutGround ? colour : colours.background;
   context.font = `700 ${size - 2}px ${colours.font}`;
   context.textAlign = "center";
   context.textBaseline = "alphabetic";

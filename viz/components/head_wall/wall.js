@@ -206,7 +206,7 @@ class HeadWall {
 
 function badgeOf(role, { dark }) {
   const badge = make("span", { className: "badge", textContent: role.letter });
-  badge.style[role.quiet ? "color" : "background"] = dark ? role.dark : role.light;
+  badge.style[role.withoutGround ? "color" : "background"] = dark ? role.dark : role.light;
   return badge;
 }
 

@@ -28,7 +28,7 @@ def prune_wall(
     off: Collection[Head],
     roles: Sequence[Sequence[str]] = (),
     scores: Mapping[str, Any] | None = None,
-    moved: Any | None = None,
+    pattern_change: Any | None = None,
     frozen: bool = False,
     max_height: int = 560,
     label: str = "All heads, layers down and heads across; arrow keys move, Space switches a head off or on",
@@ -38,14 +38,14 @@ def prune_wall(
 
     off: the heads that are drawn pale and struck out. The browser switches heads by itself at once and then tells all that
         are off; a value that differs from what it last told overrules it.
-    roles, scores, max_height: as for `head_wall`. moved: how far each head's pattern moved with just these heads off
+    roles, scores, max_height: as for `head_wall`. pattern_change: how far each head's pattern moved with just these heads off
         [layer, head], 0 to 1, drawn as frames and told when hovering; None where it is not known.
     frozen: nothing can be switched. on_change: called with all heads that are off, sorted, before the script runs again.
     """
     wanted = tuple(sorted(set(off)))
     names, role_of = placed_roles(roles, atlas)
-    shown = ({} if moved is None else {MOVED: moved}) | dict(scores or {})
-    told = [
+    shown = ({} if pattern_change is None else {MOVED: pattern_change}) | dict(scores or {})
+    hover_rows = [
         {"name": name.replace("_", " "), "values": flat_values(values, atlas), "chance": None}
         for name, values in shown.items()
     ]
@@ -62,8 +62,8 @@ def prune_wall(
         },
         "roles": [legend_entry(name) for name in names],
         "role": role_of,
-        "scores": told,
-        "moved": None if moved is None else told[0]["values"],
+        "scores": hover_rows,
+        "moved": None if pattern_change is None else hover_rows[0]["values"],
         "offAtMeasuring": wanted,
         "order": None,
         "dimmed": [],

@@ -9,15 +9,15 @@ import streamlit as st
 import models
 from viz.services import Request
 from viz.services.writing import Heard
+from viz.state import keys, session
 from viz.views.convert.conversion_in_view import ConversionInView
 from viz.views.duet import Duet, side_by_side
 from viz.views.live_strip import live_strip
 
 COUNTS = (20, 40, 80, 160)
-_WRITTEN = "_convert_written"
 
 
-def continuations(made: ConversionInView) -> None:
+def continuations(in_view: ConversionInView) -> None:
     """Side by side, the first differing token marked."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         count = st.segmented_control(
@@ -25,18 +25,19 @@ def continuations(made: ConversionInView) -> None:
         )  # fmt: skip
         st.button("Stop", key="convert-stop", help="Stop writing; what is written stays.", on_click=_stop)
         st.button("Write again", key="convert-write", help="From the beginning.", on_click=_forget)
-    asked = (made.conversion, made.request, count)
+    asked = (in_view.conversion, in_view.request, count)
     if _written()[0] != asked:
         _stop()
-        st.session_state[_WRITTEN] = (asked, _begun(made, count))
-    side_by_side(_written()[1], "convert", made.dark)
+        session.put({keys.CONVERT_DUET: (asked, _begun(in_view, count))})
+    side_by_side(_written()[1], "convert", in_view.dark)
 
 
-def _begun(made: ConversionInView, count: int) -> Duet:
+def _begun(in_view: ConversionInView, count: int) -> Duet:
     writers = [
-        (model.name, model, _writer(model, made.request, count)) for model in (made.original, made.converted)
+        (model.name, model, _writer(model, in_view.request, count))
+        for model in (in_view.original, in_view.converted)
     ]
-    return Duet(made.request, live_strip(writers, made.request.text, count))
+    return Duet(in_view.request, live_strip(writers, in_view.request.text, count))
 
 
 def _writer(model: models.AttentionModel, request: Request, count: int) -> Callable[[Heard], Iterator[str]]:
@@ -44,12 +45,12 @@ def _writer(model: models.AttentionModel, request: Request, count: int) -> Calla
 
 
 def _written() -> tuple[object, Duet]:
-    return st.session_state.get(_WRITTEN, (None, None))
+    return session.find(keys.CONVERT_DUET, (None, None))
 
 
 def _forget() -> None:
     _stop()
-    st.session_state.pop(_WRITTEN, None)
+    session.forget(keys.CONVERT_DUET)
 
 
 def _stop() -> None:

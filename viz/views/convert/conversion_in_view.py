@@ -12,12 +12,10 @@ from viz import services
 from viz.services import Request, conversions
 from viz.services.conversions import Conversion
 from viz.services.job import Job
+from viz.state import keys, session
 from viz.views import obtain
 from viz.views.convert.sizes import AUTOMATIC_S
 from viz.views.working import begin, job_of, still_running
-
-NAME = "convert"
-_LAST = "_last_conversion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ class ConversionInView:
 
 def convert_button(conversion: Conversion, request: Request) -> None:
     """Starts it, also where it has been cancelled before."""
-    job = job_of(NAME, (conversion, request))
+    job = job_of(keys.CONVERT_JOB, (conversion, request))
     st.button(
         "Convert", type="primary", key="convert-go", on_click=_restart, args=(conversion, request),
         disabled=conversions.is_converted(conversion, request) or (job is not None and job.running),
@@ -56,21 +54,21 @@ def obtain_conversion(wanted: Conversion, request: Request, seconds: float) -> C
     model; None where there is none.
     """
     if _is_there(wanted, request, seconds):
-        st.session_state[_LAST] = (wanted, request)
-        return _made(wanted, request)
+        session.put({keys.LAST_CONVERSION: (wanted, request)})
+        return _in_view(wanted, request)
     return _last(request)
 
 
 def _is_there(wanted: Conversion, request: Request, seconds: float) -> bool:
     if conversions.is_converted(wanted, request):
         return True
-    job = job_of(NAME, (wanted, request))
+    job = job_of(keys.CONVERT_JOB, (wanted, request))
     if job is None and seconds <= AUTOMATIC_S:
         job = _start(wanted, request)
     if job is None:
         st.info("Press Convert to make this model.", icon=":material/compress:")
         return False
-    if still_running(NAME, job):
+    if still_running(keys.CONVERT_JOB, job):
         return False
     if job.cancelled:
         st.info(
@@ -88,7 +86,7 @@ def _restart(wanted: Conversion, request: Request) -> None:
 
 
 def _start(wanted: Conversion, request: Request) -> Job[Any]:
-    return begin(NAME, (wanted, request), lambda progress: _work(wanted, request, progress))
+    return begin(keys.CONVERT_JOB, (wanted, request), lambda progress: _work(wanted, request, progress))
 
 
 def _work(wanted: Conversion, request: Request, progress: models.Progress) -> None:
@@ -97,14 +95,14 @@ def _work(wanted: Conversion, request: Request, progress: models.Progress) -> No
 
 
 def _last(request: Request) -> ConversionInView | None:
-    wanted, before = st.session_state.get(_LAST, (None, None))
+    wanted, before = session.find(keys.LAST_CONVERSION, (None, None))
     if wanted is None or before.model != request.model or not conversions.is_converted(wanted, before):
         return None
     st.caption("Below is what was shown before.")
-    return _made(wanted, before)
+    return _in_view(wanted, before)
 
 
-def _made(wanted: Conversion, request: Request) -> ConversionInView:
+def _in_view(wanted: Conversion, request: Request) -> ConversionInView:
     return ConversionInView(
         wanted,
         request,

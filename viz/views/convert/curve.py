@@ -9,7 +9,6 @@ import streamlit as st
 import models
 from models.conversion.ranks import SMALLEST, full_rank
 from models.progress import part
-from viz import state
 from viz.figures.layout.config import WITHOUT_BAR
 from viz.figures.perplexity_against_cache import Size, perplexity_against_cache
 from viz.markdown import escaped
@@ -17,6 +16,7 @@ from viz.services import Request
 from viz.services.conversion_measures import Measured, is_measured, measured
 from viz.services.conversions import Conversion
 from viz.services.job import Job
+from viz.state import keys, session
 from viz.views import obtain
 from viz.views.columns import pair
 from viz.views.convert.conversion_in_view import ConversionInView
@@ -25,58 +25,58 @@ from viz.views.convert.rows import row
 from viz.views.convert.sizes import bytes_of_rank, number_format, original_bytes, per_layer
 from viz.views.working import begin, forget, job_of, still_running
 
-NAME = "measure"
 SHARES = (1.0, 0.83, 0.67, 0.5, 0.33, 0.25)  # of the full rank
 HELD_OUT, SHOWN = "held-out text", "the text in the sidebar"
-_AGAIN = "measure-again"
 
 
-def curve(made: ConversionInView) -> None:
+def curve(in_view: ConversionInView) -> None:
     """The figure on the left; what it was measured on, the chosen conversion in numbers, and others' numbers on the right."""
     left, right = pair("curve", 0.62, 0.38)
     with right:
-        text = _measured_on(made.request)
+        text = _measured_on(in_view.request)
         numbers = st.container()
     with left:
-        if not _measuring(made, text):
-            _figure(made, text)
+        if not _measuring(in_view, text):
+            _figure(in_view, text)
     with numbers:
-        _in_numbers(made, text)
+        _in_numbers(in_view, text)
         published()
 
 
 def _measured_on(request: Request) -> str | None:
     """The text, None for the held-out one."""
-    if state.get(state.MEASURED_ON) not in (HELD_OUT, SHOWN):
-        state.put(**{state.MEASURED_ON: HELD_OUT})
+    if session.get(keys.MEASURED_ON) not in (HELD_OUT, SHOWN):
+        session.put({keys.MEASURED_ON: HELD_OUT})
     st.segmented_control(
-        "Measured on", (HELD_OUT, SHOWN), key=state.MEASURED_ON, required=True,
+        "Measured on", (HELD_OUT, SHOWN), key=keys.MEASURED_ON, required=True,
         help="The held-out text comes with Headlight and is no part of its calibration text. A short text says little.",
     )  # fmt: skip
-    return None if state.get(state.MEASURED_ON) == HELD_OUT else request.text
+    return None if session.get(keys.MEASURED_ON) == HELD_OUT else request.text
 
 
-def sizes(made: ConversionInView) -> list[Conversion]:
+def sizes(in_view: ConversionInView) -> list[Conversion]:
     """The conversions that the line goes through."""
-    rope = made.conversion.rope
-    most = full_rank(made.original, rope)
+    rope = in_view.conversion.rope
+    most = full_rank(in_view.original, rope)
     ranks = dict.fromkeys(max(round(share * most), SMALLEST[rope]) for share in SHARES)
-    return [Conversion(made.conversion.fitting, rank=rank, rope=rope) for rank in ranks]
+    return [Conversion(in_view.conversion.fitting, rank=rank, rope=rope) for rank in ranks]
 
 
-def _measuring(made: ConversionInView, text: str | None) -> bool:
+def _measuring(in_view: ConversionInView, text: str | None) -> bool:
     """Have what is missing measured in the background, the original and the chosen one first; what is there is drawn."""
-    wanted: list[Conversion | Request] = [made.request, made.conversion, *sizes(made)]
+    wanted: list[Conversion | Request] = [in_view.request, in_view.conversion, *sizes(in_view)]
     if all(is_measured(one, text) for one in wanted):
         return False
-    key = (made.conversion, made.request, text)
-    job = job_of(NAME, key) or begin(NAME, key, lambda job: _measure_all(wanted, text, job))
-    if still_running(NAME, job, lambda: _figure(made, text)):
+    key = (in_view.conversion, in_view.request, text)
+    job = job_of(keys.CURVE_JOB, key) or begin(
+        keys.CURVE_JOB, key, lambda job: _measure_all(wanted, text, job)
+    )
+    if still_running(keys.CURVE_JOB, job, lambda: _figure(in_view, text)):
         return True
     if job.cancelled:
-        st.button("Measure the rest", key=_AGAIN, on_click=forget, args=(NAME,))
+        st.button("Measure the rest", key="measure-again", on_click=forget, args=(keys.CURVE_JOB,))
     elif job.error is not None:
-        obtain.complain(obtain.sentence(job.error, made.request))
+        obtain.complain(obtain.sentence(job.error, in_view.request))
     return False
 
 
@@ -90,18 +90,20 @@ def _known(of: Conversion | Request, text: str | None) -> Measured | None:
     return measured(of, text) if is_measured(of, text) else None
 
 
-def _figure(made: ConversionInView, text: str | None) -> None:
-    points = [_size(made.original, one, _known(one, text)) for one in sizes(made)]
-    original, chosen = _known(made.request, text), _known(made.conversion, text)
+def _figure(in_view: ConversionInView, text: str | None) -> None:
+    points = [_size(in_view.original, one, _known(one, text)) for one in sizes(in_view)]
+    original, chosen = _known(in_view.request, text), _known(in_view.conversion, text)
     if original is None:
         return
     figure = perplexity_against_cache(
         [point for point in points if point is not None],
         Size(
-            original_bytes(made.original), original.perplexity.perplexity, _told(made.original.name, original)
+            original_bytes(in_view.original),
+            original.perplexity.perplexity,
+            _hover(in_view.original.name, original),
         ),
-        _size(made.original, made.conversion, chosen, made.converted.geometry),
-        dark=made.dark,
+        _size(in_view.original, in_view.conversion, chosen, in_view.converted.geometry),
+        dark=in_view.dark,
     )
     st.plotly_chart(
         figure, key="convert-curve", theme=None, config=WITHOUT_BAR,
@@ -123,11 +125,11 @@ def _size(
     whose = "mean rank" if conversion.budget is not None else "rank"
     if conversion.rope == "decoupled":
         whose = "latent and rotary key"
-    told = f"{whose} {rank:.3g}, {taken / original_bytes(model):.0%} of the cache"
-    return Size(taken, known.perplexity.perplexity, _told(told, known))
+    hover = f"{whose} {rank:.3g}, {taken / original_bytes(model):.0%} of the cache"
+    return Size(taken, known.perplexity.perplexity, _hover(hover, known))
 
 
-def _told(what: str, known: Measured) -> str:
+def _hover(what: str, known: Measured) -> str:
     return f"{what}; {known.cache_bytes:,.6g} bytes per token counted in a live cache"
 
 
@@ -138,11 +140,11 @@ def mean_rank(conversion: Conversion, shape: models.Geometry | None) -> float:
     return float(conversion.rank or (shape and shape.kv_lora_rank) or 0)
 
 
-def _in_numbers(made: ConversionInView, text: str | None) -> None:
-    before, after = _known(made.request, text), _known(made.conversion, text)
+def _in_numbers(in_view: ConversionInView, text: str | None) -> None:
+    before, after = _known(in_view.request, text), _known(in_view.conversion, text)
     first, second = row("numbers", 2)
     with first:
-        _cache(made, after)
+        _cache(in_view, after)
     if before is None or after is None:
         second.metric("Perplexity", "…", "being measured", delta_color="off")
         return
@@ -154,8 +156,8 @@ def _in_numbers(made: ConversionInView, text: str | None) -> None:
     )  # fmt: skip
     st.caption(f"*Measured* on {now.tokens:,} tokens of {_where(text)}, in windows of 512.")
     for name, taken, counted in (
-        (made.original.name, original_bytes(made.original), before.cache_bytes),
-        (made.converted.name, _taken(made), after.cache_bytes),
+        (in_view.original.name, original_bytes(in_view.original), before.cache_bytes),
+        (in_view.converted.name, _taken(in_view), after.cache_bytes),
     ):
         if counted != taken:
             st.warning(
@@ -164,15 +166,15 @@ def _in_numbers(made: ConversionInView, text: str | None) -> None:
             )  # fmt: skip
 
 
-def _taken(made: ConversionInView) -> int:
+def _taken(in_view: ConversionInView) -> int:
     """Bytes per token of the converted model's cache, by formula."""
-    return bytes_of_rank(made.original, mean_rank(made.conversion, made.converted.geometry))
+    return bytes_of_rank(in_view.original, mean_rank(in_view.conversion, in_view.converted.geometry))
 
 
-def _cache(made: ConversionInView, after: Measured | None) -> None:
+def _cache(in_view: ConversionInView, after: Measured | None) -> None:
     """Bytes per token by formula, and below it as counted in a live cache."""
-    model, taken, was = made.original, _taken(made), original_bytes(made.original)
-    rank = mean_rank(made.conversion, made.converted.geometry)
+    model, taken, was = in_view.original, _taken(in_view), original_bytes(in_view.original)
+    rank = mean_rank(in_view.conversion, in_view.converted.geometry)
     st.metric(
         "Cache per token", f"{taken:,} B", f"{taken / was - 1:.0%} of {was:,} B", delta_color="inverse",
         help=f"Formula, in {number_format(model)}: {rank:.4g} numbers a layer in place of {per_layer(model)}.",

@@ -11,13 +11,14 @@ import streamlit as st
 import models
 from models.conversion.calibration import TEXT
 from models.progress import Progress
-from viz import services, state
+from viz import services
 from viz.components.job_watch import job_watch
 from viz.figures.healing_loss import healing_loss
 from viz.figures.layout.config import WITHOUT_BAR
 from viz.services import conversions
 from viz.services.forecast import about
 from viz.services.healing import Healing
+from viz.state import choices, keys
 from viz.views import obtain
 from viz.views.columns import pair
 from viz.views.convert.conversion_in_view import ConversionInView
@@ -28,11 +29,9 @@ from viz.views.working import FIRST_LOOK_S, hold, job_of
 
 TOKENS = (20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000)
 OURS, OWN = "the calibration text", "my text"
-_TOKENS, _SOURCE, _TEXT = "heal-tokens", "heal-source", "heal-text"
-NAME = "heal"
 
 
-def heal(made: ConversionInView) -> None:
+def heal(in_view: ConversionInView) -> None:
     """Controls on the left; on the right what the run tells, and what it won."""
     left, right = pair("heal", 0.4, 0.6)
     with left:
@@ -47,28 +46,28 @@ def heal(made: ConversionInView) -> None:
                 icon=":material/download:",
             )
             return
-        tokens, corpus = _controls(made)
-        healing = cast(Healing | None, job_of(NAME, (made.conversion, corpus, tokens)))
-        _buttons(made, healing, corpus, tokens)
+        tokens, corpus = _controls(in_view)
+        healing = cast(Healing | None, job_of(keys.HEALING_JOB, (in_view.conversion, corpus, tokens)))
+        _buttons(in_view, healing, corpus, tokens)
     with right:
         if healing is not None:
-            _told(healing, made)
+            _run_so_far(healing, in_view)
 
 
-def _controls(made: ConversionInView) -> tuple[int, str]:
+def _controls(in_view: ConversionInView) -> tuple[int, str]:
     """How many tokens are learnt from, and of which text."""
     tokens = st.select_slider(
-        "Tokens to learn from", TOKENS, TOKENS[1], key=_TOKENS, format_func=lambda count: f"{count:,}",
+        "Tokens to learn from", TOKENS, TOKENS[1], key="heal-tokens", format_func=lambda count: f"{count:,}",
         help="A shorter text is read again, from other places.",
     )  # fmt: skip
-    source = st.radio("Text to learn from", (OURS, OWN), key=_SOURCE, horizontal=True)
-    corpus = made.conversion.fitting.text or TEXT.read_text("utf-8")
+    source = st.radio("Text to learn from", (OURS, OWN), key="heal-source", horizontal=True)
+    corpus = in_view.conversion.fitting.text or TEXT.read_text("utf-8")
     if source == OWN:
         corpus = st.text_area(
-            "Text of your own", key=_TEXT, height=120, max_chars=state.LONGEST_TEXT,
+            "Text of your own", key="heal-text", height=120, max_chars=choices.LONGEST_TEXT,
             help="At least 1,024 tokens; the more, the better it heals.",
         )  # fmt: skip
-    model = made.original
+    model = in_view.original
     seconds = healing_seconds(model, tokens, services.flops_per_s(str(model.device)))
     st.caption(
         f"{about(seconds).capitalize()} on {model.device}, by formula; it can be stopped and taken up again."
@@ -76,13 +75,13 @@ def _controls(made: ConversionInView) -> tuple[int, str]:
     return tokens, corpus or ""
 
 
-def _buttons(made: ConversionInView, healing: Healing | None, corpus: str, tokens: int) -> None:
+def _buttons(in_view: ConversionInView, healing: Healing | None, corpus: str, tokens: int) -> None:
     with st.container(horizontal=True):
         running = healing is not None and healing.running
         stage = _stage(healing)
         st.button(
             "Go on" if stage == "stopped" else "Heal", type="primary", key="heal-go",
-            disabled=running or stage == "done", on_click=_start, args=(made, corpus, tokens),
+            disabled=running or stage == "done", on_click=_start, args=(in_view, corpus, tokens),
             help="Train the latents to say what the original says.",
         )  # fmt: skip
         if healing is not None:
@@ -96,44 +95,45 @@ def _stage(healing: Healing | None) -> str:
     return "" if healing is None or healing.run is None else healing.run.progress.stage
 
 
-def _start(made: ConversionInView, corpus: str, tokens: int) -> None:
+def _start(in_view: ConversionInView, corpus: str, tokens: int) -> None:
     mark = hashlib.sha256(f"{corpus}\0{tokens}".encode()).hexdigest()[:12]
 
     def start(progress: Progress) -> models.HealingRun:
         progress("Writing the model to its folder", 0.0)
-        folder = conversions.saved(made.conversion)
+        folder = conversions.saved(in_view.conversion)
         return models.start_healing(
             folder,
-            made.request.model,
+            in_view.request.model,
             corpus,
-            conversions.healing_folder(made.conversion, mark),
+            conversions.healing_folder(in_view.conversion, mark),
             tokens=tokens,
-            device=made.original.device.type,
+            device=in_view.original.device.type,
         )
 
-    hold(NAME, (made.conversion, corpus, tokens), Healing(start))
+    hold(keys.HEALING_JOB, (in_view.conversion, corpus, tokens), Healing(start))
 
 
-def _told(healing: Healing, made: ConversionInView) -> None:
+def _run_so_far(healing: Healing, in_view: ConversionInView) -> None:
     revision = healing.revision  # first: what comes later is drawn later
     if healing.running:
         healing.wait(FIRST_LOOK_S)
     if healing.running:
-        job_watch(healing, key="watch-heal", revision=revision)
+        job_watch(healing, key="heal-watch", revision=revision)
     elif healing.error is not None:
-        obtain.complain(obtain.sentence(healing.error, made.request))
+        obtain.complain(obtain.sentence(healing.error, in_view.request))
     run = healing.run
     if run is None:
         return
-    told = run.progress
-    if told.stage == "failed":
-        obtain.complain(told.message)
-    elif told.stage == "stopped":
+    progress = run.progress
+    if progress.stage == "failed":
+        obtain.complain(progress.message)
+    elif progress.stage == "stopped":
         st.info(
-            f"Stopped at step {told.step} of {told.steps}; Go on takes it up again.", icon=":material/pause:"
+            f"Stopped at step {progress.step} of {progress.steps}; Go on takes it up again.",
+            icon=":material/pause:",
         )
     _curve(run)
-    if told.stage == "done":
+    if progress.stage == "done":
         _won(run)
 
 
@@ -148,15 +148,17 @@ def _curve(run: models.HealingRun) -> None:
 
 
 def _won(run: models.HealingRun) -> None:
-    told = run.progress
-    assert told.before is not None
-    assert told.after is not None
-    assert told.original is not None
+    progress = run.progress
+    assert progress.before is not None
+    assert progress.after is not None
+    assert progress.original is not None
     columns = row("won", 3)
-    columns[0].metric("Converted", f"{told.before:.3g}", help=f"{told.before:.6g}")
-    change = f"{told.after / told.before - 1:+.1%}"
-    columns[1].metric("Healed", f"{told.after:.3g}", change, delta_color="inverse", help=f"{told.after:.6g}")
-    columns[2].metric("Original", f"{told.original:.3g}", help=f"{told.original:.6g}")
+    columns[0].metric("Converted", f"{progress.before:.3g}", help=f"{progress.before:.6g}")
+    change = f"{progress.after / progress.before - 1:+.1%}"
+    columns[1].metric(
+        "Healed", f"{progress.after:.3g}", change, delta_color="inverse", help=f"{progress.after:.6g}"
+    )
+    columns[2].metric("Original", f"{progress.original:.3g}", help=f"{progress.original:.6g}")
     st.caption("Perplexity, *measured* on text that was held out of what it learnt from.")
     if run.folder is not None:
         st.button(

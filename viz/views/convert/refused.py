@@ -6,8 +6,8 @@ import streamlit as st
 
 import models
 from models.shape.family import family_name
-from viz import state
 from viz.markdown import escaped
+from viz.state import keys, session
 from viz.views.obtain import complain
 
 
@@ -28,4 +28,4 @@ def _original(model: models.AttentionModel) -> str | None:
 
 
 def _take(name: str) -> None:
-    state.put(**{state.MODEL: name})
+    session.put({keys.MODEL: name})

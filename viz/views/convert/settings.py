@@ -11,10 +11,11 @@ from models.conversion.calibration import EXCERPT, TEXT, excerpt, needed_tokens
 from models.conversion.decoupled_model import rope_width
 from models.conversion.ranks import SMALLEST, Rope, full_rank
 from models.run.model import demand_tokenizer
-from viz import services, state
+from viz import services
 from viz.services import Request, conversions
 from viz.services.conversions import Conversion, Fitting
 from viz.services.forecast import about
+from viz.state import choices, keys, session
 from viz.views.convert.conversion_in_view import convert_button
 from viz.views.convert.sizes import (
     SMALLEST_SHARE,
@@ -30,7 +31,6 @@ from viz.views.convert.sizes import (
 WAYS = {"share": "Share of the cache", "rank": "Rank", "budget": "Byte budget"}
 ROPES: dict[Rope, str] = {"latent": "In the latent", "decoupled": "Decoupled"}
 OURS, OWN = "Headlight’s text", "my text"
-_SHARE, _SOURCE, _UPLOAD = "convert-share", "convert-source", "convert-upload"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,32 +64,32 @@ _EXACT = (
 
 def _rope() -> Rope:
     st.segmented_control(
-        "Rotary part of the keys", list(ROPES), key=state.ROPE, required=True, format_func=ROPES.__getitem__,
+        "Rotary part of the keys", list(ROPES), key=keys.ROPE, required=True, format_func=ROPES.__getitem__,
         width="content",
         help="In the latent: keys are expanded at every step, and then turned by position. Decoupled, as in DeepSeek’s MLA: "
         "a few numbers that all heads share carry the position, and the latent is read as it is (absorbed), which decodes "
         "faster over long texts; at the same size of the cache it foresees a text less well. Llama and Mistral models.",
     )  # fmt: skip
-    return state.get(state.ROPE)
+    return session.get(keys.ROPE)
 
 
 def _size(model: models.AttentionModel, rope: Rope) -> tuple[int | None, int | None]:
     """The rank of all layers, or None and a budget of bytes per token."""
     ways = [way for way in WAYS if way != "budget" or rope == "latent"]
-    if state.get(state.WAY) not in ways:
-        state.put(**{state.WAY: "share"})
+    if session.get(keys.WAY) not in ways:
+        session.put({keys.WAY: "share"})
     st.segmented_control(
-        "Size of the latents", ways, key=state.WAY, required=True, format_func=WAYS.__getitem__, width="content",
+        "Size of the latents", ways, key=keys.WAY, required=True, format_func=WAYS.__getitem__, width="content",
         help="As a share of what the model caches now; as the rank itself, one for all layers; or as bytes per token, shared "
         "out over the layers: more to those whose keys and values are harder to compress.",
     )  # fmt: skip
-    way = state.get(state.WAY)
+    way = session.get(keys.WAY)
     if way == "rank":
-        return _number(state.RANK, "Rank", full_rank(model, rope) // 2, 1), None
+        return _number(keys.RANK, "Rank", full_rank(model, rope) // 2, 1), None
     if way == "budget":
         layers, size = model.geometry.layers, model.dtype.itemsize
         return None, _number(
-            state.BUDGET, "Bytes per token", bytes_of_rank(model, full_rank(model) // 2), layers * size
+            keys.BUDGET, "Bytes per token", bytes_of_rank(model, full_rank(model) // 2), layers * size
         )
     return rank_of_share(model, _share(model, rope), rope), None
 
@@ -97,19 +97,20 @@ def _size(model: models.AttentionModel, rope: Rope) -> tuple[int | None, int | N
 def _share(model: models.AttentionModel, rope: Rope) -> int:
     most = largest_share(model, rope)
     usual = most // 2
-    chosen = state.get(state.SHARE)
-    st.session_state[_SHARE] = usual if chosen is None else min(max(chosen, SMALLEST_SHARE), most)
+    chosen = session.get(keys.SHARE)
+    shown = usual if chosen is None else min(max(chosen, SMALLEST_SHARE), most)
+    session.put({keys.SHARE_SLIDER: shown})
     return st.slider(
-        "Share", SMALLEST_SHARE, most, key=_SHARE, format="%d%%", width=220,
-        on_change=_choose, args=(_SHARE, state.SHARE, usual),
+        "Share", SMALLEST_SHARE, most, key=keys.SHARE_SLIDER, format="%d%%", width=220,
+        on_change=_choose, args=(keys.SHARE_SLIDER, keys.SHARE, usual),
         help="Of the original’s cache. The slider ends where the conversion is exact.",
     )  # fmt: skip
 
 
 def _number(name: str, label: str, usual: int, step: int) -> int:
     """No bounds here: what is out of range is refused in a sentence that says what the range is."""
-    widget, chosen = f"convert-{name}", state.get(name)
-    st.session_state[widget] = max(usual, 1) if chosen is None else chosen
+    widget, chosen = keys.size_given(name), session.get(name)
+    session.put({widget: max(usual, 1) if chosen is None else chosen})
     return st.number_input(
         label, step=step, key=widget, width=200, on_change=_choose, args=(widget, name, max(usual, 1)),
         help="A whole number.",
@@ -118,26 +119,26 @@ def _number(name: str, label: str, usual: int, step: int) -> int:
 
 def _choose(widget: str, name: str, usual: int) -> None:
     """Keep what was chosen; what is usual for the model stays out of the address, and another model has its own."""
-    chosen = st.session_state[widget]
-    state.put(**{name: None if chosen == usual else chosen})
+    chosen = session.get(widget)
+    session.put({name: None if chosen == usual else chosen})
 
 
 def _fitting(request: Request) -> Fitting:
     with st.popover(f"Fitted to {_source()}", help="What the latents are fitted to: the calibration text."):
         st.radio(
-            "Calibration text", (OURS, OWN), key=_SOURCE, horizontal=True,
+            "Calibration text", (OURS, OWN), key=keys.CALIBRATION_SOURCE, horizontal=True,
             help="The latents keep what this text makes use of. Headlight’s is a mixture of prose, facts and code.",
         )  # fmt: skip
-        if st.session_state[_SOURCE] == OWN:
-            st.file_uploader("A text file (UTF-8)", "txt", key=_UPLOAD, on_change=_take_upload)
+        if session.get(keys.CALIBRATION_SOURCE) == OWN:
+            st.file_uploader("A text file (UTF-8)", "txt", key=keys.CALIBRATION_FILE, on_change=_take_upload)
             st.text_area(
                 "Calibration text of your own",
-                key=state.CALIBRATION,
+                key=keys.CALIBRATION,
                 height=160,
-                max_chars=state.LONGEST_TEXT,
+                max_chars=choices.LONGEST_TEXT,
             )
         st.select_slider(
-            "Tokens at most", state.CALIBRATION_LIMITS, key=state.CALIBRATION_TOKENS,
+            "Tokens at most", choices.CALIBRATION_LIMITS, key=keys.CALIBRATION_TOKENS,
             format_func=lambda count: f"{count:,}",
             help="Fewer are read where the text is shorter. A model needs at least two for each dimension of its width.",
         )  # fmt: skip
@@ -145,29 +146,29 @@ def _fitting(request: Request) -> Fitting:
         request.model,
         request.device,
         request.dtype,
-        _own_text() if st.session_state[_SOURCE] == OWN else "",
-        state.get(state.CALIBRATION_TOKENS),
+        _own_text() if session.get(keys.CALIBRATION_SOURCE) == OWN else "",
+        session.get(keys.CALIBRATION_TOKENS),
     )
 
 
 def _own_text() -> str:
     """Never "", which would mean Headlight's: what is left empty is refused by the engine in a sentence."""
-    return state.get(state.CALIBRATION) or " "
+    return session.get(keys.CALIBRATION) or " "
 
 
 def _source() -> str:
     """Which of the two was chosen, before its widget is made; a text that was typed stays chosen."""
-    if _SOURCE not in st.session_state:
-        st.session_state[_SOURCE] = OWN if state.get(state.CALIBRATION) else OURS
-    return st.session_state[_SOURCE]
+    if session.find(keys.CALIBRATION_SOURCE) is None:
+        session.put({keys.CALIBRATION_SOURCE: OWN if session.get(keys.CALIBRATION) else OURS})
+    return session.get(keys.CALIBRATION_SOURCE)
 
 
 def _take_upload() -> None:
     """Put an uploaded text where a typed one stands; of a long one, pieces spread evenly over it."""
-    file = st.session_state[_UPLOAD]
+    file = session.get(keys.CALIBRATION_FILE)
     if file is not None:
         text = file.getvalue().decode("utf-8", errors="replace")
-        state.put(**{state.CALIBRATION: excerpt(text, state.LONGEST_TEXT - EXCERPT)})
+        session.put({keys.CALIBRATION: excerpt(text, choices.LONGEST_TEXT - EXCERPT)})
 
 
 def _tokens(fitting: Fitting, model: models.AttentionModel) -> int:

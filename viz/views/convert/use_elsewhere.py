@@ -12,22 +12,23 @@ from viz.views.convert.conversion_in_view import ConversionInView
 from viz.views.open_in_explore import go_there, take
 
 
-def use_elsewhere(made: ConversionInView) -> None:
+def use_elsewhere(in_view: ConversionInView) -> None:
     """A button that takes it to the other pages, and the code that makes it elsewhere."""
     left, right = pair("use", 0.4, 0.6)
     with left:
         st.markdown("**On every page**")
+        folder, size = conversions.folder_of(in_view.conversion), _megabytes(in_view.converted)
         st.caption(
-            f"It is written to {conversions.folder_of(made.conversion)} once (about {_megabytes(made.converted):.3g} MB) and "
+            f"It is written to {folder} once (about {size:.3g} MB) and "
             "chosen in the sidebar. The page Latents shows what its heads read."
         )
         st.button(
-            "Look at it in Explore", type="primary", key="convert-explore", on_click=_take, args=(made,),
+            "Look at it in Explore", type="primary", key="convert-explore", on_click=_take, args=(in_view,),
             icon=":material/grid_view:", help="The sidebar’s model picker brings you back to the original.",
         )  # fmt: skip
     with right:
         st.markdown("**In a notebook**")
-        st.code(code(made.conversion), language="python", wrap_lines=True)
+        st.code(code(in_view.conversion), language="python", wrap_lines=True)
     go_there()
 
 
@@ -35,8 +36,8 @@ def _megabytes(model: models.AttentionModel) -> float:
     return model.module.get_memory_footprint() / 1e6
 
 
-def _take(made: ConversionInView) -> None:
-    take(lambda: conversions.saved(made.conversion))
+def _take(in_view: ConversionInView) -> None:
+    take(lambda: conversions.saved(in_view.conversion))
 
 
 def code(conversion: Conversion) -> str:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from viz import state
 from viz.components.token_strip import DIRECTIONS, TokenPick, token_strip
 from viz.figures.layout.config import WITHOUT_BAR
 from viz.figures.small_heatmap import small_heatmap
 from viz.figures.token_text import label
 from viz.markdown import escaped
+from viz.state import keys, session
 from viz.views.columns import four
 from viz.views.family.members import STACK, Member
 from viz.views.selected_head import SCORE_NAMES, UNITS, Drawn, Selection, controls, head_name
@@ -30,8 +30,8 @@ def selections(members: Sequence[Member], head: tuple[int, int], dark: bool) -> 
 
 def picked_token(count: int) -> TokenPick:
     """The chosen token, moved inside the text; the last one where none was chosen."""
-    index = state.get(state.TOKEN)
-    return TokenPick(count - 1 if index is None else min(index, count - 1), state.get(state.DIRECTION))
+    index = session.get(keys.TOKEN)
+    return TokenPick(count - 1 if index is None else min(index, count - 1), session.get(keys.DIRECTION))
 
 
 def tokens(chosen: Sequence[Selection]) -> None:
@@ -42,13 +42,13 @@ def tokens(chosen: Sequence[Selection]) -> None:
         mean,
         key="family-tokens",
         selected=picked_token(len(mean)),
-        skip_first=state.get(state.FIRST_OUT),
+        skip_first=session.get(keys.FIRST_OUT),
         on_select=_select,
     )
 
 
 def _select(pick: TokenPick) -> None:
-    state.put(**{state.TOKEN: pick.index, state.DIRECTION: pick.direction})
+    session.put({keys.TOKEN: pick.index, keys.DIRECTION: pick.direction})
 
 
 def heatmaps(members: Sequence[Member], chosen: Sequence[Selection]) -> None:
@@ -70,7 +70,7 @@ def heatmaps(members: Sequence[Member], chosen: Sequence[Selection]) -> None:
 
 def _top(drawn: Sequence[Drawn]) -> float:
     """What the strongest colour stands for: the largest number that is drawn of any of the four."""
-    first = 1 if state.get(state.FIRST_OUT) else 0
+    first = 1 if session.get(keys.FIRST_OUT) else 0
     top = max((float(one.weights[:, first:].max(initial=0.0)) for one in drawn), default=0.0)
     return top or 1.0
 
@@ -84,8 +84,8 @@ def _heatmap(member: Member, one: Selection, drawn: Drawn, top: float) -> None:
         top=top,
         marked=pick.index,
         mark="query" if pick.direction == DIRECTIONS[0] else "key",
-        scale=state.get(state.SCALE),
-        leave_out_first=state.get(state.FIRST_OUT),
+        scale=session.get(keys.SCALE),
+        leave_out_first=session.get(keys.FIRST_OUT),
         measure=drawn.measure,
         dark=one.dark,
         height=HEIGHT,

@@ -9,17 +9,16 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from viz import state
 from viz.figures.layout.config import WITHOUT_BAR
 from viz.figures.long_tokens import whole
 from viz.figures.token_losses import token_losses
 from viz.figures.token_text import shortened
 from viz.markdown import escaped
+from viz.state import keys, session
 from viz.views.columns import four, pair
 from viz.views.family.head import picked_token
 from viz.views.family.members import Member
 
-_TABLE, _CHART = "family-losses", "family-loss-lines"
 SPREAD = "apart"
 
 
@@ -75,7 +74,7 @@ def _lines(members: Sequence[Member], dark: bool) -> None:
     )
     st.plotly_chart(
         figure,
-        key=_CHART,
+        key=keys.LOSSES_CHART,
         theme=None,
         config=WITHOUT_BAR,
         on_select=_select_point,
@@ -94,7 +93,7 @@ def _rows(table: pd.DataFrame) -> None:
         )
     st.dataframe(
         table,
-        key=_TABLE,
+        key=keys.LOSSES_TABLE,
         hide_index=True,
         height=290,
         column_config={
@@ -112,12 +111,12 @@ def _rows(table: pd.DataFrame) -> None:
 
 
 def _select_row(table: pd.DataFrame) -> None:
-    rows = st.session_state[_TABLE]["selection"]["rows"]
-    if rows:
-        state.put(**{state.TOKEN: int(table["pos"].iloc[rows[0]])})
+    row = session.clicked_row(keys.LOSSES_TABLE)
+    if row is not None:
+        session.put({keys.TOKEN: int(table["pos"].iloc[row])})
 
 
 def _select_point() -> None:
-    points = st.session_state[_CHART]["selection"]["points"]
+    points = session.clicked_points(keys.LOSSES_CHART)
     if points:
-        state.put(**{state.TOKEN: int(points[0]["point_index"])})
+        session.put({keys.TOKEN: int(points[0]["point_index"])})

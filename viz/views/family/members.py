@@ -13,9 +13,9 @@ from models.shape import family
 from models.shape.attention_geometry import Kind
 from viz import services
 from viz.services import Request
+from viz.state import keys, session
 from viz.views import obtain
 
-_LAST = "_last_good_family"
 STACK = "decoder"
 
 
@@ -42,21 +42,21 @@ def obtain_family(request: Request) -> tuple[Member, ...]:
     request = replace(request, model="", second="")  # one name for all four, to be cancelled by
     if obtain.was_cancelled(request):
         return _last()
-    made, failed = _run_all(request, can_cancel=True)
+    members, failed = _run_all(request, can_cancel=True)
     _complain(failed)
-    if not made:
+    if not members:
         return _last()
-    st.session_state[_LAST] = request
+    session.put({keys.LAST_FAMILY: request})
     obtain.warn_of_replacements(request)
-    return made
+    return members
 
 
 def _last() -> tuple[Member, ...]:
-    last = st.session_state.get(_LAST)
-    made = () if last is None else _run_all(last)[0]
-    if made:
+    last = session.find(keys.LAST_FAMILY)
+    members = () if last is None else _run_all(last)[0]
+    if members:
         st.caption("Below is what was shown before.")
-    return made
+    return members
 
 
 def _run_all(request: Request, can_cancel: bool = False) -> tuple[tuple[Member, ...], dict[Kind, str]]:
@@ -68,16 +68,16 @@ def _run_all(request: Request, can_cancel: bool = False) -> tuple[tuple[Member, 
 
 
 def _attempts(request: Request, progress: Progress) -> tuple[tuple[Member, ...], dict[Kind, str]]:
-    made: list[Member] = []
+    members: list[Member] = []
     failed: dict[Kind, str] = {}
     share = 1 / len(family.KINDS)
     for place, kind in enumerate(family.KINDS):
         own = _request(kind, request)
         try:
-            made.append(_member(kind, own, part(progress, place * share, (place + 1) * share)))
+            members.append(_member(kind, own, part(progress, place * share, (place + 1) * share)))
         except Exception as error:  # the others must still be seen
             failed[kind] = obtain.sentence(error, own)
-    return tuple(made), failed
+    return tuple(members), failed
 
 
 def _member(kind: Kind, request: Request, progress: Progress) -> Member:

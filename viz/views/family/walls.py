@@ -8,8 +8,9 @@ import streamlit as st
 
 from models.shape.attention_geometry import KIND_NAMES, Geometry
 from models.shape.cache_size import cache_bytes_per_token
-from viz import services, state
+from viz import services
 from viz.components.head_wall import head_wall
+from viz.state.head_in_view import select_head
 from viz.views.columns import four
 from viz.views.family.members import STACK, Member
 
@@ -53,9 +54,5 @@ def _wall(member: Member, selected: tuple[int, int]) -> None:
         chance={name: values.numpy() for name, values in scores.chance.items()},
         max_height=WALL_HEIGHT,
         label=f"All heads of {member.name}, layers down and heads across; arrow keys move, Enter selects",
-        on_select=_select,
+        on_select=select_head,
     )
-
-
-def _select(head: tuple[int, int]) -> None:
-    state.put(**{state.LAYER: head[0], state.HEAD: head[1]})

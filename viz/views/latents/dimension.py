@@ -10,7 +10,8 @@ from viz.figures.head_bars import head_bars
 from viz.figures.token_text import label
 from viz.markdown import escaped
 from viz.services import latent_readings
-from viz.views.latents.bars import clickable_bars
+from viz.state import keys
+from viz.views.latents.clickable_bars import clickable_bars
 from viz.views.latents.subject import Subject
 
 MOST = 4  # tokens named on either side
@@ -25,7 +26,7 @@ def dimension(subject: Subject) -> None:
     st.markdown(f"#### Dimension {subject.dimension}", help=_HELP)
     st.caption(exciting_tokens(subject.run.tokens, subject.latent[:, subject.dimension]))
     try:
-        use = latent_readings.use_of_dimensions(subject.request, subject.layer)
+        usage = latent_readings.use_of_dimensions(subject.request, subject.layer)
     except models.BadSelection as error:
         st.info(escaped(error), icon=":material/info:")
         return
@@ -33,21 +34,21 @@ def dimension(subject: Subject) -> None:
         "Norm of its column of each head's W_UK and W_UV, from the *weights*; mark: mean over dimensions."
     )
     figure = head_bars(
-        use.key_norms[:, subject.dimension].numpy(),
-        use.value_norms[:, subject.dimension].numpy(),
-        use.key_norms.mean(1).numpy(),
-        use.value_norms.mean(1).numpy(),
+        usage.key_norms[:, subject.dimension].numpy(),
+        usage.value_norms[:, subject.dimension].numpy(),
+        usage.key_norms.mean(1).numpy(),
+        usage.value_norms.mean(1).numpy(),
         measure="column norm",
         mean_of="mean over dimensions",
         selected=subject.head,
-        tops=(use.key_norms.max().item(), use.value_norms.max().item()),
+        tops=(usage.key_norms.max().item(), usage.value_norms.max().item()),
         dark=subject.dark,
     )
     clickable_bars(
         figure,
         subject,
-        "latents-dimension",
-        f"Which heads use latent dimension {subject.dimension}",
+        key=keys.DIMENSION_BARS,
+        alt=f"Which heads use latent dimension {subject.dimension}",
     )
 
 

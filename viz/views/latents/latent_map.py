@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 import models
-from viz import state
 from viz.components.cache_map import CellPick, Group, cache_map
+from viz.state import choices, keys, session
 from viz.views.latents.subject import Subject
 
 _ORDER_HELP = (
@@ -20,7 +20,7 @@ _ORDER_HELP = (
 def order_choice() -> None:
     """In which order the dimensions stand."""
     st.segmented_control(
-        "Order of the dimensions", state.LATENT_ORDERS, key=state.LATENT_ORDER, required=True,
+        "Order of the dimensions", choices.LATENT_ORDERS, key=keys.LATENT_ORDER, required=True,
         label_visibility="collapsed", help=_ORDER_HELP,
     )  # fmt: skip
 
@@ -47,7 +47,7 @@ def latent_map(subject: Subject) -> None:
 
 def dimension_order(latent: Tensor) -> list[int]:
     """The dimensions from left to right."""
-    if state.get(state.LATENT_ORDER) == state.LATENT_ORDERS[0]:
+    if session.get(keys.LATENT_ORDER) == choices.LATENT_ORDERS[0]:
         return list(range(latent.shape[1]))
     return latent.var(0, correction=0).argsort(descending=True, stable=True).tolist()
 
@@ -61,4 +61,4 @@ def rotary_key(subject: Subject) -> Tensor:
 
 
 def _select(pick: CellPick) -> None:
-    state.put(**{state.TOKEN: pick.pos, state.DIMENSION: pick.dimension})
+    session.put({keys.TOKEN: pick.pos, keys.DIMENSION: pick.dimension})

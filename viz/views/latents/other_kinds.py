@@ -11,7 +11,7 @@ import streamlit as st
 import models
 from models.shape.cache_size import cache_bytes_per_token, cache_elements_per_token
 from models.shape.family import family_name
-from viz import services, state
+from viz import services
 from viz.components.cache_map import CellPick, Group, cache_map
 from viz.figures.cache_spectra import rank_shares
 from viz.figures.kinds import KIND_STYLES
@@ -19,6 +19,7 @@ from viz.figures.layout.config import WITHOUT_BAR
 from viz.figures.token_text import shortened
 from viz.markdown import escaped
 from viz.services import Request
+from viz.state import keys, session
 from viz.views.columns import pair
 from viz.views.explain import explain
 from viz.views.latents.background import is_done
@@ -26,7 +27,6 @@ from viz.views.latents.spectrum import spectra_of
 from viz.views.latents.subject import Subject
 
 FAMILY = tuple(family_name(kind) for kind in ("gqa", "mqa", "mha"))
-_MODEL = "latents-other-model"
 
 
 def other_kinds(subject: Subject, other: Request | None) -> None:
@@ -39,7 +39,7 @@ def other_kinds(subject: Subject, other: Request | None) -> None:
         asked = other
     try:
         if services.is_captured(asked) or is_done(
-            "other-model", asked, asked, lambda progress: services.capture(asked, progress)
+            keys.OTHER_MODEL_JOB, asked, asked, lambda progress: services.capture(asked, progress)
         ):
             _beside(subject, asked, services.capture(asked))
     except models.BadSelection as error:
@@ -53,7 +53,7 @@ def _choice(subject: Subject, other: Request | None) -> str | None:
         name for name in dict.fromkeys([*own, *FAMILY, *models.CATALOG]) if name != subject.request.model
     ]
     return st.selectbox(
-        "Model to stand beside it", names, key=_MODEL, accept_new_options=True,
+        "Model to stand beside it", names, key="latents-other-model", accept_new_options=True,
         help="Any model that reads with a cache: one of the list, a Hub id, or a folder.",
     )  # fmt: skip
 
@@ -71,7 +71,7 @@ def _beside(subject: Subject, asked: Request, run: models.Capture) -> None:
         selected=CellPick(min(subject.position, len(run.tokens) - 1), None),
         max_height=380,
         label=f"What layer {layer} of {asked.model} caches, a row a token; arrow keys move",
-        on_select=lambda pick: state.put(**{state.TOKEN: pick.pos}),
+        on_select=lambda pick: session.put({keys.TOKEN: pick.pos}),
     )
     left, right = pair("latents-others", 0.55, 0.45)
     with left:
@@ -95,8 +95,8 @@ def cache_groups(run: models.Capture, layer: int, elements: int) -> list[Group]:
 
 
 def _ranks(subject: Subject, asked: Request, run: models.Capture) -> None:
-    own = spectra_of("spectra", subject.request, subject.run)
-    others = spectra_of("other-spectra", asked, run)
+    own = spectra_of(keys.SPECTRA_JOB, subject.request, subject.run)
+    others = spectra_of(keys.OTHER_SPECTRA_JOB, asked, run)
     if own is None or others is None:
         return
     spectra = {f"{_name(subject.request)} (latents)": own, _name(asked): others}

@@ -8,12 +8,12 @@ import streamlit as st
 
 import models
 from models.look.subspace_overlap import SubspaceOverlap
-from viz import state
 from viz.figures.layout.config import WITHOUT_BAR
 from viz.figures.number_text import number_text
 from viz.figures.overlap_matrix import overlap_matrix, principal_angles
 from viz.markdown import escaped
 from viz.services import latent_readings
+from viz.state import keys, session
 from viz.views.columns import pair
 from viz.views.explain import explain
 from viz.views.latents.background import is_done
@@ -21,13 +21,12 @@ from viz.views.latents.subject import Subject
 from viz.views.selected_head import head_name
 
 READS = {"keys": "key", "values": "value"}
-_MATRIX, _OTHER, _FOR = "latents-overlap", "latents-overlap-other", "latents-overlap-reads"
 
 
 def overlap(subject: Subject) -> None:
     """Matrix of all pairs of the layer's heads, and the principal angles between the chosen head and another."""
     what = st.segmented_control(
-        "Read for", list(READS), default="keys", key=_FOR, required=True, label_visibility="collapsed",
+        "Read for", list(READS), default="keys", key="latents-overlap-reads", required=True, label_visibility="collapsed",
         help="Heads build keys from one part of the latent (W_UK) and values from another (W_UV).",
     )  # fmt: skip
     try:
@@ -53,7 +52,7 @@ def _overlap(subject: Subject, reads: str) -> SubspaceOverlap | None:
     """None while it is worked out, which is then shown."""
     asked = (subject.request, subject.layer, reads)
     if not latent_readings.is_overlap_known(*asked) and not is_done(
-        "overlap",
+        keys.OVERLAP_JOB,
         asked,
         subject.request,
         lambda progress: latent_readings.overlap_of_heads(*asked, progress),
@@ -64,9 +63,10 @@ def _overlap(subject: Subject, reads: str) -> SubspaceOverlap | None:
 
 def _other_head(subject: Subject, heads: int) -> int:
     """The head that the chosen one stands beside: the one clicked, else its neighbour."""
-    chosen = st.session_state.get(_OTHER)
+    chosen = session.find(keys.OTHER_HEAD)
     if chosen is None or chosen >= heads or chosen == subject.head:
-        st.session_state[_OTHER] = chosen = (subject.head + 1) % heads
+        chosen = (subject.head + 1) % heads
+        session.put({keys.OTHER_HEAD: chosen})
     return chosen
 
 
@@ -82,7 +82,7 @@ def _matrix(subject: Subject, found: SubspaceOverlap, other: int) -> None:
         overlap_matrix(
             found.overlap.numpy(), found.chance.numpy(), pair=(subject.head, other), dark=subject.dark
         ),
-        key=_MATRIX,
+        key=keys.OVERLAP_MATRIX,
         theme=None,
         config=WITHOUT_BAR,
         on_select=lambda: _choose(subject.layer),
@@ -92,10 +92,10 @@ def _matrix(subject: Subject, found: SubspaceOverlap, other: int) -> None:
 
 
 def _choose(layer: int) -> None:
-    points = st.session_state[_MATRIX]["selection"]["points"]
+    points = session.clicked_points(keys.OVERLAP_MATRIX)
     if points:
-        state.put(**{state.LAYER: layer, state.HEAD: int(points[0]["y"])})
-        st.session_state[_OTHER] = int(points[0]["x"])
+        head, other = int(points[0]["y"]), int(points[0]["x"])
+        session.put({keys.LAYER: layer, keys.HEAD: head, keys.OTHER_HEAD: other})
 
 
 def _angles(subject: Subject, found: SubspaceOverlap, other: int, reads: str) -> None:
@@ -103,7 +103,7 @@ def _angles(subject: Subject, found: SubspaceOverlap, other: int, reads: str) ->
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{head_name(subject.layer, subject.head)}** and", width="content")
         st.selectbox(
-            "Other head", heads, key=_OTHER, format_func=lambda head: f"H{head}", width=110,
+            "Other head", heads, key=keys.OTHER_HEAD, format_func=lambda head: f"H{head}", width=110,
             label_visibility="collapsed", help="Its principal angles to the chosen head are drawn.",
         )  # fmt: skip
     angles = latent_readings.angles_of_heads(subject.request, subject.layer, (subject.head, other), reads)

@@ -9,7 +9,8 @@ from models.look.latent_reading import position_reads
 from viz.figures.head_bars import head_bars
 from viz.figures.token_text import label
 from viz.markdown import escaped
-from viz.views.latents.bars import clickable_bars
+from viz.state import keys
+from viz.views.latents.clickable_bars import clickable_bars
 from viz.views.latents.subject import Subject
 
 _HELP = (
@@ -27,26 +28,26 @@ def position(subject: Subject) -> None:
     except models.BadSelection as error:
         st.info(escaped(error), icon=":material/info:")
         return
-    keys, values = reads.key_norms, reads.value_norms
+    of_keys, of_values = reads.key_norms, reads.value_norms
     length = float(subject.latent[subject.position].norm())
     st.caption(
         f"Norm of the key and of the value that each head builds from it, *measured*; mark: the head's mean over the text. "
         f"Norm of the latent itself {length:.3g}."
     )
     figure = head_bars(
-        keys[:, subject.position].numpy(),
-        values[:, subject.position].numpy(),
-        keys.mean(1).numpy(),
-        values.mean(1).numpy(),
+        of_keys[:, subject.position].numpy(),
+        of_values[:, subject.position].numpy(),
+        of_keys.mean(1).numpy(),
+        of_values.mean(1).numpy(),
         measure="norm",
         mean_of="mean over the text",
         selected=subject.head,
-        tops=(keys.max().item(), values.max().item()),
+        tops=(of_keys.max().item(), of_values.max().item()),
         dark=subject.dark,
     )
     clickable_bars(
         figure,
         subject,
-        "latents-position",
-        f"What each head reads at position {subject.position}",
+        key=keys.POSITION_BARS,
+        alt=f"What each head reads at position {subject.position}",
     )

@@ -7,13 +7,14 @@ import streamlit as st
 import models
 from models.look.latent_reading import ScoreShares
 from models.look.latent_views import HIDDEN
-from viz import services, state
+from viz import services
 from viz.components.head_wall import BY_LAYER, head_wall
 from viz.figures.layout.config import WITHOUT_BAR
 from viz.figures.number_text import number_text
 from viz.figures.score_parts import score_heatmaps
 from viz.markdown import escaped
 from viz.services.score_shares import is_known, score_shares
+from viz.state.head_in_view import select_head
 from viz.views.columns import column_style, pair
 from viz.views.explain import explain
 from viz.views.latents.subject import Subject
@@ -22,7 +23,6 @@ from viz.views.selected_head import head_name
 WALL_HEIGHT = 420
 CENTRED, RAW = "Centred per query", "As they are"
 CONTENT, ROTARY, COUPLING = "content share", "rotary share", "coupling"
-_ORDER = "latent-scores-order"
 _ORDERS = {
     BY_LAYER: "Layers down, heads across",
     CONTENT: "Most content first",
@@ -107,7 +107,7 @@ def _wall(subject: Subject, shares: ScoreShares) -> None:
     order = st.selectbox(
         "Order",
         list(_ORDERS),
-        key=_ORDER,
+        key="latent-scores-order",
         format_func=_ORDERS.__getitem__,
         label_visibility="collapsed",
         help="Lay the heads out by layer, or by what their scores are made of on this text.",
@@ -126,12 +126,8 @@ def _wall(subject: Subject, shares: ScoreShares) -> None:
         },
         sort=order,
         max_height=WALL_HEIGHT,
-        on_select=_select,
+        on_select=select_head,
     )
-
-
-def _select(head: tuple[int, int]) -> None:
-    state.put(**{state.LAYER: head[0], state.HEAD: head[1]})
 
 
 def _kinds(subject: Subject, shares: ScoreShares) -> None:

@@ -6,21 +6,19 @@ import streamlit as st
 
 import models
 from models.look.latent_reading import Spectrum
-from viz import state
 from viz.figures.cache_spectra import effective_ranks, singular_values
 from viz.figures.layout.config import WITHOUT_BAR
 from viz.services import Request, latent_readings
+from viz.state import keys, session
 from viz.views.columns import pair
 from viz.views.explain import explain
 from viz.views.latents.background import is_done
 from viz.views.latents.subject import Subject
 
-_RANKS = "latents-ranks"
-
 
 def spectrum(subject: Subject) -> None:
     """Effective rank of every layer beside what it could be, and all singular values."""
-    spectra = spectra_of("spectra", subject.request, subject.run)
+    spectra = spectra_of(keys.SPECTRA_JOB, subject.request, subject.run)
     if spectra is None:
         return
     chosen = spectra[subject.layer]
@@ -37,7 +35,7 @@ def spectrum(subject: Subject) -> None:
     with left:
         st.plotly_chart(
             effective_ranks(spectra, selected=subject.layer, dark=subject.dark),
-            key=_RANKS,
+            key=keys.RANKS_CHART,
             theme=None,
             config=WITHOUT_BAR,
             on_select=lambda: _choose(subject),
@@ -65,6 +63,6 @@ def spectra_of(name: str, request: Request, run: models.Capture) -> tuple[Spectr
 
 
 def _choose(subject: Subject) -> None:
-    points = st.session_state[_RANKS]["selection"]["points"]
+    points = session.clicked_points(keys.RANKS_CHART)
     if points and subject.run.has_latents(int(points[0]["x"])):
-        state.put(**{state.LAYER: int(points[0]["x"]), state.HEAD: subject.head})
+        session.put({keys.LAYER: int(points[0]["x"]), keys.HEAD: subject.head})

@@ -8,8 +8,10 @@ from torch import Tensor
 
 import models
 from models.shape.family import family_name
-from viz import services, state
+from viz import services
 from viz.services import Request
+from viz.state import keys, session
+from viz.state.head_in_view import head_in_view
 from viz.views.obtain import attempt, obtain
 
 
@@ -36,13 +38,13 @@ class Subject:
     def position(self) -> int:
         """The chosen token, moved inside the text; the last one where none was chosen."""
         last = len(self.run.tokens) - 1
-        chosen = state.get(state.TOKEN)
+        chosen = session.get(keys.TOKEN)
         return last if chosen is None else min(chosen, last)
 
     @property
     def dimension(self) -> int:
         """The chosen latent dimension, moved inside the layer's; the one that varies most where none was chosen."""
-        chosen = state.get(state.DIMENSION)
+        chosen = session.get(keys.DIMENSION)
         latent = self.latent
         if chosen is None:
             return int(latent.var(0, correction=0).argmax())
@@ -69,6 +71,6 @@ def latent_layers(run: models.Capture) -> list[int]:
 
 def chosen_place(run: models.Capture) -> tuple[int, int]:
     """The selected (layer, head), moved to the nearest layer that keeps latents."""
-    layer, head = state.head(run, run.stack)
+    layer, head = head_in_view(run, run.stack)
     layer = min(latent_layers(run), key=lambda other: abs(other - layer))
     return layer, min(head, run.heads(layer) - 1)

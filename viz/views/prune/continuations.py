@@ -12,12 +12,11 @@ from viz.markdown import escaped
 from viz.services import Request, ablations
 from viz.services.ablations import Choice
 from viz.services.writing import Heard
+from viz.state import keys, session
 from viz.views.duet import Duet, side_by_side
 from viz.views.live_strip import live_strip
 from viz.views.prune.presets import in_words
 from viz.views.prune.subject import Subject
-
-_WRITTEN = "_prune_written"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ def continuations(subject: Subject) -> None:
         )
         return
     _controls(subject)
-    asked, duet = st.session_state.get(_WRITTEN, (None, None))
+    asked, duet = session.find(keys.PRUNE_DUET, (None, None))
     if duet is None or asked.request != subject.request:
         return
     if asked.choice != _writable(subject.choice):
@@ -81,22 +80,22 @@ def _writable(choice: Choice) -> Choice:
 def _start(subject: Subject, asked: Asked) -> None:
     _stop()
     model, request = subject.model, asked.request
-    told = (asked.count, asked.temperature, asked.seed)
+    options = (asked.count, asked.temperature, asked.seed)
 
     def whole(heard: Heard) -> Iterator[str]:
-        return models.stream(model, request.text, *told, heard=heard)
+        return models.stream(model, request.text, *options, heard=heard)
 
     def without(heard: Heard) -> Iterator[str]:
         off = ablations.heads_off(request, asked.choice)
-        return models.stream(model, request.text, *told, heads_off=off, heard=heard)
+        return models.stream(model, request.text, *options, heads_off=off, heard=heard)
 
     writers = [("All heads", model, whole), (f"{in_words(asked.choice.off)} off", model, without)]
     how = "greedy" if not asked.temperature else f"temperature {asked.temperature:g}, one seed"
     duet = Duet(request, live_strip(writers, request.text, asked.count), how)
-    st.session_state[_WRITTEN] = (asked, duet)
+    session.put({keys.PRUNE_DUET: (asked, duet)})
 
 
 def _stop() -> None:
-    _, duet = st.session_state.get(_WRITTEN, (None, None))
+    _, duet = session.find(keys.PRUNE_DUET, (None, None))
     if duet is not None:
         duet.stop()

@@ -13,6 +13,7 @@ from viz.services import Request, ablations
 from viz.services.ablations import Choice, Effect
 from viz.services.job import Job
 from viz.services.lanes import CLICKS
+from viz.state import keys, session
 from viz.views import obtain
 from viz.views.columns import pair
 from viz.views.prune import least_important
@@ -29,9 +30,7 @@ from viz.views.prune.tokens import tokens
 from viz.views.prune.wall import toolbar, wall
 from viz.views.working import begin, forget, job_of, still_running
 
-NAME = "prune-effect"
 AT_ONCE_S = 0.5  # a small model has answered by then, and no progress need be shown
-_SHOWN = "_prune_shown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,9 @@ def _begun(subject: Subject) -> Job[None] | None:
         """The result stays in the shared store alone, which is bounded."""
         ablations.effect(request, choice, progress)
 
-    job = job_of(NAME, (request, choice)) or begin(NAME, (request, choice), work, CLICKS)
+    job = job_of(keys.EFFECT_JOB, (request, choice)) or begin(
+        keys.EFFECT_JOB, (request, choice), work, CLICKS
+    )
     job.wait(AT_ONCE_S)
     return job
 
@@ -98,10 +99,10 @@ def _shown(subject: Subject, job: Job[None] | None) -> Measured | None:
         nothing_off(subject)
         return None
     request, choice = subject.request, subject.choice
-    if job is not None and still_running(NAME, job):
+    if job is not None and still_running(keys.EFFECT_JOB, job):
         return _earlier(request)
     if ablations.is_effect_known(request, choice):  # asked only now: the job may have ended a moment ago
-        st.session_state[_SHOWN] = (request, choice)
+        session.put({keys.SHOWN_EFFECT: (request, choice)})
         return Measured(choice, ablations.effect(request, choice))
     if job is not None:
         _broken_off(subject, job)
@@ -113,11 +114,11 @@ def _broken_off(subject: Subject, job: Job[None]) -> None:
         obtain.complain(obtain.sentence(job.error, subject.request))
     else:
         st.info("Cancelled.", icon=":material/cancel:")
-    st.button("Measure", key="prune-measure", on_click=forget, args=(NAME,), help="Begin anew.")
+    st.button("Measure", key="prune-measure", on_click=forget, args=(keys.EFFECT_JOB,), help="Begin anew.")
 
 
 def _earlier(request: Request) -> Measured | None:
-    asked, choice = st.session_state.get(_SHOWN, (None, None))
+    asked, choice = session.find(keys.SHOWN_EFFECT, (None, None))
     if asked != request or choice is None or not ablations.is_effect_known(request, choice):
         return None
     st.caption(f"Below: what was measured before, with {escaped(in_words(choice.off))} off.")

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import streamlit as st
-
-from viz import heads_off, state
+from viz import heads_off
 from viz.heads_off import Head
+from viz.state import keys, session
 
 NONE = "none"  # in the address: the visitor wants all heads on, unlike "", where nobody has chosen yet
 DEEPEST = 200
-_HISTORY = "_prune_history"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +23,7 @@ class History:
 
 def put(heads: Iterable[Head]) -> None:
     """Have these heads off, and no others; in a callback, or before the widgets are made."""
-    wanted, present = heads_off.write(heads) or NONE, state.get(state.OFF)
+    wanted, present = heads_off.write(heads) or NONE, session.get(keys.OFF)
     if wanted != present:
         _keep(History((*_history().past, present)[-DEEPEST:]), wanted)
 
@@ -34,14 +32,14 @@ def undo() -> None:
     """Back to the choice before, if there is one."""
     past, future = _history().past, _history().future
     if past:
-        _keep(History(past[:-1], (state.get(state.OFF), *future)), past[-1])
+        _keep(History(past[:-1], (session.get(keys.OFF), *future)), past[-1])
 
 
 def redo() -> None:
     """Forward to what undo took back, if it took something back."""
     past, future = _history().past, _history().future
     if future:
-        _keep(History((*past, state.get(state.OFF)), future[1:]), future[0])
+        _keep(History((*past, session.get(keys.OFF)), future[1:]), future[0])
 
 
 def can_undo() -> bool:
@@ -58,9 +56,8 @@ def start_again() -> None:
 
 
 def _history() -> History:
-    return st.session_state.get(_HISTORY, History())
+    return session.find(keys.HISTORY, History())
 
 
 def _keep(history: History, off: str) -> None:
-    st.session_state[_HISTORY] = history
-    state.put(**{state.OFF: off})
+    session.put({keys.HISTORY: history, keys.OFF: off})

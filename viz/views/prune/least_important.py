@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from viz.services import ablations
 from viz.services.lanes import CLICKS
+from viz.state import keys, session
 from viz.views import obtain
 from viz.views.prune import history, presets
 from viz.views.prune.subject import Subject
 from viz.views.working import begin as begin_job
 from viz.views.working import forget, job_of, still_running
 
-NAME = "prune-least"
 AT_ONCE_S = 0.4  # a small model has answered by then
-_COUNT = "_prune_least_count"
 
 
 def why_not(subject: Subject) -> str:
@@ -29,30 +26,35 @@ def why_not(subject: Subject) -> str:
 def begin(subject: Subject, count: int) -> None:
     """In a callback: start to look for them."""
     request, stack = subject.request, subject.stack
-    st.session_state[_COUNT] = count
-    begin_job(NAME, (request, stack), lambda progress: ablations.gradients(request, stack, progress), CLICKS)
+    session.put({keys.LEAST_ASKED: count})
+    begin_job(
+        keys.LEAST_JOB,
+        (request, stack),
+        lambda progress: ablations.gradients(request, stack, progress),
+        CLICKS,
+    )
 
 
 def take_up(subject: Subject) -> bool:
     """Before anything is drawn: switch them off once they are found. True where that changed what is off."""
-    job = job_of(NAME, (subject.request, subject.stack))
+    job = job_of(keys.LEAST_JOB, (subject.request, subject.stack))
     if job is None:
         return False
     job.wait(AT_ONCE_S)
     found = job.result
     if found is None:
         return False
-    forget(NAME)
-    history.put(presets.least(found.tolist(), subject.every, st.session_state[_COUNT]))
+    forget(keys.LEAST_JOB)
+    history.put(presets.least(found.tolist(), subject.every, session.get(keys.LEAST_ASKED)))
     return True
 
 
 def watch(subject: Subject) -> None:
     """How far the search is, and what broke it off."""
-    job = job_of(NAME, (subject.request, subject.stack))
-    if job is None or still_running(NAME, job):
+    job = job_of(keys.LEAST_JOB, (subject.request, subject.stack))
+    if job is None or still_running(keys.LEAST_JOB, job):
         return
     if job.error is not None:
         obtain.complain(obtain.sentence(job.error, subject.request))
     if job.result is None:
-        forget(NAME)
+        forget(keys.LEAST_JOB)

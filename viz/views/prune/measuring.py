@@ -72,7 +72,7 @@ def _stopped(
     job = job_of(name, key)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
-            "Measure the rest" if job is not None else offer, key=f"{name}-go", type="primary", on_click=_restart,
+            "Measure the rest" if job is not None else offer, key=f"go-{name}", type="primary", on_click=_restart,
             args=(name, key, missing, lane), width="content", help="It runs in the background and can be cancelled.",
         )  # fmt: skip
         cancelled = "Cancelled; what was measured stays. " if job is not None and job.cancelled else ""

@@ -5,12 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from models.pruning.ablation import METHODS
-from viz import state
 from viz.services.replacements import MEAN_TOKENS, ReplacedBy
+from viz.state import keys, session
 from viz.views.prune import history
 from viz.views.prune.subject import Subject, other_titles
 
-_STACK = "prune-stack"
 _NAMES = {"zero": "zeros", "mean": "its mean", "resample": "another text"}
 _HELP = (
     "What stands for the output of a head that is off. **zeros**: nothing. **its mean**: the head's mean output over "
@@ -25,15 +24,15 @@ def method_choice(subject: Subject) -> None:
     if subject.refusal:
         return
     st.segmented_control(
-        "Replaced by", METHODS, key=state.METHOD, required=True, format_func=_NAMES.__getitem__, help=_HELP,
+        "Replaced by", METHODS, key=keys.METHOD, required=True, format_func=_NAMES.__getitem__, help=_HELP,
         label_visibility="collapsed", width="content",
     )  # fmt: skip
-    if state.get(state.METHOD) == "resample":
+    if session.get(keys.METHOD) == "resample":
         titles = other_titles(subject.request)
-        if state.get(state.OTHER) not in titles:
-            state.put(**{state.OTHER: titles[0]})
+        if session.get(keys.OTHER) not in titles:
+            session.put({keys.OTHER: titles[0]})
         st.selectbox(
-            "The other text", titles, key=state.OTHER, label_visibility="collapsed", width=190,
+            "The other text", titles, key=keys.OTHER, label_visibility="collapsed", width=190,
             help="The sample on which the heads that are off have put out what they put out here.",
         )  # fmt: skip
 
@@ -52,9 +51,10 @@ def _stack_choice(subject: Subject) -> None:
     stacks = subject.model.plan.stacks
     if len(stacks) == 1:
         return
-    st.session_state[_STACK] = subject.stack
+    session.put({keys.STACK_PICKER: subject.stack})
     st.segmented_control(
-        "Heads of", stacks, key=_STACK, required=True, on_change=_change_stack, label_visibility="collapsed", width="content",
+        "Heads of", stacks, key=keys.STACK_PICKER, required=True, on_change=_change_stack, label_visibility="collapsed",
+        width="content",
         help="Whose heads: the encoder's (the source over itself), the decoder's (the target over itself), or those with which "
         "the target reads the source.",
     )  # fmt: skip
@@ -62,5 +62,5 @@ def _stack_choice(subject: Subject) -> None:
 
 def _change_stack() -> None:
     """Heads of one stack are not those of another, so the choice begins again."""
-    state.put(**{state.OFF_STACK: st.session_state[_STACK]})
+    session.put({keys.OFF_STACK: session.get(keys.STACK_PICKER)})
     history.start_again()

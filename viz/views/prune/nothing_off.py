@@ -24,8 +24,8 @@ def nothing_off(subject: Subject) -> None:
         heads = presets.of_role(subject.run, subject.stack, subject.every, role)
         if heads:
             offers.append((f"All {role.replace(' token', '-token')} heads: {in_words(heads)}", heads))
-    for place, (told, heads) in enumerate(offers):
+    for place, (label, heads) in enumerate(offers):
         st.button(
-            told, key=f"prune-offer-{place}", on_click=history.put, args=(heads,), icon=":material/power_settings_new:",
+            label, key=f"prune-offer-{place}", on_click=history.put, args=(heads,), icon=":material/power_settings_new:",
             help="Switch off.", width="content",
         )  # fmt: skip

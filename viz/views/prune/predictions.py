@@ -46,7 +46,9 @@ def predictions(subject: Subject, effect: Effect) -> None:
 def rows_of(before: models.Capture, after: models.Capture) -> list[dict[str, Any]]:
     """The best few of either run, in the order that they have without the heads."""
     one, other = before.predictions[-1], after.predictions[-1]
-    best = {run.token_id: run.token for made in (after, before) for run in made.top_next(SHOWN)}
+    best = {
+        candidate.token_id: candidate.token for run in (after, before) for candidate in run.top_next(SHOWN)
+    }
     order = sorted(best, key=lambda token_id: -other[token_id].item())
     return [
         {

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import models
 from models.run.head_gates import demand_gates, gated_stack
-from viz import heads_off, services, state
+from viz import heads_off, services
 from viz.heads_off import Head
 from viz.samples import SAMPLES
 from viz.services import Request
 from viz.services.ablations import Choice
+from viz.state import keys, session
 
 EXAMPLE_SCORES = ("previous_token", "induction", "first_token")  # the first that the text gives queries for
 
@@ -45,18 +46,18 @@ class Subject:
     @property
     def choice(self) -> Choice:
         """What is off, and what stands for it."""
-        titles, asked = other_titles(self.request), state.get(state.OTHER)
-        return Choice(self.stack, self.off, state.get(state.METHOD), asked if asked in titles else titles[0])
+        titles, asked = other_titles(self.request), session.get(keys.OTHER)
+        return Choice(self.stack, self.off, session.get(keys.METHOD), asked if asked in titles else titles[0])
 
 
 def subject_of(request: Request, run: models.Capture, dark: bool) -> Subject:
     """What the visitor has chosen, without heads that this model does not have; an example where nothing was chosen."""
     model = services.model_of(request)
-    chosen = state.get(state.OFF_STACK)
+    chosen = session.get(keys.OFF_STACK)
     stack = gated_stack(model, chosen if chosen in model.plan.stacks else None)
     every = Subject(request, run, stack, (), dark).every
     refused = _refusal(model)
-    asked = state.get(state.OFF)
+    asked = session.get(keys.OFF)
     if not asked and not refused:
         return Subject(request, run, stack, (telling(run, stack, every),), dark, example=True)
     known = set(every)

@@ -17,23 +17,29 @@ LEAST_NAMED = 0.1  # nats
 
 def tokens(subject: Subject, effect: Effect) -> None:
     """The text, coloured by the change of each token's loss; an encoder's by how far its predictions moved."""
-    made, names = effect.ablation, subject.run.tokens
-    if made.delta_loss.isfinite().any():
-        _titled("Change of each token's loss", _named(names, made.delta_loss))
-        told = [
-            _told(pos, token, *triple)
+    ablation, names = effect.ablation, subject.run.tokens
+    if ablation.delta_loss.isfinite().any():
+        _titled("Change of each token's loss", _named(names, ablation.delta_loss))
+        hovers = [
+            _hover(pos, token, *triple)
             for pos, (token, *triple) in enumerate(
-                zip(names, made.token_loss_before, made.token_loss_after, made.delta_loss, strict=True)
+                zip(
+                    names,
+                    ablation.token_loss_before,
+                    ablation.token_loss_after,
+                    ablation.delta_loss,
+                    strict=True,
+                )
             )
         ]
-        st.html(change_strip(made.delta_loss, names, told, signed=True, dark=subject.dark))
-    elif made.kl.isfinite().any():
+        st.html(change_strip(ablation.delta_loss, names, hovers, signed=True, dark=subject.dark))
+    elif ablation.kl.isfinite().any():
         _titled("How far the prediction at each token moved", "KL, nats")
-        told = [
+        hovers = [
             f"{label(token, 24)} ({pos}): KL {kl:.5g} nats"
-            for pos, (token, kl) in enumerate(zip(names, made.kl, strict=True))
+            for pos, (token, kl) in enumerate(zip(names, ablation.kl, strict=True))
         ]
-        st.html(change_strip(made.kl, names, told, signed=False, dark=subject.dark))
+        st.html(change_strip(ablation.kl, names, hovers, signed=False, dark=subject.dark))
 
 
 def _titled(title: str, more: str) -> None:
@@ -44,7 +50,7 @@ def _titled(title: str, more: str) -> None:
         st.caption(more)
 
 
-def _told(pos: int, token: str, before: Tensor, after: Tensor, change: Tensor) -> str:
+def _hover(pos: int, token: str, before: Tensor, after: Tensor, change: Tensor) -> str:
     if not change.isfinite():
         return f"{label(token, 24)} ({pos}): nothing stands before it, so it has no loss"
     return f"{label(token, 24)} ({pos}): {before:.5g} → {after:.5g} nats, {change:+.5g}"
@@ -56,12 +62,12 @@ def _named(names: tuple[str, ...], change: Tensor) -> str:
     worse = [pos for pos in order[:MOST_NAMED] if change[pos] > LEAST_NAMED]
     better = [pos for pos in order[::-1][:MOST_NAMED] if change[pos] < -LEAST_NAMED]
     parts = ["indigo: harder to foresee without them", "orange: easier"]
-    for said, positions in (("hardest hit", worse), ("easier", better)):
+    for how, positions in (("hardest hit", worse), ("easier", better)):
         if positions:
             listed = (
                 f"**{escaped(label(names[pos], 16))}** {_signed(change[pos].item())}" for pos in positions
             )
-            parts.append(f"{said}: {', '.join(listed)}")
+            parts.append(f"{how}: {', '.join(listed)}")
     return " · ".join(parts)
 
 

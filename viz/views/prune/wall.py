@@ -27,10 +27,19 @@ def toolbar(subject: Subject) -> None:
     with st.container(
         horizontal=True, vertical_alignment="center", gap="small", key="prune-toolbar", width="content"
     ):
-        _button("undo", "Undo", "undo", "Back to the choice before.", history.can_undo(), history.undo)
-        _button("redo", "Redo", "redo", "Take the undo back.", history.can_redo(), history.redo)
+        _button(
+            "Undo", "undo", "Back to the choice before.", history.can_undo(), history.undo, key="prune-undo"
+        )
+        _button("Redo", "redo", "Take the undo back.", history.can_redo(), history.redo, key="prune-redo")
         all_on = not subject.off or bool(subject.refusal)
-        _button("reset", "All on", "restart_alt", "Switch all heads on.", not all_on, lambda: history.put(()))
+        _button(
+            "All on",
+            "restart_alt",
+            "Switch all heads on.",
+            not all_on,
+            lambda: history.put(()),
+            key="prune-reset",
+        )
         st.button(
             "Invert", key="prune-invert", icon=":material/invert_colors:", disabled=bool(subject.refusal),
             help="Switch on what is off, and off what is on.", on_click=history.put, args=(inverted,), width="content",
@@ -38,9 +47,9 @@ def toolbar(subject: Subject) -> None:
         preset_choice(subject)
 
 
-def _button(key: str, name: str, icon: str, told: str, enabled: bool, do: Callable[[], None]) -> None:
+def _button(name: str, icon: str, help_text: str, enabled: bool, do: Callable[[], None], *, key: str) -> None:
     st.button(
-        name, key=f"prune-{key}", icon=f":material/{icon}:", help=told, disabled=not enabled, on_click=do, width="content"
+        name, key=key, icon=f":material/{icon}:", help=help_text, disabled=not enabled, on_click=do, width="content"
     )  # fmt: skip
 
 
@@ -59,7 +68,7 @@ def wall(subject: Subject, shift: Tensor | None) -> None:
             for layer in range(run.layers(stack))
         ],
         scores={name: values.numpy() for name, values in scores.values.items()},
-        moved=None if shift is None else shift.numpy(),
+        pattern_change=None if shift is None else shift.numpy(),
         frozen=bool(subject.refusal),
         max_height=WALL_HEIGHT,
         on_change=history.put,

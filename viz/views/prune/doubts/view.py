@@ -6,9 +6,9 @@ import streamlit as st
 
 from viz.markdown import escaped
 from viz.views.explain import explain
-from viz.views.prune.doubts.cost import saves_a_fifth
-from viz.views.prune.doubts.few import beyond_twelve
-from viz.views.prune.doubts.words import stop_words
+from viz.views.prune.doubts.few_heads import beyond_twelve
+from viz.views.prune.doubts.inference_cost import saves_a_fifth
+from viz.views.prune.doubts.stop_words import stop_words
 from viz.views.prune.importance.settings import settings
 from viz.views.prune.subject import Subject
 

@@ -12,11 +12,11 @@ from viz.figures.layout.config import WITHOUT_BAR
 from viz.heads_off import Head
 from viz.services import importance as service
 from viz.services.importance import CHANCE_DRAWS, Evaluation, Where
+from viz.state import keys
 from viz.views.prune.importance.heads import RISES, asked_count, least_of
 from viz.views.prune.measuring import Step, measuring
 from viz.views.prune.subject import Subject
 
-NAME = "importance-chance"
 PLACES: dict[Where, str] = {"layers": "same layers", "model": "whole model"}
 
 
@@ -28,8 +28,9 @@ def against_random(subject: Subject, evaluation: Evaluation) -> None:
         help=f"A set of heads, and {CHANCE_DRAWS} draws of as many random heads: of the same layers (as many of each), or of "
         "the whole model. What lies among the rings is no better than chance.",
     )
+    steps = [step for heads in sets.values() for step in chance_steps(evaluation, heads)]
     measuring(
-        NAME, (evaluation, tuple(sets.values())), [step for heads in sets.values() for step in chance_steps(evaluation, heads)],
+        keys.AGAINST_RANDOM_JOB, (evaluation, tuple(sets.values())), steps,
         partial(_drawn, subject, evaluation, sets), subject.request, offer="Compare with random heads",
     )  # fmt: skip
 

@@ -19,10 +19,10 @@ def downloads(subject: Subject, evaluation: Evaluation) -> None:
         ("curves", "Curves (CSV)", curves_table(evaluation), "Every point of every curve, each random draw by itself."),
     ]  # fmt: skip
     with st.container(horizontal=True):
-        for name, label, table, told in tables:
+        for name, label, table, help_text in tables:
             st.download_button(
                 label, table.to_csv(index=False), file_name=f"{stem}-{name}.csv", mime="text/csv", on_click="ignore",
-                key=f"importance-csv-{name}", help=told, icon=":material/download:",
+                key=f"importance-csv-{name}", help=help_text, icon=":material/download:",
             )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from viz.heads_off import Head
 from viz.markdown import escaped
 from viz.services import importance as service
 from viz.services.importance import Evaluation
+from viz.state import keys, session
 from viz.views.columns import pair
 from viz.views.prune import history, presets
 from viz.views.prune.method import replaced_in_words
@@ -26,9 +27,7 @@ from viz.views.prune.subject import Subject
 from viz.views.selected_head import head_name
 
 LEAST = 5
-COUNT = "importance-count"
 NEAR_CHANCE = 0.75  # of the loss of guessing evenly: such a text the model cannot read
-_GRID, _SCATTER = "importance-grid", "importance-ranks"
 RISES: dict[Quantity, tuple[str, str]] = {
     "loss": ("loss rises by", "nats per token"),
     "kl": ("predictions move by", "nats (KL)"),
@@ -74,18 +73,18 @@ def _measured_on(evaluation: Evaluation) -> None:
     where = "your file" if evaluation.text else "prose that comes with Headlight"
     stands = replaced_in_words(evaluation.replaced_by)
     if read.held_out:
-        told = (
+        sentence = (
             f"Single heads are *measured*, and so ranked, on {read.ranked_tokens:,} tokens of {where} ({_count(read.ranked)}), "
             f"and sets of heads on the {read.measured_tokens:,} tokens after them ({_count(read.measured)}); {stands}."
         )
     else:
-        told = (
+        sentence = (
             f"*Measured* on {read.measured_tokens:,} tokens of {where} ({_count(read.measured)}), too few to hold some of them "
             f"out for what is chosen by them; {stands}."
         )
     if evaluation.metric == "loss" and service.is_without_known(evaluation, ()):
         loss, even = service.without(evaluation, ()), math.log(evaluation.loaded.geometry.vocab)
-        told += f" With all heads on: **{loss:.3g}** nats per token."
+        sentence += f" With all heads on: **{loss:.3g}** nats per token."
         if loss > NEAR_CHANCE * even:
             st.warning(
                 f"The model can hardly read this text: its loss is {loss:.3g} nats per token with all heads on, and even "
@@ -93,7 +92,7 @@ def _measured_on(evaluation: Evaluation) -> None:
                 "vocabulary). What heads are worth here says little; choose a text in a language that it was trained on.",
                 icon=":material/translate:",
             )
-    st.caption(told)
+    st.caption(sentence)
 
 
 def _count(texts: tuple[str, ...]) -> str:
@@ -110,7 +109,12 @@ def _grid(subject: Subject, evaluation: Evaluation, found: models.HeadImportance
         found.mean.numpy(), measure=measure, unit=unit, off=subject.off, beside=beside,
         title=f"{measure}, {unit}", dark=subject.dark,
     )  # fmt: skip
-    chart(figure, _GRID, "Leave-one-out importance of every head, layers down and heads across", subject)
+    chart(
+        figure,
+        subject,
+        key=keys.IMPORTANCE_GRID,
+        alt="Leave-one-out importance of every head, layers down and heads across",
+    )
     values = {head: found.mean[head].item() for head in subject.every}
     most = max(values, key=values.__getitem__)
     negative = sum(value < 0 for value in values.values())
@@ -138,7 +142,12 @@ def _agreement(subject: Subject, evaluation: Evaluation, found: models.HeadImpor
         off=subject.off,
         dark=subject.dark,
     )
-    chart(figure, _SCATTER, "Each head's place by leave-one-out against its place by gradient", subject)
+    chart(
+        figure,
+        subject,
+        key=keys.RANKS_SCATTER,
+        alt="Each head's place by leave-one-out against its place by gradient",
+    )
     agreement = rank_agreement(found.mean, gradient)
     st.caption(
         f"Spearman’s rank correlation **{agreement:.2f}**: 1 is the same order, 0 none at all. Top right are the heads that "
@@ -146,7 +155,7 @@ def _agreement(subject: Subject, evaluation: Evaluation, found: models.HeadImpor
     )
 
 
-def chart(figure: go.Figure, key: str, alt: str, subject: Subject) -> None:
+def chart(figure: go.Figure, subject: Subject, *, key: str, alt: str) -> None:
     """A figure whose points are heads: a click on one switches it off, or on again."""
     st.plotly_chart(
         figure, key=key, theme=None, config=WITHOUT_BAR,
@@ -155,7 +164,7 @@ def chart(figure: go.Figure, key: str, alt: str, subject: Subject) -> None:
 
 
 def _toggle(key: str, figure: go.Figure, subject: Subject) -> None:
-    points: list[dict[str, Any]] = st.session_state[key]["selection"]["points"]
+    points = session.clicked_points(key)
     if not points:
         return
     head = _head_of(points[0], key)
@@ -164,9 +173,9 @@ def _toggle(key: str, figure: go.Figure, subject: Subject) -> None:
 
 
 def _head_of(point: dict[str, Any], key: str) -> Head | None:
-    if key == _SCATTER:
-        told = point.get("customdata") or [""]
-        parts = str(told[0]).removeprefix("L").split(" H")
+    if key == keys.RANKS_SCATTER:
+        custom = point.get("customdata") or [""]
+        parts = str(custom[0]).removeprefix("L").split(" H")
         return (int(parts[0]), int(parts[1])) if len(parts) == 2 else None
     return int(point["y"]), int(point["x"])
 
@@ -178,17 +187,17 @@ def least_of(found: models.HeadImportance, subject: Subject, count: int) -> tupl
 
 def asked_count(subject: Subject) -> int:
     """How many of the least important the visitor asks for, before or after the control is drawn."""
-    return min(int(st.session_state.get(COUNT, LEAST)), len(subject.every) - 1)
+    return min(int(session.find(keys.LEAST_COUNT, LEAST)), len(subject.every) - 1)
 
 
 def _least(subject: Subject, found: models.HeadImportance) -> None:
     most = len(subject.every) - 1
     if most < 1:
         return
-    st.session_state[COUNT] = asked_count(subject)  # before its widget is made
+    session.put({keys.LEAST_COUNT: asked_count(subject)})  # before its widget is made
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         count = st.number_input(
-            "Least important", 1, most, key=COUNT, width=140,
+            "Least important", 1, most, key=keys.LEAST_COUNT, width=140,
             help="How many of the heads that are missed least.",
         )  # fmt: skip
         chosen = least_of(found, subject, int(count))

@@ -7,50 +7,49 @@ import streamlit as st
 import models
 from models.look.evaluation_texts import cut_into_texts
 from models.run.model import demand_tokenizer
-from viz import state
 from viz.markdown import escaped
 from viz.services.importance import Evaluation
+from viz.state import choices, keys, session
 from viz.views.obtain import complain
 from viz.views.prune.subject import Subject
 
 OURS, OWN = "Headlight’s prose", "my file"
 MOST_CHARACTERS = 65_536  # far more than the most tokens that are read
-_SOURCE, _UPLOAD = "importance-source", "importance-upload"
-_FILE, _REFUSED = "_importance_file", "_importance_refused"
 
 
 def settings(subject: Subject) -> Evaluation:
     """The controls, and what they ask for; Headlight's prose as long as no file of the visitor's can be read."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         source = st.segmented_control(
-            "Measured on", (OURS, OWN), default=OURS, key=_SOURCE, required=True, width="content",
+            "Measured on", (OURS, OWN), default=OURS, key="importance-source", required=True, width="content",
             help="Not on the text in the sidebar: a sentence says which heads it needs, not which a model needs. Headlight’s "
             "prose, a story and an essay, was written for this; no shipped model was trained on it.",
         )  # fmt: skip
         st.select_slider(
-            "Tokens at most", state.EVALUATION_LIMITS, key=state.EVALUATED_TOKENS, width=260,
+            "Tokens at most", choices.EVALUATION_LIMITS, key=keys.EVALUATED_TOKENS, width=260,
             format_func=lambda count: f"{count:,}",
             help="Whole sentences up to so many tokens, in texts of 256 at most: heads are ranked on the first half, and what "
             "is chosen so is measured on the second. More tokens: less noise, more time.",
         )  # fmt: skip
     if source == OWN:
         st.file_uploader(
-            "A text file (plain text, UTF-8)", key=_UPLOAD, on_change=_take_upload, args=(subject.model,), width=560,
+            "A text file (plain text, UTF-8)", key=keys.IMPORTANCE_FILE, on_change=_take_upload, args=(subject.model,),
+            width=560,
             help="It stays in this server’s memory. Its beginning is read, up to the tokens that are set above.",
         )  # fmt: skip
-        _said()
-    _, text = st.session_state.get(_FILE, ("", ""))
+        _file_note()
+    _, text = session.find(keys.EVALUATION_TEXT, ("", ""))
     request = subject.request
     return Evaluation(
         request.model, request.device, request.dtype, subject.stack, text if source == OWN else "",
-        state.get(state.EVALUATED_TOKENS), subject.choice.replaced_by,
+        session.get(keys.EVALUATED_TOKENS), subject.choice.replaced_by,
     )  # fmt: skip
 
 
-def _said() -> None:
+def _file_note() -> None:
     """What became of the file."""
-    name, text = st.session_state.get(_FILE, ("", ""))
-    refused = st.session_state.get(_REFUSED, "")
+    name, text = session.find(keys.EVALUATION_TEXT, ("", ""))
+    refused = session.find(keys.EVALUATION_REFUSED, "")
     if refused:
         complain(refused)
         st.caption("Below is what was shown before." if text else f"Below is what {OURS} says.")
@@ -61,18 +60,18 @@ def _said() -> None:
 
 
 def _take_upload(model: models.AttentionModel) -> None:
-    file = st.session_state[_UPLOAD]
+    file = session.get(keys.IMPORTANCE_FILE)
     if file is None:
-        st.session_state.pop(_REFUSED, None)
-        st.session_state.pop(_FILE, None)
+        session.forget(keys.EVALUATION_REFUSED)
+        session.forget(keys.EVALUATION_TEXT)
         return
     try:
         text = readable(file.name, file.getvalue(), model)
     except models.BadText as error:
-        st.session_state[_REFUSED] = str(error)
+        session.put({keys.EVALUATION_REFUSED: str(error)})
         return
-    st.session_state.pop(_REFUSED, None)
-    st.session_state[_FILE] = (file.name, text)
+    session.forget(keys.EVALUATION_REFUSED)
+    session.put({keys.EVALUATION_TEXT: (file.name, text)})
 
 
 def readable(name: str, content: bytes, model: models.AttentionModel) -> str:
@@ -88,7 +87,7 @@ def readable(name: str, content: bytes, model: models.AttentionModel) -> str:
             "and choose it again."
         ) from None
     try:
-        texts = cut_into_texts(model, text, max_tokens=state.EVALUATION_LIMITS[0])
+        texts = cut_into_texts(model, text, max_tokens=choices.EVALUATION_LIMITS[0])
     except models.BadText as error:
         raise models.BadText(f"The file {shown} cannot be measured on: {error}") from None
     if max(len(demand_tokenizer(model)(part)["input_ids"]) for part in texts) < 2:

@@ -59,17 +59,22 @@ def _disturbed(races: Sequence[Race]) -> None:
 
 
 def _same(found: Sameness, dtype: str) -> None:
-    told = (
+    difference = (
         f"largest difference {found.relative:.2g} of the {found.outputs}’ scale over {found.tokens:,} tokens of your text "
         f"(*measured*, {dtype})"
     )
     if dtype != "float32":
-        st.info(f"Removed and switched off differ as {dtype} rounds: {told}.", icon=":material/difference:")
+        st.info(
+            f"Removed and switched off differ as {dtype} rounds: {difference}.", icon=":material/difference:"
+        )
     elif found.relative <= SAME:
-        st.success(f"The smaller model computes what the gated one does: {told}.", icon=":material/check:")
+        st.success(
+            f"The smaller model computes what the gated one does: {difference}.", icon=":material/check:"
+        )
     else:
         st.error(
-            f"The smaller model does not compute what the gated one does: {told}, and rounding explains {SAME:.0e} at most.",
+            f"The smaller model does not compute what the gated one does: {difference}, and rounding explains {SAME:.0e} at "
+            "most.",
             icon=":material/warning:",
         )
 

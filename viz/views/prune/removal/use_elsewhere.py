@@ -43,11 +43,11 @@ def use_elsewhere(wanted: Removal) -> None:
 def _zip(wanted: Removal, place: Path, nbytes: int, size: str) -> None:
     """Zipped when it is asked for, not before."""
     too_large = nbytes > LARGEST_ZIP
-    told = "Weights, config and tokenizer, zipped at the click."
+    help_text = "Weights, config and tokenizer, zipped at the click."
     st.download_button(
         f"Download as zip, {size}", lambda: removals.zipped(wanted), f"{place.name}.zip", "application/zip",
         key="removal-zip", on_click="ignore", icon=":material/folder_zip:", disabled=too_large, width="content",
-        help="More than 1 GB is not zipped: take the folder." if too_large else told,
+        help="More than 1 GB is not zipped: take the folder." if too_large else help_text,
     )  # fmt: skip
 
 

@@ -24,12 +24,12 @@ def verdict(rows: Sequence[SpeedRow]) -> tuple[str, str]:
     headline = "Nothing got faster."
     if faster:
         headline = f"Faster than with all heads, in every repeat: {_listed(faster)}."
-    said = []
+    sentences = []
     if slower:
-        said.append(f"Slower in every repeat: {_listed(slower)}.")
+        sentences.append(f"Slower in every repeat: {_listed(slower)}.")
     if same:
-        said.append(f"No difference beyond that between repeats: {_listed(same)}.")
-    return headline, " ".join(said)
+        sentences.append(f"No difference beyond that between repeats: {_listed(same)}.")
+    return headline, " ".join(sentences)
 
 
 def _listed(rows: Sequence[SpeedRow]) -> str:

@@ -6,22 +6,19 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-import models
 from viz.services import removal_race, removals
 from viz.services.lanes import MEASURING
 from viz.services.removals import Removal, removal_of
+from viz.state import keys, session
 from viz.views.columns import pair
 from viz.views.explain import explain
-from viz.views.obtain import complain
+from viz.views.obtain import complain, sentence
 from viz.views.prune.measuring import Step, measuring
 from viz.views.prune.presets import in_words
-from viz.views.prune.removal.before import before, foretold, offers
+from viz.views.prune.removal.forecast import offers, sizes, speed_at_best
 from viz.views.prune.removal.results import results
 from viz.views.prune.removal.use_elsewhere import use_elsewhere
 from viz.views.prune.subject import Subject
-
-NAME = "prune-removal"
-_TAKE = "_prune_removal_take"
 
 
 def removal(subject: Subject) -> None:
@@ -38,8 +35,8 @@ def removal(subject: Subject) -> None:
     wanted = removal_of(subject.request, subject.stack, subject.off)
     try:
         removals.cost(wanted)
-    except models.HeadlightError as error:
-        complain(str(error))
+    except Exception as error:  # any model may be asked for
+        complain(sentence(error, subject.request))
         return
     st.markdown(
         f"#### Remove {in_words(subject.off)}",
@@ -48,15 +45,15 @@ def removal(subject: Subject) -> None:
     )
     left, right = pair("removal-before", 0.55, 0.45)
     with left:
-        before(wanted)
+        sizes(wanted)
     with right:
-        foretold(wanted)
+        speed_at_best(wanted)
         offers(subject, wanted)
-    _made(subject, wanted)
+    _removed(subject, wanted)
     explain("Remove for real")
 
 
-def _made(subject: Subject, wanted: Removal) -> None:
+def _removed(subject: Subject, wanted: Removal) -> None:
     """The button, then how far the work is, then what came of it; partial results while it goes on."""
     if subject.choice.method != "zero":
         st.caption(
@@ -64,9 +61,9 @@ def _made(subject: Subject, wanted: Removal) -> None:
             "numbers there are not those of the smaller model."
         )
     request, batches = subject.request, (1, removal_race.larger_batch(wanted))
-    heads, take = len(subject.off), st.session_state.get(_TAKE, {}).get(wanted, 0)
+    heads, take = len(subject.off), session.find(keys.REMOVAL_TAKES, {}).get(wanted, 0)
     done = measuring(
-        NAME, (wanted, request, take), _steps(subject, wanted, batches, take),
+        keys.REMOVAL_JOB, (wanted, request, take), _steps(subject, wanted, batches, take),
         lambda: results(wanted, request, batches, take, dark=subject.dark), request,
         offer="Measure again" if take else f"Remove {heads} head{'s' * (heads != 1)} for real", unasked=take > 0,
         lane=MEASURING,
@@ -81,8 +78,8 @@ def _made(subject: Subject, wanted: Removal) -> None:
 
 
 def _again(wanted: Removal) -> None:
-    takes = st.session_state.get(_TAKE, {})
-    st.session_state[_TAKE] = {wanted: takes.get(wanted, 0) + 1}
+    takes = session.find(keys.REMOVAL_TAKES, {})
+    session.put({keys.REMOVAL_TAKES: {wanted: takes.get(wanted, 0) + 1}})
 
 
 def _steps(subject: Subject, wanted: Removal, batches: Sequence[int], take: int) -> list[Step]:

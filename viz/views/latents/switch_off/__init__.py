@@ -1,0 +1,1 @@
+"""Parts of the latents switched off, and what breaks."""
