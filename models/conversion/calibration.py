@@ -98,7 +98,7 @@ def _rows(model: AttentionModel, texts: str | Sequence[str] | None, most: int) -
         )
     width = min(context, len(ids))
     count = -(-min(len(ids), max(most, needed)) // width)
-    starts = torch.linspace(0, len(ids) - width, count).long().tolist()
+    starts = torch.linspace(0, len(ids) - width, count, dtype=torch.float32).long().tolist()
     return torch.stack([ids[start : start + width] for start in starts])
 
 
@@ -164,7 +164,9 @@ def _double(states: Tensor) -> Tensor:
 def _turns(body: Any, context: int, width: int) -> Callable[[Tensor], Tensor]:
     """The function that averages E[R q q^T R^T] over the distances R by which a key may lie behind a query."""
     weight = next(body.parameters())
-    distances = torch.linspace(0, context - 1, min(OFFSETS, context), device=weight.device).round()[None]
+    distances = torch.linspace(
+        0, context - 1, min(OFFSETS, context), device=weight.device, dtype=torch.float32
+    ).round()[None]
     cos, sin = body.rotary_emb(weight.new_zeros(1, dtype=torch.float32), distances)
     cos, sin = cos[0].cpu().double(), sin[0].cpu().double()
     identity = torch.eye(width, dtype=torch.float64)

@@ -109,7 +109,7 @@ def decoupled_module(
         )
         query = attentions[number].q_proj.weight.detach().cpu().double().unflatten(0, (own.heads, -1))
         made["q_proj.weight"] = _queries(query, basis, kept)
-        made["o_proj.bias"] = torch.zeros(model.geometry.d_model)
+        made["o_proj.bias"] = torch.zeros(model.geometry.d_model, dtype=torch.float32)
         for name, tensor in made.items():  # an output bias that the model has stays
             state.setdefault(f"model.layers.{number}.self_attn.{name}", tensor.to(like))
     return _assembled(model, _config(model, numbers - width, frequencies[kept.nonzero()[:, 0]]), state)

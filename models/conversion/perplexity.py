@@ -170,7 +170,10 @@ def _windows(model: AttentionModel, text: str, most: int) -> list[Tensor]:
         )
     count = max(most // width, 1)
     if len(windows) > count:
-        windows = [windows[place] for place in torch.linspace(0, len(windows) - 1, count).long().tolist()]
+        windows = [
+            windows[place]
+            for place in torch.linspace(0, len(windows) - 1, count, dtype=torch.float32).long().tolist()
+        ]
     return [window[:most] for window in windows]
 
 

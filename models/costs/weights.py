@@ -14,6 +14,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from models.errors import HeadlightError, UnsupportedModel
 from models.quiet_transformers import quiet_transformers
+from models.run.default_dtype import default_dtype_changed
 from models.run.head_surgery import smaller_class
 from models.shape.architecture import architecture
 
@@ -66,9 +67,9 @@ def skeleton(config: PreTrainedConfig) -> PreTrainedModel:
     """The model of that config on the meta device: shapes without numbers, so that any size is built at once."""
     kind = architecture(config).module_class
     try:
-        with quiet_transformers(), torch.device("meta"):
+        with quiet_transformers(), torch.device("meta"), default_dtype_changed(torch.float32):
             made: Any = smaller_class(kind, config)
-            return made._from_config(config)
+            return made._from_config(config, dtype=torch.float32)
     except HeadlightError:
         raise
     except Exception as error:

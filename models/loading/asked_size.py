@@ -12,6 +12,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from models.errors import BrokenWeights, HeadlightError, UnsupportedModel
 from models.loading.tensor_shapes import parameters
+from models.run.default_dtype import default_dtype_changed
 
 # A language head may be absent in the files and is then not kept. It is as large as the embedding that is there, so twice.
 _TIMES = 2
@@ -45,9 +46,11 @@ def demand_fit(
 
 def _skeleton(name: str, config: PreTrainedConfig, module_class: type[PreTrainedModel]) -> nn.Module:
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), default_dtype_changed(torch.float32):
             # Not the kind of attention that the config may name, which need not be installed; `load` sets its own.
-            return module_class._from_config(copy.deepcopy(config), attn_implementation="eager")
+            return module_class._from_config(
+                copy.deepcopy(config), attn_implementation="eager", dtype=torch.float32
+            )
     except HeadlightError:
         raise
     except Exception as error:

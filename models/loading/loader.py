@@ -26,6 +26,7 @@ from models.progress import Progress, no_progress, part
 from models.quiet_transformers import quiet_transformers
 from models.run.about_model import about_head, about_tokens
 from models.run.cache_modes import known_mode, prepare, with_cache
+from models.run.default_dtype import default_dtype_changed
 from models.run.head_surgery import smaller_class
 from models.run.latent_tap import install_latent_hooks
 from models.run.model import AttentionModel
@@ -187,7 +188,7 @@ def _read(
     """The model as transformers reads it, and its report of what it found."""
     # Classes that compute their attention themselves accept any name in silence; some then give wrong logits.
     follows_registry = kind.module_class._can_set_attn_implementation()
-    with without_adapter(folder) as base:
+    with without_adapter(folder) as base, default_dtype_changed(dtype):
         return loader.from_pretrained(
             base,
             config=config,

@@ -209,7 +209,7 @@ def _restore_latent(latent: dict[str, Any], file: ArrayFile) -> LatentRecord:
 def _candidates(file: ArrayFile, head: dict[str, Any]):
     """Probabilities over the vocabulary, 0 for all but the kept candidates, and the strings of these."""
     if not head["places"]:
-        return torch.zeros(0, 0), lambda ids: ()
+        return torch.zeros(0, 0, dtype=torch.float32), lambda ids: ()
     check_vocabulary(file.array("candidate_ids"))
     ids = _tensor(file, "candidate_ids")
     strings = {
@@ -217,7 +217,7 @@ def _candidates(file: ArrayFile, head: dict[str, Any]):
         for row, tokens in zip(ids.tolist(), head["candidates"], strict=True)
         for token_id, token in zip(row, tokens, strict=True)
     }
-    predictions = torch.zeros(len(ids), max(strings) + 1)
+    predictions = torch.zeros(len(ids), max(strings) + 1, dtype=torch.float32)
     predictions.scatter_(1, ids, _tensor(file, "candidate_probabilities"))
     return predictions, lambda wanted: tuple(strings[token_id] for token_id in wanted)
 

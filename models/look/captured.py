@@ -175,7 +175,7 @@ class Capture(LatentViews):
                 "Rollout needs one text on both axes; choose the encoder or the decoder, not cross."
             )
         records = self._stack(name)
-        rolled = torch.eye(records[0].attention.queries, device=_device(records[0]))
+        rolled = torch.eye(records[0].attention.queries, device=_device(records[0]), dtype=torch.float32)
         for record in records:
             mean = torch.zeros_like(rolled)
             for head in range(record.attention.heads):

@@ -182,7 +182,7 @@ def _eager_layers(
 def _predictions(model: AttentionModel, encoded: Encoded, output: Any) -> tuple[Tensor, tuple[int, ...]]:
     logits = getattr(output, "logits", None)
     if logits is None:
-        return torch.zeros(0, 0), ()
+        return torch.zeros(0, 0, dtype=torch.float32), ()
     ids = encoded.ids.get("text", encoded.ids.get("target", ()))
     places = _masks(model, ids) if model.geometry.role == "encoder" else (len(ids) - 1,)
     chosen = logits[0, list(places)] if model.geometry.role == "encoder" else logits[0, -1:]

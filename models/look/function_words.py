@@ -72,7 +72,7 @@ def function_word_attention(
     """The score of every head of a stack on the run's text. An exception from `progress` ends the work."""
     marked = function_tokens(run.key_tokens(stack))
     heads = [run.heads(layer, stack) for layer in range(run.layers(stack))]
-    found = torch.full((3, len(heads), max(heads)), torch.nan)
+    found = torch.full((3, len(heads), max(heads)), torch.nan, dtype=torch.float32)
     for layer, count in enumerate(heads):
         progress(f"Looking for function words in layer {layer}", layer / len(heads))
         attention = run.layers_of[stack or run.stack][layer].attention
@@ -119,7 +119,7 @@ def _shares(attention: Patterns, marked: Tensor) -> Tensor:
     device = attention.visible(slice(0, 1)).device
     counted = marked.to(device).float()
     counted[:1] = 0.0
-    on = torch.zeros(attention.heads, device=device)
+    on = torch.zeros(attention.heads, device=device, dtype=torch.float32)
     even, beyond = torch.zeros_like(on), torch.zeros_like(on)
     step = max(BLOCK_ELEMENTS // (attention.heads * attention.keys), 1)
     for start in range(0, attention.queries, step):

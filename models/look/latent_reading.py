@@ -168,7 +168,7 @@ def score_shares(run: Capture) -> ScoreShares:
         run.kv_latent(0)  # says why in a sentence
     run.k_rope(layers[0])  # and this, where keys are of one piece
     widest = max(run.heads(layer) for layer in range(run.layers()))
-    content = torch.full((run.layers(), widest), torch.nan)
+    content = torch.full((run.layers(), widest), torch.nan, dtype=torch.float32)
     coupling = content.clone()
     for layer in layers:
         call = run._call(layer, None)

@@ -45,9 +45,9 @@ def overview(
     queries, keys = _pool(first.queries, size, device), _pool(first.keys, size, device)
     queries = queries / queries.sum(0, keepdim=True)
     heads = max(layer.attention.heads for layer in layers)
-    tiles = torch.zeros(len(layers), heads, size, size)
-    values = {name: torch.full((len(layers), heads), torch.nan) for name in NAMES}
-    chance = {name: torch.full((len(layers), heads), torch.nan) for name in NAMES}
+    tiles = torch.zeros(len(layers), heads, size, size, dtype=torch.float32)
+    values = {name: torch.full((len(layers), heads), torch.nan, dtype=torch.float32) for name in NAMES}
+    chance = {name: torch.full((len(layers), heads), torch.nan, dtype=torch.float32) for name in NAMES}
     known_chance: dict[object, dict[str, Tensor]] = {}
     for index, layer in enumerate(layers):
         attention = layer.attention
@@ -66,7 +66,9 @@ def _walk(
     attention: Patterns, pairs: TokenPairs, queries: Tensor, keys: Tensor
 ) -> tuple[Tensor, dict[str, Tensor]]:
     sums = ScoreSums(attention.heads, pairs, queries.device)
-    tile = torch.zeros(attention.heads, queries.shape[1], keys.shape[1], device=queries.device)
+    tile = torch.zeros(
+        attention.heads, queries.shape[1], keys.shape[1], device=queries.device, dtype=torch.float32
+    )
     for rows in _blocks(attention):
         weights = attention.upto(rows.stop).weights(None, rows)
         pooled = weights @ keys[: weights.shape[2]]

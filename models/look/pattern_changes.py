@@ -34,7 +34,7 @@ def pattern_change(
     """
     name = stack or before.stack
     heads = _same_heads(before, after, name)
-    change = torch.full((len(heads), max(heads)), torch.nan)
+    change = torch.full((len(heads), max(heads)), torch.nan, dtype=torch.float32)
     for layer, count in enumerate(heads):
         progress(f"Comparing the heads of layer {layer}", layer / len(heads))
         one, other = (run.layers_of[name][layer].attention for run in (before, after))

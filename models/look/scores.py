@@ -68,7 +68,7 @@ class ScoreSums:
 
     def __init__(self, heads: int, pairs: TokenPairs, device: torch.device) -> None:
         self.pairs = pairs
-        self.sums = {name: torch.zeros(heads, device=device) for name in NAMES}
+        self.sums = {name: torch.zeros(heads, device=device, dtype=torch.float32) for name in NAMES}
 
     def add(self, weights: Tensor, rows: slice) -> None:
         """Take in the queries `rows` (start and stop given); keys may end early where none is visible."""

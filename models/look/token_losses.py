@@ -47,7 +47,7 @@ def token_loss(
 def losses_of(logits: Tensor, token_ids: Sequence[int]) -> Tensor:
     """The same from logits [pos, vocab] that were worked out already."""
     ids = torch.tensor(token_ids, device=logits.device)
-    losses = torch.full((len(ids),), torch.nan)
+    losses = torch.full((len(ids),), torch.nan, dtype=torch.float32)
     for start in range(0, len(ids) - 1, BLOCK):
         stop = min(start + BLOCK, len(ids) - 1)
         block = functional.cross_entropy(

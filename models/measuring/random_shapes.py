@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -18,12 +19,14 @@ from models.free_memory import short_of_memory
 from models.loading.loader import wrap
 from models.loading.placement import choose_device, choose_dtype
 from models.quiet_transformers import quiet_transformers
+from models.run.default_dtype import default_dtype_changed
 from models.run.model import AttentionModel
 from models.shape.attention_geometry import KIND_NAMES, Kind
 
 CONTEXT = 131_072  # no table is as long as this, so it costs nothing
 SHARE = 0.6  # of the free memory that weights may take: caches and activations come on top
 MOST = 2**20
+_DRAWING = threading.Lock()  # transformers draws weights from the random numbers of the whole process
 MOST_LAYERS = 256  # each is built before anything is counted, and the largest models have half as many
 
 
@@ -141,7 +144,8 @@ def random_shape(
     name = name or f"random {shape.kind.upper()}, {shape.layers} x {shape.heads}, {shape.d_model} wide"
     _demand_memory(name, config, place, number)
     kind = DeepseekV3ForCausalLM if shape.kind == "mla" else LlamaForCausalLM
-    with quiet_transformers(), torch.random.fork_rng(devices=[place] if place.type == "cuda" else []), place:
+    drawing = torch.random.fork_rng(devices=[place] if place.type == "cuda" else [])
+    with quiet_transformers(), _DRAWING, default_dtype_changed(number), drawing, place:
         torch.manual_seed(seed)
         module = kind._from_config(config, dtype=number).requires_grad_(False)
     return wrap(module, name=name)

@@ -27,10 +27,10 @@ def device_peaks(
     width, size = _SIZES.get(place.type, _SIZES["cpu"])
     with TURNS.mine(progress):
         progress("A matrix product, for the peak of arithmetic", 0.0)
-        a, b = (torch.randn(width, width, device=place).to(dtype) for _ in range(2))
+        a, b = (torch.randn(width, width, device=place, dtype=torch.float32).to(dtype) for _ in range(2))
         product = _repeated(lambda: a @ b, place)
         # Written once: pages that nobody has written are all one page of zeros, which stays in the cache.
-        source = torch.ones(size // torch.float32.itemsize, device=place)
+        source = torch.ones(size // torch.float32.itemsize, device=place, dtype=torch.float32)
         target = torch.ones_like(source)
         progress("A copy, for the peak of memory", 0.4)
         copied = _repeated(lambda: target.copy_(source), place)

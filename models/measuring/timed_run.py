@@ -15,6 +15,7 @@ from transformers.cache_utils import Cache, DynamicLayer, LinearAttentionCacheLa
 from models.errors import BadSelection
 from models.progress import Progress
 from models.run.cache_modes import CacheBytes, cache_bytes, new_cache
+from models.run.default_dtype import default_dtype_kept
 from models.run.expanded_cache import GrownLayer
 from models.run.interventions import Gate
 from models.run.model import AttentionModel
@@ -110,10 +111,7 @@ def _forward(subject: Subject, cache: Cache, ids: Tensor, start: int, stop: int)
     if "logits_to_keep" in accepted:
         given["logits_to_keep"] = 1
     try:
-        if not subject.gates:
-            subject.model.module(**given)
-            return
-        with tapped(Tap(gates=subject.gates)):
+        with tapped(Tap(gates=subject.gates)) if subject.gates else default_dtype_kept():
             subject.model.module(**given)
     except ValueError as error:  # MiniMax takes a cache of its own class alone
         said = str(error).strip().split("\n")[0]

@@ -169,13 +169,13 @@ def _losses(model: AttentionModel, run: Capture, logits: Tensor | None) -> Tenso
     """[pos], NaN where the model does not predict each token from those before it."""
     ids = run.ids.get("target", run.ids.get("text", ()))
     if logits is None or model.geometry.role == "encoder":
-        return torch.full((len(ids),), torch.nan)
+        return torch.full((len(ids),), torch.nan, dtype=torch.float32)
     return losses_of(logits, ids)
 
 
 def divergence(before: Tensor | None, after: Tensor | None, positions: int) -> Tensor:
     """KL(before || after), float32 [pos], nats; a block of positions at a time."""
-    kl = torch.full((positions,), torch.nan)
+    kl = torch.full((positions,), torch.nan, dtype=torch.float32)
     if before is None or after is None:
         return kl
     for start in range(0, positions, BLOCK):

@@ -23,7 +23,7 @@ def plain_head(module: Any) -> nn.Linear | None:
 def blocked_loss(states: Tensor, head: nn.Linear, ids: Tensor) -> Tensor:
     """Mean loss of every row, [batch], nats per token, from what enters the head [batch, pos, d_model] and ids [pos]."""
     rows = states[:, :-1].reshape(-1, states.shape[-1])
-    total = torch.full(rows.shape[:1], -torch.inf, device=rows.device)
+    total = torch.full(rows.shape[:1], -torch.inf, device=rows.device, dtype=torch.float32)
     space = rows.new_empty(len(rows), VOCABULARY_BLOCK)
     for start in range(0, len(head.weight), VOCABULARY_BLOCK):
         weight = head.weight[start : start + VOCABULARY_BLOCK]

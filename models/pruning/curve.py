@@ -45,7 +45,7 @@ class PruneCurve:
     @property
     def share(self) -> Tensor:
         """[point], share of the stack's heads that were off."""
-        return torch.tensor(self.removed) / self.total
+        return torch.tensor(self.removed, dtype=torch.float32) / self.total
 
     @property
     def mean(self) -> Tensor:
@@ -164,7 +164,7 @@ def _losses(
     quality: PrunedQuality, orders: Sequence[Sequence[Head]], removed: Sequence[int], progress: Progress
 ) -> Tensor:
     """[draw, point]."""
-    found = torch.empty(len(orders), len(removed))
+    found = torch.empty(len(orders), len(removed), dtype=torch.float32)
     for draw, heads in enumerate(orders):
         for place, count in enumerate(removed):
             done = draw * len(removed) + place
@@ -185,9 +185,16 @@ def _greedily(
         if count:
             off += ranking.next_of(off, part(told, 0.0, 0.9))[: count - len(off)]
         losses.append(quality.without(off, part(told, 0.9, 1.0)))
-    return off, removed, torch.tensor([losses])
+    return off, removed, torch.tensor([losses], dtype=torch.float32)
 
 
 def _spread(end: int, points: int) -> tuple[int, ...]:
     """Numbers of heads from 0 to `end`, every one where there are points enough."""
-    return tuple(sorted({round(place) for place in torch.linspace(0, end, min(points, end + 1)).tolist()}))
+    return tuple(
+        sorted(
+            {
+                round(place)
+                for place in torch.linspace(0, end, min(points, end + 1), dtype=torch.float32).tolist()
+            }
+        )
+    )

@@ -79,7 +79,10 @@ def _gradients(model: AttentionModel, encoded: Encoded, stack: str) -> list[Tens
     """dL/d(factor on a head's output) [head] of each layer."""
     plan = model.plan
     calls = [plan.calls_of(stack, layer) for layer in range(plan.layers(stack))]
-    factors = [torch.ones(plan.sites[own[0]].heads, device=model.device, requires_grad=True) for own in calls]
+    factors = [
+        torch.ones(plan.sites[own[0]].heads, device=model.device, requires_grad=True, dtype=torch.float32)
+        for own in calls
+    ]
     gates = {call: Gate(factor) for own, factor in zip(calls, factors, strict=True) for call in own}
     with torch.enable_grad(), tapped(Tap(gates=gates)):
         logits = model.module(**encoded.inputs).logits[0]

@@ -89,7 +89,7 @@ def sweep(
             progress(message + told, (number + fraction) / len(given))
 
         if metric == "loss" and not has_loss(encoded):
-            rows.append(torch.full(swept.shape, torch.nan))
+            rows.append(torch.full(swept.shape, torch.nan, dtype=torch.float32))
             continue
         rows.append(_one_text(model, encoded, _Measure(metric, answers), off, swept, ways, share))
         demand_numbers(model, rows[-1][swept], number)
@@ -180,7 +180,7 @@ def _one_text(
     runs = ResumedRuns(model, encoded, off.stack, always, last, measure.metric == "loss", ways)
     full = whole_output(model, encoded) if off.heads else runs.output
     ids = torch.tensor(encoded.predicted, device=model.device)
-    found = torch.full(swept.shape, torch.nan)
+    found = torch.full(swept.shape, torch.nan, dtype=torch.float32)
     for layer, heads in enumerate(swept):
         calls = model.plan.calls_of(off.stack, layer)
         wide = full.shape[-1] if runs.head is None else runs.head.in_features
@@ -200,6 +200,8 @@ def _one_each(
     for call in calls:
         instead = None if off.instead is None else off.instead.per_call[call]
         heads = model.plan.sites[call].heads
-        made[call] = always.get(call, Gate(torch.ones(heads), instead)).repeated(len(chosen))
+        made[call] = always.get(call, Gate(torch.ones(heads, dtype=torch.float32), instead)).repeated(
+            len(chosen)
+        )
         made[call].keep[torch.arange(len(chosen)), chosen] = 0.0
     return made

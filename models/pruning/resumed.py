@@ -116,7 +116,7 @@ class ResumedRuns:
 
     def _closed(self, call: int) -> Gate:
         """Of a call with nothing off but what is off throughout."""
-        return self.always.get(call, Gate(torch.ones(self.model.plan.sites[call].heads)))
+        return self.always.get(call, Gate(torch.ones(self.model.plan.sites[call].heads, dtype=torch.float32)))
 
     @torch.inference_mode()
     def run(self, layer: int, gates: dict[int, Gate], batch: int) -> Tensor:

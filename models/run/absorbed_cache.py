@@ -136,8 +136,8 @@ def can_absorb(attention: nn.Module) -> bool:
         return False
     generator = torch.Generator().manual_seed(0)
     weight, rope = projection.weight, int(getattr(attention, "qk_rope_head_dim", 0))
-    latents = torch.randn(1, 1, 2, weight.shape[1], generator=generator).to(weight)
-    rotary = torch.randn(1, 1, 2, rope, generator=generator).to(weight)
+    latents = torch.randn(1, 1, 2, weight.shape[1], generator=generator, dtype=torch.float32).to(weight)
+    rotary = torch.randn(1, 1, 2, rope, generator=generator, dtype=torch.float32).to(weight)
     keys, values = own(latents, rotary)
     w_uk, w_uv = up_projections(attention)
     shared = rotary.expand(-1, w_uk.shape[0], -1, -1)

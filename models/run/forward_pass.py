@@ -9,13 +9,16 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from models.run.default_dtype import default_dtype_kept
+
 
 @torch.no_grad()
 def forward_pass(
     module: PreTrainedModel, inputs: dict[str, Tensor], *, last_only: bool = False, **extra: Any
 ) -> Any:
     """One pass without a cache and without gradients. last_only: see `without_cache`; extra: further arguments."""
-    return module(**inputs, **without_cache(module, last_only=last_only), **extra)
+    with default_dtype_kept():
+        return module(**inputs, **without_cache(module, last_only=last_only), **extra)
 
 
 def without_cache(module: PreTrainedModel, *, last_only: bool = False) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def gates(model: AttentionModel, off: Off) -> dict[int, Gate]:
         if not 0 <= head < heads:
             raise BadSelection(_no_such_head(model, stack, layer, head, heads))
         for call in calls:
-            keeps.setdefault(call, torch.ones(heads, device=model.device))[head] = 0.0
+            keeps.setdefault(call, torch.ones(heads, device=model.device, dtype=torch.float32))[head] = 0.0
     return {call: Gate(keep, _instead(wanted, call)) for call, keep in keeps.items()}
 
 

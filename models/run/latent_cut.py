@@ -125,7 +125,7 @@ def _cut(model: AttentionModel, layer: int, module: nn.Module, mine: Sequence[La
         )
     keep = None
     if dims or any(cut.whole for cut in mine):
-        keep = torch.ones(rank, device=model.device)
+        keep = torch.ones(rank, device=model.device, dtype=torch.float32)
         keep[slice(None) if any(cut.whole for cut in mine) else dims] = 0.0
     rows = [row for cut in mine for row in cut.directions]
     rotary = rotary_width(module) or 0 if any(cut.rotary for cut in mine) else 0

@@ -1,7 +1,7 @@
 """The tap: one attention function, registered with transformers, through which every model of the engine runs.
 
 What to record and which heads to gate stands in a ContextVar. Two people on one shared model, in two threads, can
-therefore neither see nor prune each other's run, and no lock is held around the forward pass.
+therefore neither see nor prune each other's run, and neither waits for the other.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from transformers.masking_utils import eager_mask, sdpa_mask
 
 from models.run.absorbed_cache import Latents, absorbed_attention, expanded
 from models.run.attention_call import AttentionCall, attention_scores, softmax_with_sinks
+from models.run.default_dtype import default_dtype_kept
 from models.run.interventions import Cut, Gate
 from models.run.uneven_heads import uneven_attention
 
@@ -69,7 +70,8 @@ def tapped(tap: Tap) -> Iterator[Tap]:
     """Run forward passes of this thread (or task) under `tap`."""
     token = _TAP.set(tap)
     try:
-        yield tap
+        with default_dtype_kept():
+            yield tap
     finally:
         _TAP.reset(token)
 
