@@ -32,6 +32,7 @@ class WeightPart:
 
     @property
     def parameters(self) -> int:
+        """Of all of them together."""
         return self.count * prod(self.shape)
 
 

@@ -19,6 +19,7 @@ from models.run.latent_cut import LatentCut
 from models.run.records import FinishedPatterns, LayerRecord
 from models.run.switched_off import SwitchedOff
 from models.shape.attention_geometry import Geometry
+from models.shape.removed_heads import Head
 
 _CALL_TENSORS = ("query", "key", "value", "mask", "position_bias", "sinks")
 
@@ -65,10 +66,12 @@ class Capture(LatentViews):
 
     @property
     def source_tokens(self) -> tuple[str, ...]:
+        """Display strings of what an encoder-decoder's encoder read. Raises BadSelection for other models."""
         return self._axis("source")
 
     @property
     def target_tokens(self) -> tuple[str, ...]:
+        """Display strings of what its decoder read. Raises BadSelection for other models."""
         return self._axis("target")
 
     def _axis(self, name: str) -> tuple[str, ...]:
@@ -79,12 +82,13 @@ class Capture(LatentViews):
         return self.token_strings[name]
 
     @property
-    def heads_off(self) -> tuple[tuple[int, int], ...]:
+    def heads_off(self) -> tuple[Head, ...]:
         """(layer, head) of those that were off; .switched_off says whose they are and what stood for them."""
         return self.switched_off.heads
 
     @property
     def stacks(self) -> tuple[str, ...]:
+        """Names of the stacks that were captured: "decoder", "encoder", "cross"."""
         return tuple(self.layers_of)
 
     @property
@@ -93,15 +97,19 @@ class Capture(LatentViews):
         return "decoder" if "decoder" in self.layers_of else self.stacks[0]
 
     def layers(self, stack: str | None = None) -> int:
+        """How many layers with attention a stack (None: the default one) has. Raises BadSelection for one that is not there."""
         return len(self._stack(stack))
 
     def heads(self, layer: int, stack: str | None = None) -> int:
+        """How many heads a layer has. Raises BadSelection."""
         return self._record(layer, stack).attention.heads
 
     def query_tokens(self, stack: str | None = None) -> tuple[str, ...]:
+        """Display strings of the tokens that look, one for each row of a pattern."""
         return self.token_strings[self._axes(stack)[0]]
 
     def key_tokens(self, stack: str | None = None) -> tuple[str, ...]:
+        """Display strings of the tokens that are looked at, one for each column of a pattern."""
         return self.token_strings[self._axes(stack)[1]]
 
     def _axes(self, stack: str | None) -> tuple[str, str]:
@@ -184,7 +192,7 @@ class Capture(LatentViews):
             rolled = (0.5 * (mean @ rolled)).add_(rolled, alpha=0.5)
         return rolled.cpu()
 
-    def tiles(self, size: int = 32, stack: str | None = None, progress: Progress = no_progress) -> Tensor:
+    def tiles(self, size: int = 32, stack: str | None = None, *, progress: Progress = no_progress) -> Tensor:
         """Small picture of every head, float32 [layer, head, size, size]; see models.look.overview."""
         return self._overview(stack, size, progress).tiles
 

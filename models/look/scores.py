@@ -52,6 +52,7 @@ class Scores:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """Of the scores, as keys of `values`, `chance` and `support`."""
         return tuple(self.values)
 
     def role(self, layer: int, head: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -24,6 +25,7 @@ from models.shape.attention_geometry import KIND_NAMES, Kind
 CONTEXT = 131_072  # no table is as long as this, so it costs nothing
 SHARE = 0.6  # of the free memory that weights may take: caches and activations come on top
 MOST = 2**20
+_DRAWING = threading.Lock()  # the random state is the process's own, and switched while weights are drawn
 MOST_LAYERS = 256  # each is built before anything is counted, and the largest models have half as many
 
 
@@ -128,12 +130,16 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 
 
 def random_shape(
-    shape: RandomShape, name: str = "", device: str = "auto", dtype: str = "auto", seed: int = 0
+    shape: RandomShape,
+    name: str = "",
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "auto",
+    seed: int = 0,
 ) -> AttentionModel:
     """A model of that shape with random weights and no tokenizer: to be measured, not read.
 
-    Its weights are the same for the same seed; the process's own random state stays as it was. Raises BadSelection where
-    sizes contradict each other, or the weights would not fit into memory.
+    device, dtype: as in `models.load`. Its weights are the same for the same seed; the process's own random state stays as it
+    was. Raises BadSelection where sizes contradict each other, or the weights would not fit into memory.
     """
     place = choose_device(device)
     number = choose_dtype(dtype, place)
@@ -141,7 +147,8 @@ def random_shape(
     name = name or f"random {shape.kind.upper()}, {shape.layers} x {shape.heads}, {shape.d_model} wide"
     _demand_memory(name, config, place, number)
     kind = DeepseekV3ForCausalLM if shape.kind == "mla" else LlamaForCausalLM
-    with quiet_transformers(), torch.random.fork_rng(devices=[place] if place.type == "cuda" else []), place:
+    drawing = torch.random.fork_rng(devices=[place] if place.type == "cuda" else [])
+    with _DRAWING, quiet_transformers(), drawing, place:
         torch.manual_seed(seed)
         module = kind._from_config(config, dtype=number).requires_grad_(False)
     return wrap(module, name=name)

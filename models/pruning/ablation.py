@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -16,7 +16,7 @@ from models.look.capturing import capture_with_logits, encode_for
 from models.look.pattern_changes import pattern_change
 from models.look.token_losses import losses_of
 from models.pruning.head_outputs import mean_outputs, other_outputs
-from models.run.head_gates import Head, HeadOutputs, HeadsOff, distinct
+from models.run.head_gates import HeadOutputs, Heads, HeadsOff, distinct
 from models.run.inputs import Encoded, Text, listed_texts
 from models.run.model import AttentionModel
 
@@ -112,7 +112,7 @@ def baseline(
 def ablate(
     model: AttentionModel,
     text: Text | Baseline,
-    heads: Iterable[Head] | HeadsOff,
+    heads: Heads,
     method: Method = "zero",
     *,
     reference: str | Sequence[str] | HeadOutputs | None = None,
@@ -127,7 +127,7 @@ def ablate(
     projection; no weight is touched. Raises BadSelection, BadText, TextTooLong.
     """
     given = text if isinstance(text, Baseline) else baseline(model, text, max_tokens=max_tokens)
-    off = distinct(heads if isinstance(heads, HeadsOff) else HeadsOff(tuple(heads), stack))
+    off = distinct(heads, stack)
     if off.instead is None:
         off = HeadsOff(off.heads, off.stack, replacement(model, method, reference))
     run, logits = capture_with_logits(model, given.encoded, heads_off=off)

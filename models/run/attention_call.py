@@ -84,14 +84,17 @@ class AttentionCall:
 
     @property
     def heads(self) -> int:
+        """How many there are."""
         return self.query.shape[0]
 
     @property
     def queries(self) -> int:
+        """How many positions look."""
         return self.query.shape[1]
 
     @property
     def keys(self) -> int:
+        """How many positions are looked at."""
         return self.key.shape[1]
 
     def kv_head(self, head: int) -> int:

@@ -66,9 +66,11 @@ class Plan:
 
     @property
     def stacks(self) -> tuple[str, ...]:
+        """Names of the stacks that are seen, in the order in which they run."""
         return tuple(dict.fromkeys(site.stack for site in self.sites))
 
     def layers(self, stack: str) -> int:
+        """How many layers with attention a stack has; 0 for one that is not there."""
         return sum(site.stack == stack and not site.companion for site in self.sites)
 
     def calls_of(self, stack: str, layer: int) -> tuple[int, ...]:

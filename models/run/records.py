@@ -35,24 +35,30 @@ class FinishedPatterns:
 
     @property
     def heads(self) -> int:
+        """How many there are."""
         return self.pattern.shape[0]
 
     @property
     def queries(self) -> int:
+        """How many positions look."""
         return self.pattern.shape[1]
 
     @property
     def keys(self) -> int:
+        """How many positions are looked at."""
         return self.pattern.shape[2]
 
     def weights(self, head: int | None = None, rows: slice = slice(None)) -> Tensor:
+        """The patterns, float32: [query, key] of one head, [head, query, key] of all; `rows` selects queries."""
         return (self.pattern if head is None else self.pattern[head])[..., rows, :].float()
 
     def visible(self, rows: slice = slice(None)) -> Tensor:
+        """Which keys each query may look at: bool [1, query, key]."""
         # Hidden keys have a weight of exactly zero in every head; a visible one hardly ever has.
         return self.pattern[:, rows].gt(0).any(dim=0, keepdim=True)
 
     def upto(self, last_row: int) -> FinishedPatterns:
+        """These patterns: they are worked out whatever is left out."""
         return self
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from models.shape.removed_heads import Head
+
 StoodIn = Literal["zero", "mean", "resample", "given", "unknown"]
 
 
@@ -17,7 +19,7 @@ class SwitchedOff:
     words. Raises ValueError for anything else.
     """
 
-    heads: tuple[tuple[int, int], ...] = ()
+    heads: tuple[Head, ...] = ()
     stack: str | None = None
     stood_in: StoodIn = "zero"
     source: str = ""

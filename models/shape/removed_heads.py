@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
+
+from transformers import PreTrainedConfig
 
 from models.errors import BrokenWeights
 
 FIELD = "headlight_removed"
 MOST = 100_000  # more layers or heads than any model has
+Head = tuple[int, int]  # (layer, head), both from 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class RemovedHeads:
         return cls(heads, kv_heads, (tuple(range(heads)),) * layers)
 
     @property
-    def gone(self) -> tuple[tuple[int, int], ...]:
+    def gone(self) -> tuple[Head, ...]:
         """(layer, head) of all that were removed, as the original counts them."""
         return tuple(
             (layer, head)
@@ -47,7 +49,7 @@ class RemovedHeads:
         """The original's layers that still have heads: the smaller model's layers, in order."""
         return tuple(layer for layer, kept in enumerate(self.kept) if kept)
 
-    def origin(self, layer: int, head: int) -> tuple[int, int]:
+    def origin(self, layer: int, head: int) -> Head:
         """(layer, head) in the original of a head of the smaller model."""
         original = self.layers[layer]
         return original, self.kept[original][head]
@@ -68,14 +70,6 @@ class RemovedHeads:
     def even(self, layer: int) -> bool:
         """Whether equally many heads are left for each key/value head that is left in one of the original's layers."""
         return len(set(Counter(self.reads(layer)).values())) <= 1
-
-    def without(self, heads: Iterable[tuple[int, int]]) -> RemovedHeads:
-        """The record once these heads (layer, head), numbered as in the smaller model, are gone too."""
-        off = {self.origin(layer, head) for layer, head in heads}
-        kept = (
-            tuple(head for head in row if (layer, head) not in off) for layer, row in enumerate(self.kept)
-        )
-        return RemovedHeads(self.heads, self.kv_heads, tuple(kept))
 
     def as_json(self) -> dict[str, Any]:
         """What stands in the config."""
@@ -102,6 +96,13 @@ def removed_heads(config: Any) -> RemovedHeads | None:
     if not any(kept):
         raise unsound("it leaves the model no heads at all")
     return RemovedHeads(heads, kv_heads, tuple(map(tuple, kept)))
+
+
+def is_stock(config: PreTrainedConfig) -> bool:
+    """Whether transformers alone reads a model of this config rightly: a class of its own, counted without removed heads."""
+    record = removed_heads(config)
+    counted = record is None or config.num_attention_heads != record.heads
+    return counted and type(config).__module__.startswith("transformers.")
 
 
 def _whole(number: Any) -> bool:
