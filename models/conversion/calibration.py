@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float64
 from torch import Tensor, nn
 
 from models.errors import BadText
@@ -34,9 +35,9 @@ class LayerMoments:
     before the rotary embedding see the queries: turned by the distance between the two, averaged over distances.
     """
 
-    mean: Tensor
-    covariance: Tensor
-    query: Tensor
+    mean: Float64[Tensor, " d_model"]
+    covariance: Float64[Tensor, "d_model d_model"]
+    query: Float64[Tensor, "kv_head d_head d_head"]
 
 
 @dataclass(frozen=True, slots=True)

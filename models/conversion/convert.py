@@ -61,10 +61,10 @@ def convert_to_mla(
 ) -> AttentionModel:
     """A model whose cache holds one latent of `kv_rank` numbers per token and layer, for keys and values together.
 
-    kv_rank: one for all layers, or one for each; `full_rank(model)` is exact but for rounding. texts: what the latents
-    are fitted to (see models.conversion.factors), None for the text that comes with Headlight; or what `latent_spectra`
-    gave, for several conversions of one model. The result has weights of its own; the given model is not changed, also
-    where an exception from `progress` ends the work.
+    kv_rank: one for all layers, or one for each; the full rank (models.conversion.ranks.full_rank) is exact but for rounding.
+    texts: what the latents are fitted to (see models.conversion.factors), None for the text that comes with Headlight; or what
+    `latent_spectra` gave, for several conversions of one model. The result has weights of its own; the given model is not
+    changed, also where an exception from `progress` ends the work.
 
     rope="latent": keys are expanded and then turned by the rotary embedding, so that the expansion cannot be absorbed into
     the queries. "decoupled": of the kv_rank numbers some are a rotary key that all heads share, and the model is a

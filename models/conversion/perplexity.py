@@ -89,7 +89,7 @@ def original_point(
     max_tokens: int = MOST_TOKENS,
     progress: Progress = no_progress,
 ) -> RankPoint:
-    """The model as it is, measured like the points of `rank_curve`."""
+    """The model as it is, measured like the points of `rank_curve`. Raises BadText, BadSelection as `measure_perplexity`."""
     seen = measure_perplexity(model, texts, max_tokens=max_tokens, progress=progress)
     return RankPoint(None, 1.0, cache_bytes_per_token(model.geometry, model.dtype), live_bytes(model), seen)
 

@@ -112,7 +112,7 @@ def wrap(
 
     From then on its attention runs through the engine, and it stands in evaluation mode; a class that computes its attention
     itself runs its eager one. It is compared with transformers' eager attention as `load` does. Without a tokenizer only
-    `capture_inputs` takes it. cache: as in `load`. Raises UnsupportedModel, BadSelection.
+    `models.look.capturing.capture_inputs` takes it. cache: as in `load`. Raises UnsupportedModel, BadSelection.
     """
     module.eval()
     if module._can_set_attn_implementation():

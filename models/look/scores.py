@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float32
 from torch import Tensor
 
 NAMES = (
@@ -46,8 +47,8 @@ class Scores:
     chance: what a head scores that spreads its attention evenly over all keys it may see.
     """
 
-    values: dict[str, Tensor]
-    chance: dict[str, Tensor]
+    values: dict[str, Float32[Tensor, "layer head"]]
+    chance: dict[str, Float32[Tensor, "layer head"]]
     support: dict[str, int]
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import torch
+from jaxtyping import Float32
 from torch import Tensor
 from torch.nn import functional
 
@@ -27,7 +28,7 @@ def token_loss(
     heads_off: Heads = (),
     latents_off: LatentCut | Iterable[LatentCut] = (),
     max_tokens: int | None = None,
-) -> Tensor:
+) -> Float32[Tensor, " pos"]:
     """Loss of predicting each token of a text from those before it, float32 [pos], nats per token.
 
     The first token is NaN, for nothing stands before it; the mean of the others is what transformers calls the loss of

@@ -134,7 +134,7 @@ def measure_in_turn(
     progress: Progress = no_progress,
 ) -> tuple[Measurement, ...]:
     """The same of several, in turn: after one run of each that warms up and is weighed, A B C A B C, so that what
-    disturbs the machine disturbs all of them alike. See `measure`."""
+    disturbs the machine disturbs all of them alike. Raises BadSelection as `measure`."""
     subjects = [_subject(each, prompt_tokens, new_tokens, batch) for each in contenders]
     _demand_count("repeats", repeats)
     with TURNS.mine(progress):

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 import torch
+from jaxtyping import Float, Float32
 from torch import Tensor
 
 from models.errors import BadSelection
@@ -36,8 +37,8 @@ class Baseline:
 
     encoded: Encoded
     run: Capture
-    logits: Tensor | None
-    loss: Tensor
+    logits: Float[Tensor, "pos vocab"] | None
+    loss: Float32[Tensor, " pos"]
 
     @property
     def nbytes(self) -> int:
@@ -57,9 +58,9 @@ class Ablation:
     off: HeadsOff
     before: Capture
     after: Capture
-    token_loss_before: Tensor
-    token_loss_after: Tensor
-    kl: Tensor
+    token_loss_before: Float32[Tensor, " pos"]
+    token_loss_after: Float32[Tensor, " pos"]
+    kl: Float32[Tensor, " pos"]
 
     @property
     def loss_before(self) -> float:
@@ -72,7 +73,7 @@ class Ablation:
         return self.token_loss_after[1:].mean().item()
 
     @property
-    def delta_loss(self) -> Tensor:
+    def delta_loss(self) -> Float32[Tensor, " pos"]:
         """[pos], nats per token; above 0 where the text became harder to foresee."""
         return self.token_loss_after - self.token_loss_before
 
@@ -87,7 +88,7 @@ class Ablation:
         return tuple(self.after.top_next(CANDIDATES)) if self.after.places else ()
 
     @cached_property
-    def pattern_shift(self) -> Tensor:
+    def pattern_shift(self) -> Float32[Tensor, "layer head"]:
         """How far every head's pattern moved, float32 [layer, head], 0 to 1; see models.pattern_change.
 
         Of the stack whose heads are off. Heads of their layer and of those before do not move.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from jaxtyping import Float32
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -45,14 +46,14 @@ class HeadImportance:
     Source: leave-one-out as in Michel et al. 2019 (arXiv 1905.10650), section 3.2.
     """
 
-    values: Tensor
+    values: Float32[Tensor, "text layer head"]
     metric: Metric
     method: Method
     stack: str
     passes: Passes = "resumed"
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Float32[Tensor, "layer head"]:
         """[layer, head], over the texts that have what is measured."""
         measured = ~self.values.isnan().flatten(1).all(1)
         return self.values[measured].mean(0)

@@ -32,7 +32,7 @@ def remove_heads(
     heads: (layer, head) of `stack` (None: the default one), as the model counts them; or a HeadsOff. Query, key, value and
     output matrices lose the rows and columns of what is removed; a key/value head stays as long as one head reads it, and what
     MLA caches stays as it is. A layer may lose all its heads: its attention then writes its output bias at most, and the layers
-    with heads are counted without it. `result.removed.origin(layer, head)` says which head of the original one is. All other
+    with heads are counted without it. `RemovedHeads.origin` of its `removed` says which head of the original one is. All other
     weights are shared with the given model, which is not changed, also where an exception from `progress` ends the work. Raises
     BadSelection (a head that does not exist, none, or all), UnsupportedModel (a class whose matrices are not known).
     """

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
 
@@ -71,15 +72,15 @@ class AttentionCall:
     groups were removed); None where every key/value head is read by equally many, one group after the other.
     """
 
-    query: Tensor
-    key: Tensor
-    value: Tensor
+    query: Float[Tensor, "*batch head query d_head"]
+    key: Float[Tensor, "*batch kv_head key d_head"]
+    value: Float[Tensor, "*batch kv_head key d_value"]
     scaling: float
     causal: bool
-    mask: Tensor | None = None
-    position_bias: Tensor | None = None
+    mask: Bool[Tensor, "*#batch #head query key"] | Float[Tensor, "*#batch #head query key"] | None = None
+    position_bias: Float[Tensor, "*#batch #head query key"] | None = None
     softcap: float | None = None
-    sinks: Tensor | None = None
+    sinks: Float[Tensor, "*#batch head #query 1"] | None = None
     kv_heads_of: tuple[int, ...] | None = None
 
     @property
@@ -103,17 +104,17 @@ class AttentionCall:
             return self.kv_heads_of[head]
         return head // (self.heads // self.key.shape[0])
 
-    def per_head(self, tensor: Tensor) -> Tensor:
+    def per_head(self, tensor: Shaped[Tensor, "kv_head ..."]) -> Shaped[Tensor, "head ..."]:
         """What each head reads of a tensor [kv_head, ...]: [head, ...]."""
         return tensor[[self.kv_head(head) for head in range(self.heads)]]
 
-    def scores(self, head: int | None = None, rows: slice = slice(None)) -> Tensor:
+    def scores(self, head: int | None = None, rows: slice = slice(None)) -> Float[Tensor, "*head query key"]:
         """Scores before the softmax, float32: [query, key] for one head, [head, query, key] for all."""
         heads = slice(None) if head is None else slice(head, head + 1)
         scores = self._scores(heads, rows)
         return scores if head is None else scores[0]
 
-    def weights(self, head: int | None = None, rows: slice = slice(None)) -> Tensor:
+    def weights(self, head: int | None = None, rows: slice = slice(None)) -> Float[Tensor, "*head query key"]:
         """Attention weights, float32: [query, key] for one head, [head, query, key] for all; `rows` selects queries."""
         heads = slice(None) if head is None else slice(head, head + 1)
         weights = softmax_with_sinks(self._scores(heads, rows), _select(self.sinks, heads, rows))
@@ -135,7 +136,7 @@ class AttentionCall:
             first_row=rows.start or 0,
         )
 
-    def visible(self, rows: slice = slice(None)) -> Tensor:
+    def visible(self, rows: slice = slice(None)) -> Bool[Tensor, "_ query key"]:
         """Which keys each query may look at: bool [1 | head, query, key]."""
         count = len(range(*rows.indices(self.queries)))
         if self.mask is None:

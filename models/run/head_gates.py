@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from models.errors import BadSelection
@@ -28,7 +29,7 @@ class HeadOutputs:
     source: what they were worked out on, in a few words. stood_in: in which way.
     """
 
-    per_call: tuple[Tensor, ...]
+    per_call: tuple[Float[Tensor, "_ head d_value"], ...]
     source: str
     stood_in: StoodIn = "given"
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import torch
+from jaxtyping import Shaped
 from torch import Tensor
 from transformers import BatchEncoding
 
@@ -27,7 +29,7 @@ class Encoded:
     dropped: how many tokens beyond max_tokens were left out. second_start: position of a pair's second sentence.
     """
 
-    inputs: dict[str, Tensor]
+    inputs: dict[str, Shaped[Tensor, "batch _"]]
     ids: dict[str, tuple[int, ...]]
     tokens: dict[str, tuple[str, ...]]
     dropped: int = 0
@@ -41,13 +43,16 @@ class Encoded:
 
 def listed_texts(texts: str | Sequence[str]) -> tuple[str, ...]:
     """One text or several, as several. Raises BadText where none came, or something else."""
-    given = (texts,) if isinstance(texts, str) else tuple(texts) if isinstance(texts, Sequence) else None
-    # A pair of sentences is a text, too: an encoder's.
-    if given is None or not all(isinstance(one, str | tuple) for one in given):
+    came: Any = texts
+    given: tuple[Any, ...] | None = None
+    if isinstance(came, Sequence):
+        given = (came,) if isinstance(came, str) else tuple(cast(Sequence[Any], came))
+    # A pair of sentences is a text, too, an encoder's; and so is one that is encoded already.
+    if given is None or not all(isinstance(one, str | tuple | Encoded) for one in given):
         raise BadText(f"Texts are a string or a list of strings, but {texts!r:.60} came; give one or more.")
     if not given:
         raise BadText("One text or more is needed, but none came; give some.")
-    return given
+    return cast(tuple[str, ...], given)
 
 
 def encode(model: AttentionModel, text: Text, max_tokens: int | None = None) -> Encoded:
@@ -75,10 +80,12 @@ def encode(model: AttentionModel, text: Text, max_tokens: int | None = None) -> 
     kept = _kept(model, total, max_tokens)
     places = [read.first + place for place in _kept_places(model, read.ids[read.first : read.last], kept)]
     accepted = inspect.signature(model.module.forward).parameters
+    given_tensors: dict[str, Tensor] = dict(encoding)
     inputs = {
-        name: tensor[:, places].to(model.device) for name, tensor in encoding.items() if name in accepted
+        name: tensor[:, places].to(model.device) for name, tensor in given_tensors.items() if name in accepted
     }
-    ids = tuple(inputs["input_ids"][0].tolist())
+    listed: Any = inputs["input_ids"][0]
+    ids = tuple(map(int, listed.tolist()))
     demand_rows(model, ids)
     with tokenizing(model) as tokenizer:
         tokens = display_tokens(tokenizer, ids, source=model.geometry.role != "decoder")
@@ -173,9 +180,9 @@ def decoder_start(model: AttentionModel) -> int:
         return chosen
     for config in (getattr(model.module, "generation_config", None), model.module.config):
         for name in ("decoder_start_token_id", "bos_token_id", "pad_token_id"):
-            token_id = getattr(config, name, None)
+            token_id: Any = getattr(config, name, None)
             if token_id is not None:
-                return int(token_id[0] if isinstance(token_id, list) else token_id)
+                return int(cast(list[int], token_id)[0] if isinstance(token_id, list) else token_id)
     raise BadText(
         f"{model.name} does not say which token its target begins with; give a model with a generation config."
     )
@@ -183,9 +190,10 @@ def decoder_start(model: AttentionModel) -> int:
 
 def check_text(text: str) -> None:
     """Raise BadText for what no tokenizer can read."""
-    if not isinstance(text, str):
+    came: Any = text
+    if not isinstance(came, str):
         raise BadText(
-            f"A text is a string, but a {type(text).__name__} came where one text is read; give one string."
+            f"A text is a string, but a {type(came).__name__} came where one text is read; give one string."
         )
     if not text.strip():
         raise BadText("The text is empty; type a word or more.")

@@ -1,6 +1,6 @@
 """A loaded model, ready to be looked at."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -51,7 +51,7 @@ def demand_tokenizer(model: AttentionModel) -> PreTrainedTokenizerBase:
 
 
 @contextmanager
-def tokenizing(model: AttentionModel) -> Iterator[PreTrainedTokenizerBase]:
+def tokenizing(model: AttentionModel) -> Generator[PreTrainedTokenizerBase]:
     """The model's tokenizer, to be called: no other thread is at it inside, and its panics are told. Raises BadText."""
     tokenizer = demand_tokenizer(model)
     with panics_told(f"The tokenizer of “{model.name}”"), alone_with(tokenizer):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from models.shape.removed_heads import Head
 
@@ -25,5 +25,6 @@ class SwitchedOff:
     source: str = ""
 
     def __post_init__(self) -> None:
-        if self.stood_in not in get_args(StoodIn) or not isinstance(self.source, str):
+        source: Any = self.source  # of a file that a stranger may have written
+        if self.stood_in not in get_args(StoodIn) or not isinstance(source, str):
             raise ValueError(f"expected one of {get_args(StoodIn)}, got {self.stood_in!r}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from weakref import WeakKeyDictionary
 
@@ -14,7 +14,7 @@ _making = threading.Lock()
 
 
 @contextmanager
-def alone_with(tokenizer: PreTrainedTokenizerBase) -> Iterator[None]:
+def alone_with(tokenizer: PreTrainedTokenizerBase) -> Generator[None]:
     """Wait until no other thread is at this tokenizer, and keep others from it inside.
 
     transformers switches some for the length of a call: to the vocabulary of the target and back (Marian), the marks of a

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 from transformers import PreTrainedTokenizerBase
 
@@ -62,7 +62,8 @@ def _spelled(
     if spelled:
         text = characters(piece, spelled)
         return f"<unused {token_id}>" if text is None else text
-    text = str(tokenizer.decode([token_id], clean_up_tokenization_spaces=False))
+    decoding: Any = tokenizer
+    text = str(decoding.decode([token_id], clean_up_tokenization_spaces=False))
     return piece if REPLACEMENT in text else text or piece
 
 
@@ -94,7 +95,8 @@ def _own_vocabulary(tokenizer: PreTrainedTokenizerBase, source: bool) -> dict[in
     reads, writes = getattr(tokenizer, "encoder", None), getattr(tokenizer, "decoder", None)
     if not isinstance(reads, dict) or not isinstance(writes, dict):
         return None
-    read = {number: token for token, number in reads.items()}
-    if read == writes:
+    read = {number: token for token, number in cast(dict[str, int], reads).items()}
+    written = cast(dict[int, str], writes)
+    if read == written:
         return None
-    return read if source else writes
+    return read if source else written

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 from transformers import PreTrainedConfig
 
@@ -78,24 +78,28 @@ class RemovedHeads:
 
 def removed_heads(config: Any) -> RemovedHeads | None:
     """The record in a config, None where there is none. Raises BrokenWeights where it is not sound."""
-    held = getattr(config, FIELD, None)
+    held: Any = getattr(config, FIELD, None)
     if held is None:
         return None
-    if not isinstance(held, dict) or held.keys() != {"heads", "kv_heads", "kept"}:
+    if not isinstance(held, dict) or cast(dict[Any, Any], held).keys() != {"heads", "kv_heads", "kept"}:
         raise unsound("it should hold “heads”, “kv_heads” and “kept”")
-    heads, kv_heads, kept = held["heads"], held["kv_heads"], held["kept"]
+    told = cast(dict[str, Any], held)
+    heads, kv_heads, kept = told["heads"], told["kv_heads"], told["kept"]
     if not all(_whole(number) and 0 < number <= MOST for number in (heads, kv_heads)) or heads % kv_heads:
         raise unsound(f"{heads!r} heads cannot share {kv_heads!r} key/value heads")
-    if not isinstance(kept, list) or not 0 < len(kept) <= MOST:
+    if not isinstance(kept, list) or not 0 < len(cast(list[Any], kept)) <= MOST:
         raise unsound("“kept” should be a list with a row for each layer")
-    for layer, row in enumerate(kept):
-        if not isinstance(row, list) or not all(_whole(head) and 0 <= head < heads for head in row):
+    rows = cast(list[Any], kept)
+    for layer, row in enumerate(rows):
+        if not isinstance(row, list) or not all(
+            _whole(head) and 0 <= head < heads for head in cast(list[Any], row)
+        ):
             raise unsound(f"layer {layer} should name heads from 0 to {heads - 1}")
-        if any(later <= head for head, later in pairwise(row)):
+        if any(later <= head for head, later in pairwise(cast(list[int], row))):
             raise unsound(f"the heads of layer {layer} should be in order, each once")
-    if not any(kept):
+    if not any(rows):
         raise unsound("it leaves the model no heads at all")
-    return RemovedHeads(heads, kv_heads, tuple(map(tuple, kept)))
+    return RemovedHeads(heads, kv_heads, tuple(map(tuple, rows)))
 
 
 def is_stock(config: PreTrainedConfig) -> bool:

@@ -33,4 +33,4 @@ def _pick(chosen: Selection) -> TokenPick:
 
 
 def _select(pick: TokenPick) -> None:
-    state.put(**{state.TOKEN: pick.index, state.DIRECTION: pick.direction})
+    state.put(**{state.TOKEN: pick.place, state.DIRECTION: pick.direction})

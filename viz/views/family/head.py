@@ -47,7 +47,7 @@ def tokens(chosen: Sequence[Selection]) -> None:
 
 
 def _select(pick: TokenPick) -> None:
-    state.put(**{state.TOKEN: pick.index, state.DIRECTION: pick.direction})
+    state.put(**{state.TOKEN: pick.place, state.DIRECTION: pick.direction})
 
 
 def heatmaps(members: Sequence[Member], chosen: Sequence[Selection]) -> None:
@@ -81,7 +81,7 @@ def _heatmap(member: Member, one: Selection, drawn: Drawn, top: float) -> None:
         drawn.weights,
         one.query_tokens,
         top=top,
-        marked=pick.index,
+        marked=pick.place,
         mark="query" if pick.direction == DIRECTIONS[0] else "key",
         scale=state.get(state.SCALE),
         leave_out_first=state.get(state.FIRST_OUT),
@@ -102,10 +102,10 @@ def _heatmap(member: Member, one: Selection, drawn: Drawn, top: float) -> None:
 def _looks_at(one: Selection, pick: TokenPick) -> str:
     """The chosen token and the tokens it gives most to, or gets most from, with their weights."""
     pattern = one.run.pattern(one.layer, one.head, STACK).numpy()
-    line = pattern[pick.index] if pick.direction == DIRECTIONS[0] else pattern[:, pick.index]
+    line = pattern[pick.place] if pick.direction == DIRECTIONS[0] else pattern[:, pick.place]
     best = [int(index) for index in np.argsort(-line, kind="stable")[:MOST] if line[index] >= LEAST]
     named = [f"{_quoted(one.query_tokens[index])} {line[index]:.2g}" for index in best]
-    return f"{_quoted(one.query_tokens[pick.index])} {pick.direction} {', '.join(named) or 'no token'}"
+    return f"{_quoted(one.query_tokens[pick.place])} {pick.direction} {', '.join(named) or 'no token'}"
 
 
 def _quoted(token: str) -> str:
