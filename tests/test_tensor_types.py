@@ -19,7 +19,7 @@ from tests.models.public_face import functions
 FACE = {name: getattr(models, name) for name in models.__all__}
 
 
-def annotations(face: dict[str, Any]) -> list[tuple[str, ast.expr]]:
+def notes_of(face: dict[str, Any]) -> list[tuple[str, ast.expr]]:
     """All of functions, public methods and public fields, each with where it stands."""
     found: list[tuple[str, ast.expr]] = []
     for name, function in functions(face):
@@ -41,7 +41,7 @@ def annotations(face: dict[str, Any]) -> list[tuple[str, ast.expr]]:
 
 def bare(face: dict[str, Any]) -> list[str]:
     """Where a tensor stands without its axes."""
-    return [where for where, note in annotations(face) if any(map(_is_bare, _outside_of_shapes(note)))]
+    return [where for where, note in notes_of(face) if any(map(_is_bare, _outside_of_shapes(note)))]
 
 
 def _outside_of_shapes(note: ast.expr) -> list[ast.AST]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging as levels
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -108,10 +109,10 @@ def test_what_transformers_says_is_restored_by_who_leaves_last():
         second.__enter__()
         first.__exit__(None, None, None)
         assert not logging.is_progress_bar_enabled()
-        assert logging.get_verbosity() == logging.ERROR
+        assert logging.get_verbosity() == levels.ERROR
         second.__exit__(None, None, None)
         assert logging.is_progress_bar_enabled()
-        assert logging.get_verbosity() == logging.WARNING
+        assert logging.get_verbosity() == levels.WARNING
     finally:
         (logging.enable_progress_bar if before[0] else logging.disable_progress_bar)()
         logging.set_verbosity(before[1])
