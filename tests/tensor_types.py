@@ -12,8 +12,8 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from types import CodeType, ModuleType
-from typing import Any, get_args
+from types import CodeType, ModuleType, NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
 
 import jaxtyping
 from beartype import beartype
@@ -37,6 +37,11 @@ def _of_tensors(function: Callable[..., Any]) -> Callable[..., Any]:
 def _shaped(note: Any) -> bool:
     if isinstance(note, type) and issubclass(note, jaxtyping.AbstractArray):
         return True
+    if get_origin(note) in (
+        Union,
+        UnionType,
+    ):  # lists that may come in a tensor's place are refused in a sentence
+        return all(part is NoneType or _shaped(part) for part in get_args(note))
     return any(map(_shaped, get_args(note)))
 
 

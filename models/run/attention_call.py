@@ -7,6 +7,7 @@ replayed when somebody looks at it.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import overload
 
 import torch
 from jaxtyping import Bool, Float, Shaped
@@ -67,7 +68,7 @@ class AttentionCall:
     """The inputs of one attention call for one text, by reference.
 
     query [head, query, d_head], key [kv_head, key, d_head], value [kv_head, key, d_value], after rotary embedding.
-    mask: bool or additive [1 | head, query, key]; position_bias [1 | head, query, key]; sinks [head, 1 | query, 1].
+    mask: bool or additive [1 | head, 1 | query, key]; position_bias [1 | head, 1 | query, key]; sinks [head, 1 | query, 1].
     kv_heads_of: for each head the key/value head that it reads, where they are not shared evenly (after heads of some
     groups were removed); None where every key/value head is read by equally many, one group after the other.
     """
@@ -77,7 +78,7 @@ class AttentionCall:
     value: Float[Tensor, "*batch kv_head key d_value"]
     scaling: float
     causal: bool
-    mask: Bool[Tensor, "*#batch #head query key"] | Float[Tensor, "*#batch #head query key"] | None = None
+    mask: Bool[Tensor, "*#batch #head #query key"] | Float[Tensor, "*#batch #head #query key"] | None = None
     position_bias: Float[Tensor, "*#batch #head query key"] | None = None
     softcap: float | None = None
     sinks: Float[Tensor, "*#batch head #query 1"] | None = None
@@ -142,7 +143,7 @@ class AttentionCall:
         if self.mask is None:
             blank = torch.ones(1, count, self.keys, dtype=torch.bool, device=self.query.device)
             return blank & _visible(blank, rows.start or 0) if self.causal else blank
-        mask = self.mask[:, rows]
+        mask = _select(self.mask, slice(None), rows)
         if mask.dtype != torch.bool:
             mask = mask > torch.finfo(mask.dtype).min / 2
         return mask.expand(mask.shape[0], count, self.keys)
@@ -160,6 +161,10 @@ class AttentionCall:
         )
 
 
+@overload
+def _select(tensor: Tensor, heads: slice, rows: slice) -> Tensor: ...
+@overload
+def _select(tensor: Tensor | None, heads: slice, rows: slice) -> Tensor | None: ...
 def _select(tensor: Tensor | None, heads: slice, rows: slice) -> Tensor | None:
     """Slice [1 | head, 1 | query, ...], leaving broadcast axes alone."""
     if tensor is None:
