@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import tensor_types
 from tests.browser import browser
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # The models are tiny: on a busy machine their threads wait for one another more than they compute, ten times over.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+tensor_types.install()  # before any test imports the engine
 
 __all__ = ["browser"]
 

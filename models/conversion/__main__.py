@@ -25,13 +25,14 @@ import torch
 from numpy.typing import NDArray
 
 from models.conversion.calibration import CHARACTERS_PER_TOKEN, excerpt, token_row
-from models.conversion.convert import convert_to_mla, latent_spectra, ranks_for_budget, save_converted
+from models.conversion.convert import convert_to_mla, latent_spectra, ranks_for_budget
 from models.conversion.healing.folder import MODEL, alone_in, drop_checkpoints, healed_model
 from models.conversion.healing.heal import Healed, Healing, check_pair, heal, run_identity
 from models.conversion.healing.run import demand_accelerate
 from models.conversion.perplexity import measure_perplexity
 from models.errors import BadText, HeadlightError
 from models.loading.loader import load
+from models.loading.saved_folder import save
 from models.run.model import AttentionModel
 from models.shape.family import CONTEXT
 from models.training.run import Place
@@ -76,7 +77,7 @@ def _convert(asked: argparse.Namespace) -> int:
     else:
         rank = round(asked.share * elements)
     made = convert_to_mla(model, rank, spectra)
-    place = save_converted(made, asked.out)
+    place = save(made, asked.out)
     print(f"{made.note} Written to {place}.")
     return 0
 
@@ -147,7 +148,7 @@ def _write(
         "healed_on": ", ".join(path.name for path in asked.corpus),
         "perplexity": perplexity,
     }
-    folder = save_converted(student, asked.out / MODEL)
+    folder = save(student, asked.out / MODEL)
     drop_checkpoints(asked.out)
     _tell(asked, f"{told} Written to {folder}.", "done", after=perplexity["after"], folder=str(folder))
 
@@ -214,7 +215,7 @@ def _parser() -> argparse.ArgumentParser:
     heal.add_argument("--json", action="store_true", help="say all of it in lines of JSON, each step too")
     for command in (convert, heal):
         command.add_argument("--model", required=True, help="a name of the catalogue, a Hub id or a folder")
-        command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+        command.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
         command.add_argument("--threads", type=int, default=0, help="processor threads (all)")
     return parser
 

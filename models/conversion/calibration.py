@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float64
 from torch import Tensor, nn
 
 from models.errors import BadText
-from models.panics import panics_told
 from models.private_copy import private_copy
 from models.progress import Progress, no_progress
-from models.run.inputs import check_text, demand_rows
-from models.run.model import AttentionModel, demand_tokenizer
+from models.run.inputs import check_text, demand_rows, listed_texts
+from models.run.model import AttentionModel, tokenizing
 
 TEXT = Path(__file__).parent / "calibration.txt"
 MOST_TOKENS = 16_384
@@ -35,9 +35,9 @@ class LayerMoments:
     before the rotary embedding see the queries: turned by the distance between the two, averaged over distances.
     """
 
-    mean: Tensor
-    covariance: Tensor
-    query: Tensor
+    mean: Float64[Tensor, " d_model"]
+    covariance: Float64[Tensor, "d_model d_model"]
+    query: Float64[Tensor, "kv_head d_head d_head"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,8 @@ def _rows(model: AttentionModel, texts: str | Sequence[str] | None, most: int) -
     """Windows of one context, int64 [window, pos], evenly spread; they overlap where the texts do not fill them."""
     needed = needed_tokens(model)
     context = min(CONTEXT, model.geometry.context or CONTEXT)
-    given = [TEXT.read_text("utf-8")] if texts is None else [texts] if isinstance(texts, str) else list(texts)
-    room = CHARACTERS_PER_TOKEN * max(most, needed) // max(len(given), 1)
+    given = [TEXT.read_text("utf-8")] if texts is None else listed_texts(texts)
+    room = CHARACTERS_PER_TOKEN * max(most, needed) // len(given)
     ids = token_row(model, [excerpt(text, room) for text in given])
     if texts is None:  # other beginnings: the same words at other places
         wanted = max(needed, min(len(ids), most))
@@ -105,16 +105,12 @@ def _rows(model: AttentionModel, texts: str | Sequence[str] | None, most: int) -
 def token_row(model: AttentionModel, texts: str | Sequence[str]) -> Tensor:
     """All texts as one row of token ids, int64 [token]. Raises BadText for what no tokenizer can read."""
     parts = []
-    for text in (texts,) if isinstance(texts, str) else texts:
+    for text in listed_texts(texts):
         check_text(text)
-        with panics_told(f"The tokenizer of “{model.name}”"):
-            ids = demand_tokenizer(model)(text, verbose=False)["input_ids"]
+        with tokenizing(model) as tokenizer:
+            ids = tokenizer(text, verbose=False)["input_ids"]
         demand_rows(model, ids)
         parts.append(torch.tensor(ids, dtype=torch.long))
-    if not parts:
-        raise BadText(
-            "No calibration text came: give one or more, or None for the one that comes with Headlight."
-        )
     return torch.cat(parts)
 
 

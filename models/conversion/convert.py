@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import copy
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,11 +17,10 @@ from models.conversion.factors import Factors, Spectrum, spectrum
 from models.conversion.latent_model import HeadlightMlaForCausalLM
 from models.conversion.ranks import Rope, budget_elements, check_ranks, check_rope, share_out
 from models.conversion.source_model import attention_layers, check_source, latent_config, projections
-from models.errors import BadSelection, BrokenWeights
+from models.errors import BadSelection
 from models.loading.loader import wrap
 from models.progress import Progress, no_progress, part
-from models.quiet_transformers import quiet_transformers
-from models.run.model import AttentionModel, demand_tokenizer
+from models.run.model import AttentionModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +32,6 @@ class LatentSpectra:
 
     layers: tuple[Spectrum, ...]
     calibration: Calibration
-
-
-Texts = str | Sequence[str] | LatentSpectra | None
 
 
 def latent_spectra(
@@ -61,17 +54,17 @@ def latent_spectra(
 def convert_to_mla(
     model: AttentionModel,
     kv_rank: int | Sequence[int],
-    texts: Texts = None,
+    texts: str | Sequence[str] | LatentSpectra | None = None,
     *,
     rope: Rope = "latent",
     progress: Progress = no_progress,
 ) -> AttentionModel:
     """A model whose cache holds one latent of `kv_rank` numbers per token and layer, for keys and values together.
 
-    kv_rank: one for all layers, or one for each; `full_rank(model)` is exact but for rounding. texts: what the latents
-    are fitted to (see models.conversion.factors), None for the text that comes with Headlight; or what `latent_spectra`
-    gave, for several conversions of one model. The result has weights of its own; the given model is not changed, also
-    where an exception from `progress` ends the work.
+    kv_rank: one for all layers, or one for each; the full rank (models.conversion.ranks.full_rank) is exact but for rounding.
+    texts: what the latents are fitted to (see models.conversion.factors), None for the text that comes with Headlight; or what
+    `latent_spectra` gave, for several conversions of one model. The result has weights of its own; the given model is not
+    changed, also where an exception from `progress` ends the work.
 
     rope="latent": keys are expanded and then turned by the rotary embedding, so that the expansion cannot be absorbed into
     the queries. "decoupled": of the kv_rank numbers some are a rotary key that all heads share, and the model is a
@@ -84,10 +77,8 @@ def convert_to_mla(
     if check_rope(rope) == "decoupled":
         check_decoupled(model)
     ranks = check_ranks(model, kv_rank, rope)
-    spectra = texts if isinstance(texts, LatentSpectra) else None
-    if spectra is None:
-        given = texts if texts is None or isinstance(texts, str) else tuple(map(str, texts))  # pyright: ignore[reportArgumentType]
-        spectra = latent_spectra(model, given, progress=part(progress, 0.0, 0.9))
+    told = part(progress, 0.0, 0.9)
+    spectra = texts if isinstance(texts, LatentSpectra) else latent_spectra(model, texts, progress=told)
     if len(spectra.layers) != len(ranks):
         raise BadSelection(
             f"The spectra are those of a model with {len(spectra.layers)} layers, but {model.name} has {len(ranks)}: work "
@@ -108,7 +99,11 @@ def convert_to_mla(
 
 
 def ranks_for_budget(
-    model: AttentionModel, bytes_per_token: int, texts: Texts = None, *, progress: Progress = no_progress
+    model: AttentionModel,
+    bytes_per_token: int,
+    texts: str | Sequence[str] | LatentSpectra | None = None,
+    *,
+    progress: Progress = no_progress,
 ) -> tuple[int, ...]:
     """Ranks for each layer whose latents take at most that many bytes per token in the model's number format.
 
@@ -119,35 +114,6 @@ def ranks_for_budget(
     elements = budget_elements(model, bytes_per_token)
     spectra = texts if isinstance(texts, LatentSpectra) else latent_spectra(model, texts, progress=progress)
     return share_out(spectra.layers, elements)
-
-
-def save_converted(model: AttentionModel, folder: str | Path) -> Path:
-    """Write a converted model with its tokenizer and what it was made of into a new folder, for `models.load`.
-
-    The folder appears whole or not at all. Raises BadSelection where there is something in it already, or the model is
-    no converted one.
-    """
-    place = Path(folder).expanduser()
-    if getattr(model.module.config, "provenance", None) is None:
-        raise BadSelection(f"{model.name} is no converted model: give what convert_to_mla returned.")
-    if place.exists() and (place.is_file() or any(place.iterdir())):
-        raise BadSelection(f"There is something in {place} already: give a new folder.")
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
-        try:
-            with quiet_transformers():
-                model.module.save_pretrained(scratch / "whole")
-                demand_tokenizer(model).save_pretrained(scratch / "whole")
-            (scratch / "whole").replace(place)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-    except OSError as error:
-        raise BrokenWeights(
-            f"The converted model could not be written to {place} ({error.strerror or error}): free some space or give "
-            "another folder."
-        ) from None
-    return place
 
 
 def _assembled(model: AttentionModel, ranks: tuple[int, ...], factors: list[Factors]) -> PreTrainedModel:

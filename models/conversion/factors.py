@@ -19,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float64
 from torch import Tensor
 
 from models.conversion.calibration import LayerMoments
@@ -47,9 +48,9 @@ class Factors:
     keys and values are up @ (down @ x) + bias.
     """
 
-    down: Tensor
-    up: Tensor
-    bias: Tensor
+    down: Float64[Tensor, "kv_rank d_model"]
+    up: Float64[Tensor, "output kv_rank"]
+    bias: Float64[Tensor, " output"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +62,12 @@ class Spectrum:
     r is the best of rank r; see the module's text. matrix [2 * kv_head * d_head, d_model], bias, mean [d_model].
     """
 
-    values: Tensor
-    down: Tensor
-    up: Tensor
-    matrix: Tensor
-    bias: Tensor
-    mean: Tensor
+    values: Float64[Tensor, " direction"]
+    down: Float64[Tensor, "direction d_model"]
+    up: Float64[Tensor, "output direction"]
+    matrix: Float64[Tensor, "output d_model"]
+    bias: Float64[Tensor, " output"]
+    mean: Float64[Tensor, " d_model"]
 
     def cut(self, rank: int) -> Factors:
         """The factors of that rank; at full rank they are the projections themselves."""

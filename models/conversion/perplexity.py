@@ -19,6 +19,7 @@ from models.look.evaluation_texts import evaluation_text
 from models.look.token_losses import demand_decoder
 from models.progress import Progress, no_progress, part
 from models.run.cache_modes import cache_bytes, new_cache
+from models.run.inputs import listed_texts
 from models.run.model import AttentionModel
 from models.shape.cache_size import cache_bytes_per_token, cache_elements_per_token
 
@@ -56,20 +57,20 @@ class RankPoint:
 
 def measure_perplexity(
     model: AttentionModel,
-    text: str | None = None,
+    texts: str | Sequence[str] | None = None,
     *,
     max_tokens: int = MOST_TOKENS,
     progress: Progress = no_progress,
 ) -> Perplexity:
-    """Perplexity of a decoder on a text, None for the prose that comes with Headlight for this.
+    """Perplexity of a decoder on one text or several, None for the prose that comes with Headlight for this.
 
-    The text is cut into windows of 512 tokens (fewer where the model's context is shorter), at most max_tokens in all and
+    Each text is cut into windows of 512 tokens (fewer where the model's context is shorter), at most max_tokens in all and
     then spread evenly. The first token of each window is predicted by nothing and does not count; on a text of one window
     the loss is the mean of `token_loss`. Raises BadText where there is nothing to predict, BadSelection for anything but a
     decoder with a language head.
     """
     demand_decoder(model)
-    windows = _windows(model, evaluation_text() if text is None else text, max_tokens)
+    windows = _windows(model, evaluation_text() if texts is None else texts, max_tokens)
     total, count = 0.0, 0
     for number, window in enumerate(windows):
         progress(f"Measuring the perplexity of {model.name}", number / len(windows))
@@ -77,19 +78,19 @@ def measure_perplexity(
         count += len(window) - 1
     progress(f"The perplexity of {model.name} is measured", 1.0)
     loss = total / count
-    source = "prose that comes with Headlight" if text is None else "a text that was given"
+    source = "prose that comes with Headlight" if texts is None else "a text that was given"
     return Perplexity(math.exp(min(loss, 700.0)), loss, count, len(windows), source)
 
 
 def original_point(
     model: AttentionModel,
-    text: str | None = None,
+    texts: str | Sequence[str] | None = None,
     *,
     max_tokens: int = MOST_TOKENS,
     progress: Progress = no_progress,
 ) -> RankPoint:
-    """The model as it is, measured like the points of `rank_curve`."""
-    seen = measure_perplexity(model, text, max_tokens=max_tokens, progress=progress)
+    """The model as it is, measured like the points of `rank_curve`. Raises BadText, BadSelection as `measure_perplexity`."""
+    seen = measure_perplexity(model, texts, max_tokens=max_tokens, progress=progress)
     return RankPoint(None, 1.0, cache_bytes_per_token(model.geometry, model.dtype), live_bytes(model), seen)
 
 
@@ -97,7 +98,7 @@ def rank_curve(
     model: AttentionModel,
     spectra: LatentSpectra,
     shares: Sequence[float],
-    text: str | None = None,
+    texts: str | Sequence[str] | None = None,
     *,
     by_spectrum: bool = False,
     max_tokens: int = MOST_TOKENS,
@@ -112,33 +113,33 @@ def rank_curve(
     """
     wanted = [ranks_for_share(model, share, spectra.layers if by_spectrum else None) for share in shares]
     ranks = list(dict.fromkeys(wanted))
-    return _points(model, spectra, ranks, text, max_tokens, progress)
+    return _points(model, spectra, ranks, texts, max_tokens, progress)
 
 
 def _points(
     model: AttentionModel,
     spectra: LatentSpectra,
     wanted: list[tuple[int, ...]],
-    text: str | None,
+    texts: str | Sequence[str] | None,
     max_tokens: int,
     progress: Progress,
 ) -> Iterator[RankPoint]:
     for number, ranks in enumerate(wanted):
         own = part(progress, number / len(wanted), (number + 1) / len(wanted))
-        yield _point(model, spectra, ranks, text, max_tokens, own)
+        yield _point(model, spectra, ranks, texts, max_tokens, own)
 
 
 def _point(
     model: AttentionModel,
     spectra: LatentSpectra,
     ranks: tuple[int, ...],
-    text: str | None,
+    texts: str | Sequence[str] | None,
     max_tokens: int,
     progress: Progress,
 ) -> RankPoint:
     """In a function of its own, so that the copy is gone before the next is made."""
     made = convert_to_mla(model, ranks, spectra, progress=part(progress, 0.0, 0.3))
-    seen = measure_perplexity(made, text, max_tokens=max_tokens, progress=part(progress, 0.3, 1.0))
+    seen = measure_perplexity(made, texts, max_tokens=max_tokens, progress=part(progress, 0.3, 1.0))
     return RankPoint(
         ranks=ranks,
         cache_share=sum(ranks) / cache_elements_per_token(model.geometry),
@@ -157,16 +158,19 @@ def live_bytes(model: AttentionModel) -> float:
     return cache_bytes(kept).used / LIVE_TOKENS
 
 
-def _windows(model: AttentionModel, text: str, most: int) -> list[Tensor]:
+def _windows(model: AttentionModel, texts: str | Sequence[str], most: int) -> list[Tensor]:
     """Token ids of each window, int64 [pos], at least two of them."""
     width = min(CONTEXT, model.geometry.context or CONTEXT)
     if most < 2:
         raise BadSelection(f"At least 2 tokens make something to predict, but max_tokens={most} came.")
-    row = token_row(model, [excerpt(text, CHARACTERS_PER_TOKEN * max(most, CONTEXT))])
-    windows = [window for window in row.split(width) if len(window) > 1]
+    given = listed_texts(texts)
+    room = CHARACTERS_PER_TOKEN * max(most // len(given), CONTEXT)
+    rows = [token_row(model, excerpt(text, room)) for text in given]
+    windows = [window for row in rows for window in row.split(width) if len(window) > 1]
     if not windows:
         raise BadText(
-            f"The text to measure on has {len(row)} token, which nothing predicts: give a longer one, some hundred words."
+            f"The text to measure on has {max(map(len, rows))} token, which nothing predicts: give a longer one, some hundred "
+            "words."
         )
     count = max(most // width, 1)
     if len(windows) > count:

@@ -105,6 +105,8 @@ def share_out(spectra: Sequence[Spectrum], elements: int) -> tuple[int, ...]:
     """
     layers = len(spectra)
     shares = torch.cat([part.values[1:] for part in spectra])
-    owners = torch.cat([torch.full((len(part.values) - 1,), i, dtype=torch.int64) for i, part in enumerate(spectra)])
+    owners = torch.cat(
+        [torch.full((len(part.values) - 1,), i, dtype=torch.int64) for i, part in enumerate(spectra)]
+    )
     chosen = owners[shares.argsort(descending=True, stable=True)[: elements - layers]]
     return tuple((1 + torch.bincount(chosen, minlength=layers)).tolist())

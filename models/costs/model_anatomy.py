@@ -31,10 +31,12 @@ class Layers:
 
     @property
     def count(self) -> int:
+        """How many layers these are."""
         return self.shape.layers
 
     @property
     def attends(self) -> bool:
+        """Whether they look at other tokens, in a way that is known."""
         return self.keeps not in ("state", "no attention", "unknown")
 
     @property

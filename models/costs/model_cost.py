@@ -23,6 +23,7 @@ from models.errors import BadSelection
 from models.run.cache_modes import known_mode
 from models.shape.attention_geometry import Geometry
 from models.shape.cache_size import CacheMode
+from models.shape.number_format import number_format
 
 __all__ = ["Anatomy", "Cost", "Line", "Work", "anatomy", "cost"]
 MOST = 10**9  # tokens or texts: beyond it a number is a slip
@@ -77,19 +78,21 @@ def cost(
     source: Source,
     tokens: int,
     batch: int = 1,
-    dtype: torch.dtype = torch.bfloat16,
+    dtype: str | torch.dtype = "bfloat16",
     cache: str = "auto",
     source_tokens: int | None = None,
 ) -> Cost:
     """Bytes, operations and bytes moved of a model, from its config alone; see `anatomy` for what `source` may be.
 
-    cache: for latent attention "latent", "absorbed" (which "auto" is) or "expanded", as in `new_cache`. source_tokens: of
-    the text that an encoder-decoder answers to, `tokens` where not given. Raises BadSelection for numbers below 1 or beyond
-    1,000,000,000, for a mode that does not apply and for an encoder; UnsupportedModel, UnknownModel as `anatomy`.
+    dtype: number format of weights and cache, any floating-point one of PyTorch. cache: for latent attention "latent",
+    "absorbed" (which "auto" is) or "expanded", as in `new_cache`. source_tokens: of the text that an encoder-decoder answers
+    to, `tokens` where not given. Raises BadSelection for numbers below 1 or beyond 1,000,000,000, for what is no number format,
+    for a mode that does not apply and for an encoder; UnsupportedModel, UnknownModel as `anatomy`.
     """
     _demand("tokens", tokens)
     _demand("texts at once", batch)
     _demand("tokens of the source", tokens if source_tokens is None else source_tokens)
+    number = number_format(dtype)
     mode, model = known_mode(cache), anatomy(source)
     if model.shape.role == "encoder":
         raise BadSelection(
@@ -97,8 +100,8 @@ def cost(
         )
     if model.shape.kind != "mla" and mode != "auto":
         raise BadSelection(f"The cache mode {mode!r} is for latent attention alone; leave it at “auto”.")
-    case = Case(model, tokens, batch, dtype.itemsize, mode, source_tokens or tokens)
-    return _worked_out(case, dtype)
+    case = Case(model, tokens, batch, number.itemsize, mode, source_tokens or tokens)
+    return _worked_out(case, number)
 
 
 def _demand(what: str, count: int) -> None:

@@ -51,12 +51,13 @@ class ServingPlan:
 
 
 def plan_serving(
-    source: Source, context: int, users: int, device_bytes: int, dtype: torch.dtype = torch.bfloat16
+    source: Source, context: int, users: int, device_bytes: int, dtype: str | torch.dtype = "bfloat16"
 ) -> ServingPlan:
     """Cache of so many users with so long a context, and how many devices of that memory hold it.
 
     `own` counts the layers as they are, windows and all; `kinds` take every layer that attends as one that keeps the whole
-    context, since that is what the kinds differ in. Raises BadSelection, UnsupportedModel, UnknownModel.
+    context, since that is what the kinds differ in. dtype: number format of weights and caches. Raises BadSelection,
+    UnsupportedModel, UnknownModel.
     """
     for what, count in (("users", users), ("bytes of a device", device_bytes)):
         if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST * 10**6:
@@ -75,7 +76,7 @@ def plan_serving(
         worked.notes if worked.weight_bytes is not None else (*worked.notes, "The weights are not counted.")
     )
     return ServingPlan(
-        model.name, context, users, dtype, device_bytes, weights, made[0], tuple(made[1:]), notes
+        model.name, context, users, worked.dtype, device_bytes, weights, made[0], tuple(made[1:]), notes
     )
 
 

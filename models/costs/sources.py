@@ -22,7 +22,7 @@ from models.shape.attention_geometry import Geometry, demand_few_layers, geometr
 from models.shape.removed_heads import removed_heads
 
 LONGEST_NAME = 200  # characters of one that an error repeats
-Source = Anatomy | Geometry | AttentionModel | PreTrainedConfig | Mapping[str, Any] | str
+Source = Anatomy | Geometry | AttentionModel | PreTrainedConfig | Mapping[str, Any] | str | Path
 
 
 def anatomy(source: Source, name: str = "") -> Anatomy:
@@ -44,7 +44,7 @@ def anatomy(source: Source, name: str = "") -> Anatomy:
         return _of_config(source, name)
     if isinstance(source, Mapping):
         return _of_config(_from_json(source), name)
-    text = source.strip()
+    text = str(source).strip()
     if text.startswith(("{", "[")):
         return _of_config(_from_json(_parsed(text)), name)
     return _of_config(_from_json(_parsed(_config_text(text))), name or text)

@@ -33,6 +33,7 @@ class WeightPart:
 
     @property
     def parameters(self) -> int:
+        """Of all of them together."""
         return self.count * prod(self.shape)
 
 

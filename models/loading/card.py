@@ -103,17 +103,18 @@ class Card:
             (row for row in self.roles if row["role"] == role), key=lambda row: row["score"], default=None
         )
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: str | Path) -> None:
         """Write card.json and a README.md in the Hub's form for model cards into `folder`."""
+        place = Path(folder)
         derived = {name: getattr(self, name) for name in _DERIVED}
         text = json.dumps(asdict(self) | derived, indent=1, ensure_ascii=False, allow_nan=False)
-        (folder / FILE).write_text(text + "\n", "utf-8")
-        (folder / "README.md").write_text(readme(self), "utf-8")
+        (place / FILE).write_text(text + "\n", "utf-8")
+        (place / "README.md").write_text(readme(self), "utf-8")
 
     @classmethod
-    def read(cls, folder: Path) -> Card:
+    def read(cls, folder: str | Path) -> Card:
         """The card in `folder`. Raises BadCard where there is none, or it is not sound."""
-        path = folder / FILE
+        path = Path(folder) / FILE
         try:
             held = json.loads(path.read_text("utf-8"))
         except OSError as error:

@@ -98,16 +98,17 @@ def _family(kind: Kind, parameters: int, shares: str) -> Entry:
     )
 
 
-_SMOLLM2 = Entry(
-    name="smollm2-135m",
-    group=PRETRAINED,
-    title="SmolLM2 135M · GQA",
-    summary="A small chat model: 30 layers of 9 heads, every three sharing one key and value head.",
-    role="decoder",
-    kind="gqa",
-    parameters=134_515_008,
-    licence="Apache-2.0",
-    source=Fetched(
+def _pretrained(name: str, title: str, summary: str, shape: tuple[Role, Kind, int], source: Fetched) -> Entry:
+    role, kind, parameters = shape
+    return Entry(name, PRETRAINED, title, summary, role, kind, parameters, "Apache-2.0", source)
+
+
+_SMOLLM2 = _pretrained(
+    "smollm2-135m",
+    "SmolLM2 135M · GQA",
+    "A small chat model: 30 layers of 9 heads, every three sharing one key and value head.",
+    ("decoder", "gqa", 134_515_008),
+    Fetched(
         size_bytes=271_200_000,
         hub_id="HuggingFaceTB/SmolLM2-135M-Instruct",
         hub_revision="12fd25f77366fa6b3b4b768ec3050bf629380bac",
@@ -141,16 +142,12 @@ _MINILM_FILES = {
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
     "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
 }
-_MINILM = Entry(
-    name="minilm",
-    group=PRETRAINED,
-    title="MiniLM L6 · encoder",
-    summary="A sentence encoder that reads in both directions: 6 layers of 12 full heads.",
-    role="encoder",
-    kind="mha",
-    parameters=22_713_216,
-    licence="Apache-2.0",
-    source=Fetched(
+_MINILM = _pretrained(
+    "minilm",
+    "MiniLM L6 · encoder",
+    "A sentence encoder that reads in both directions: 6 layers of 12 full heads.",
+    ("encoder", "mha", 22_713_216),
+    Fetched(
         size_bytes=91_335_000,
         hub_id="sentence-transformers/all-MiniLM-L6-v2",
         hub_revision="1110a243fdf4706b3f48f1d95db1a4f5529b4d41",

@@ -40,20 +40,21 @@ _SECTIONS = ("auto_map", "quantization_config")
 
 
 def load(
-    name: str,
-    device: str = "auto",
-    dtype: str = "auto",
-    progress: Progress = no_progress,
+    name: str | Path,
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "auto",
     cache: str = "auto",
+    *,
+    progress: Progress = no_progress,
 ) -> AttentionModel:
     """Load a model of the catalogue, any Hub id (organisation/name), or a local folder or .gguf file.
 
-    device: "auto" (CUDA, then MPS, then CPU), "cpu", "cuda", "cuda:1", "mps". dtype: "auto" (bfloat16 on
-    CUDA, float32 elsewhere), "float32", "bfloat16", "float16". The weights come as safetensors or GGUF, never
-    as pickles, and no code that came with a model is run. cache: how a model with latent attention keeps its
-    past while it writes, "expanded", "latent" or "absorbed"; see `new_cache`. Raises a HeadlightError with one
-    sentence that says what to do.
+    device: "auto" (CUDA, then MPS, then CPU), "cpu", "cuda", "cuda:1", "mps". dtype: "auto" (bfloat16 on CUDA, float32
+    elsewhere), "float32", "bfloat16", "float16". Either may be PyTorch's own. The weights come as safetensors or GGUF, never
+    as pickles, and no code that came with a model is run. cache: how a model with latent attention keeps its past while it
+    writes, "expanded", "latent" or "absorbed"; see `new_cache`. Raises a HeadlightError with one sentence that says what to do.
     """
+    name = str(name)
     known_mode(cache)  # before anything is fetched
     place = choose_device(device)
     number = choose_dtype(dtype, place)
@@ -112,7 +113,7 @@ def wrap(
 
     From then on its attention runs through the engine, and it stands in evaluation mode; a class that computes its attention
     itself runs its eager one. It is compared with transformers' eager attention as `load` does. Without a tokenizer only
-    `capture_inputs` takes it. cache: as in `load`. Raises UnsupportedModel, BadSelection.
+    `models.look.capturing.capture_inputs` takes it. cache: as in `load`. Raises UnsupportedModel, BadSelection.
     """
     module.eval()
     if module._can_set_attn_implementation():

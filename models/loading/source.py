@@ -72,12 +72,12 @@ def _in_folder(name: str, folder: Path, progress: Progress) -> Found:
     return Found(base.folder, folder if own else base.tokenizer, note, folder)
 
 
-def card_of(name: str) -> Card | None:
+def card_of(name: str | Path) -> Card | None:
     """The card that lies beside a model that comes with Headlight or lies in a folder; None where there is none.
 
     Reads that one small file alone, and nothing from the network. Raises BadCard where the card is not sound.
     """
-    folder = _folder_on_this_machine(name.strip())
+    folder = _folder_on_this_machine(str(name).strip())
     return Card.read(folder) if folder is not None and (folder / card.FILE).is_file() else None
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from jaxtyping import Float32
 from torch import Tensor
 
 from models.errors import BadSelection
@@ -19,6 +20,7 @@ from models.run.latent_cut import LatentCut
 from models.run.records import FinishedPatterns, LayerRecord
 from models.run.switched_off import SwitchedOff
 from models.shape.attention_geometry import Geometry
+from models.shape.removed_heads import Head
 
 _CALL_TENSORS = ("query", "key", "value", "mask", "position_bias", "sinks")
 
@@ -46,7 +48,7 @@ class Capture(LatentViews):
     layers_of: dict[str, tuple[LayerRecord, ...]]
     ids: dict[str, tuple[int, ...]]
     token_strings: dict[str, tuple[str, ...]]
-    predictions: Tensor
+    predictions: Float32[Tensor, "place vocab"]
     places: tuple[int, ...]
     vocabulary: Callable[[list[int]], tuple[str, ...]]
     model_name: str = ""
@@ -65,10 +67,12 @@ class Capture(LatentViews):
 
     @property
     def source_tokens(self) -> tuple[str, ...]:
+        """Display strings of what an encoder-decoder's encoder read. Raises BadSelection for other models."""
         return self._axis("source")
 
     @property
     def target_tokens(self) -> tuple[str, ...]:
+        """Display strings of what its decoder read. Raises BadSelection for other models."""
         return self._axis("target")
 
     def _axis(self, name: str) -> tuple[str, ...]:
@@ -79,12 +83,13 @@ class Capture(LatentViews):
         return self.token_strings[name]
 
     @property
-    def heads_off(self) -> tuple[tuple[int, int], ...]:
+    def heads_off(self) -> tuple[Head, ...]:
         """(layer, head) of those that were off; .switched_off says whose they are and what stood for them."""
         return self.switched_off.heads
 
     @property
     def stacks(self) -> tuple[str, ...]:
+        """Names of the stacks that were captured: "decoder", "encoder", "cross"."""
         return tuple(self.layers_of)
 
     @property
@@ -93,15 +98,19 @@ class Capture(LatentViews):
         return "decoder" if "decoder" in self.layers_of else self.stacks[0]
 
     def layers(self, stack: str | None = None) -> int:
+        """How many layers with attention a stack (None: the default one) has. Raises BadSelection for one that is not there."""
         return len(self._stack(stack))
 
     def heads(self, layer: int, stack: str | None = None) -> int:
+        """How many heads a layer has. Raises BadSelection."""
         return self._record(layer, stack).attention.heads
 
     def query_tokens(self, stack: str | None = None) -> tuple[str, ...]:
+        """Display strings of the tokens that look, one for each row of a pattern."""
         return self.token_strings[self._axes(stack)[0]]
 
     def key_tokens(self, stack: str | None = None) -> tuple[str, ...]:
+        """Display strings of the tokens that are looked at, one for each column of a pattern."""
         return self.token_strings[self._axes(stack)[1]]
 
     def _axes(self, stack: str | None) -> tuple[str, str]:
@@ -115,28 +124,32 @@ class Capture(LatentViews):
 
     # --- what the heads did --------------------------------------------------------------------------------------
 
-    def pattern(self, layer: int, head: int | None = None, stack: str | None = None) -> Tensor:
+    def pattern(
+        self, layer: int, head: int | None = None, stack: str | None = None
+    ) -> Float32[Tensor, "*head query key"]:
         """Attention after the softmax, float32 [query, key], or [head, query, key] where head is None.
 
         Rows sum to 1, or to less where a learned sink takes its share. Raises BadSelection.
         """
         return self._record(layer, stack, head).attention.weights(head).cpu()
 
-    def query(self, layer: int, head: int, stack: str | None = None) -> Tensor:
+    def query(self, layer: int, head: int, stack: str | None = None) -> Float32[Tensor, "query d_head"]:
         """The head's queries after rotary embedding, float32 [query, d_head]."""
         return self._call(layer, stack, head).query[head].float().cpu()
 
-    def key(self, layer: int, head: int, stack: str | None = None) -> Tensor:
+    def key(self, layer: int, head: int, stack: str | None = None) -> Float32[Tensor, "key d_head"]:
         """The keys that the head reads (shared within its group), float32 [key, d_head]."""
         call = self._call(layer, stack, head)
         return call.key[call.kv_head(head)].float().cpu()
 
-    def value(self, layer: int, head: int, stack: str | None = None) -> Tensor:
+    def value(self, layer: int, head: int, stack: str | None = None) -> Float32[Tensor, "key d_value"]:
         """The values that the head reads (shared within its group), float32 [key, d_value]."""
         call = self._call(layer, stack, head)
         return call.value[call.kv_head(head)].float().cpu()
 
-    def attention_scores(self, layer: int, head: int, stack: str | None = None) -> Tensor:
+    def attention_scores(
+        self, layer: int, head: int, stack: str | None = None
+    ) -> Float32[Tensor, "query key"]:
         """Scores before the softmax, float32 [query, key]; the lowest float where a key is hidden."""
         return self._call(layer, stack, head).scores(head).cpu()
 
@@ -149,7 +162,7 @@ class Capture(LatentViews):
         """What query-key products are multiplied with before the softmax."""
         return self._call(layer, stack).scaling
 
-    def value_weighted(self, layer: int, head: int, stack: str | None = None) -> Tensor:
+    def value_weighted(self, layer: int, head: int, stack: str | None = None) -> Float32[Tensor, "query key"]:
         """Norm of each weighted value as it is written to the residual stream, ||a v W_O||, float32 [query, key].
 
         Source: Kobayashi et al. 2020 (arXiv 2004.10102), equation 5. Raises BadSelection where heads are mixed before
@@ -164,7 +177,7 @@ class Capture(LatentViews):
             )
         return (record.attention.weights(head) * norms[head]).cpu()
 
-    def rollout(self, stack: str | None = None) -> Tensor:
+    def rollout(self, stack: str | None = None) -> Float32[Tensor, "query key"]:
         """Attention rollout over all layers of a stack, float32 [query, key]; rows sum to 1.
 
         Source: Abnar & Zuidema 2020 (arXiv 2005.00928), section 3: product of (A + I) / 2, A averaged over heads.
@@ -184,7 +197,9 @@ class Capture(LatentViews):
             rolled = (0.5 * (mean @ rolled)).add_(rolled, alpha=0.5)
         return rolled.cpu()
 
-    def tiles(self, size: int = 32, stack: str | None = None, progress: Progress = no_progress) -> Tensor:
+    def tiles(
+        self, size: int = 32, stack: str | None = None, *, progress: Progress = no_progress
+    ) -> Float32[Tensor, "layer head size size"]:
         """Small picture of every head, float32 [layer, head, size, size]; see models.look.overview."""
         return self._overview(stack, size, progress).tiles
 

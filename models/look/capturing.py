@@ -16,7 +16,7 @@ from models.look.captured import Capture
 from models.run.attention_call import AttentionCall
 from models.run.eager import eager_patterns
 from models.run.forward_pass import forward_pass
-from models.run.head_gates import Off, gates, switched_off
+from models.run.head_gates import Heads, gates, switched_off
 from models.run.inputs import Encoded, Text, encode, encode_pair, with_target
 from models.run.latent_cut import LatentCut, cuts, listed
 from models.run.latent_tap import latent_record
@@ -34,7 +34,7 @@ def capture(
     *,
     source: str | None = None,
     target: str | None = None,
-    heads_off: Off = (),
+    heads_off: Heads = (),
     latents_off: LatentCut | Iterable[LatentCut] = (),
     max_tokens: int | None = None,
 ) -> Capture:
@@ -55,7 +55,7 @@ def capture_inputs(
     model: AttentionModel,
     encoded: Encoded,
     *,
-    heads_off: Off = (),
+    heads_off: Heads = (),
     latents_off: LatentCut | Iterable[LatentCut] = (),
 ) -> Capture:
     """The same for a text that is encoded already."""
@@ -63,7 +63,7 @@ def capture_inputs(
 
 
 def capture_with_logits(
-    model: AttentionModel, encoded: Encoded, *, heads_off: Off = ()
+    model: AttentionModel, encoded: Encoded, *, heads_off: Heads = ()
 ) -> tuple[Capture, Tensor | None]:
     """The same with the logits of all positions [pos, vocab]; None where the model has no language head."""
     run, output = _run(model, encoded, heads_off, (), all_logits=True)
@@ -74,7 +74,7 @@ def capture_with_logits(
 def _run(
     model: AttentionModel,
     encoded: Encoded,
-    heads_off: Off,
+    heads_off: Heads,
     latents_off: LatentCut | Iterable[LatentCut],
     all_logits: bool = False,
 ) -> tuple[Capture, Any]:

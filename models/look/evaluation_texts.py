@@ -6,9 +6,8 @@ import re
 from pathlib import Path
 
 from models.errors import BadSelection, BadText
-from models.panics import panics_told
 from models.run.inputs import check_text, count_tokens
-from models.run.model import AttentionModel, demand_tokenizer
+from models.run.model import AttentionModel, tokenizing
 
 # Prose written for Headlight: stories, essays, a letter, some 3,500 tokens. No shipped model was trained on it, and none of
 # it is in the calibration text.
@@ -45,8 +44,8 @@ def cut_into_texts(
     most = min(tokens, model.geometry.context or tokens)
     texts, length, total = [""], 0, 0
     for sentence in _sentences(whole):
-        with panics_told(f"The tokenizer of “{model.name}”"):
-            count = len(demand_tokenizer(model)(sentence, verbose=False)["input_ids"])
+        with tokenizing(model) as tokenizer:
+            count = len(tokenizer(sentence, verbose=False)["input_ids"])
         if max_tokens is not None and total + count > max_tokens and total:
             break
         if length and length + count > most:
@@ -73,7 +72,7 @@ def cut_in_two(
     """
     texts = cut_into_texts(model, text, tokens=tokens, max_tokens=max_tokens)
     if len(texts) == 1:
-        half = max(count_tokens(model, texts[0], 2 * tokens) // 2, 2)
+        half = max(count_tokens(model, texts[0], max_tokens=2 * tokens) // 2, 2)
         texts = cut_into_texts(model, text, tokens=half, max_tokens=max_tokens)
     return _parted(model, texts, tokens) or _parted(model, _halves(texts), tokens) or (texts, ())
 
@@ -82,7 +81,7 @@ def _parted(
     model: AttentionModel, texts: tuple[str, ...], tokens: int
 ) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
     """Where about as much lies before as behind, both with something to foretell; None where there is no such place."""
-    counts = [count_tokens(model, text, tokens) for text in texts]
+    counts = [count_tokens(model, text, max_tokens=tokens) for text in texts]
     places = [place for place in range(1, len(texts)) if min(max(counts[:place]), max(counts[place:])) > 1]
     if not places:
         return None

@@ -6,6 +6,7 @@ An own loop, because transformers' generate draws from the process-wide random s
 from __future__ import annotations
 
 import inspect
+import math
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -16,12 +17,11 @@ from transformers import Cache
 
 from models.errors import BadSelection
 from models.look.generation_settings import next_token
-from models.panics import panics_told
 from models.run.cache_modes import CacheBytes, cache_bytes, new_cache
-from models.run.head_gates import Off, gates
+from models.run.head_gates import Heads, gates
 from models.run.inputs import Encoded, decoder_start, encode
 from models.run.interventions import Gate
-from models.run.model import AttentionModel, demand_tokenizer
+from models.run.model import AttentionModel, tokenizing
 from models.run.tap import Tap, tapped
 
 
@@ -42,20 +42,37 @@ def _unheard(_: WritingStep) -> None:
     pass
 
 
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a text is written on; see `stream`."""
+
+    temperature: float | None = 0.0
+    seed: int = 0
+    cache: str | None = None
+    heads_off: Heads = ()
+    heard: Callable[[WritingStep], None] = _unheard
+
+
+GREEDILY = Manner()
+
+
 def stream(
     model: AttentionModel,
     text: str,
     new_tokens: int,
-    temperature: float = 0.0,
+    temperature: float | None = 0.0,
     seed: int = 0,
+    *,
     cache: str | None = None,
-    heads_off: Off = (),
+    heads_off: Heads = (),
     heard: Callable[[WritingStep], None] = _unheard,
 ) -> Generator[str]:
     """Yield the continuation of a text as pieces of text; for an encoder-decoder, its answer to the text.
 
-    temperature: 0 takes the likeliest token each time, above it draws from softmax(logits / temperature) with `seed`; the
-    model's generation settings are followed either way, but for how they would draw.
+    temperature: 0 takes the likeliest token each time; above it draws with `seed` from softmax(logits / temperature), as far
+    as the model's generation settings leave tokens (top_k, which is 50 where they don't say, top_p, min_p ...); None leaves
+    that to the settings, too (do_sample, temperature). All others are followed in either case, but for beams: the choice is
+    that of transformers' generate with num_beams=1.
     Pieces are held back until they are whole characters. cache: how a model with latent attention keeps its past, if not
     as it was loaded: "expanded", "latent", "absorbed" or "auto"; see `new_cache`. heads_off: (layer, head), or a HeadsOff
     that replaces by zeros or means, at every step. heard: is told of each step, before its token. Raises BadText,
@@ -63,15 +80,15 @@ def stream(
     """
     if "decoder" not in model.plan.stacks:
         raise BadSelection(f"{model.name} looks both ways and cannot continue a text; choose a decoder.")
-    if not temperature >= 0:
+    if temperature is not None and not 0 <= temperature < math.inf:
         raise BadSelection(
-            f"The temperature must be 0 or more, but {temperature} came; 0 is the likeliest token."
+            f"The temperature must be a number from 0 on, but {temperature} came; 0 is the likeliest token."
         )
     given = encode(model, text)
     # Decoded behind the text, since a tokenizer may drop the space that begins what it decodes.
     ids = [] if model.geometry.role == "encoder-decoder" else list(given.ids["text"])
     shown = len(_decode(model, ids))
-    for token in token_ids(model, given, new_tokens, temperature, seed, cache, heads_off, heard):
+    for token in token_ids(model, given, new_tokens, Manner(temperature, seed, cache, heads_off, heard)):
         ids.append(token)
         whole = _decode(model, ids).rstrip("\ufffd")  # what a character's first bytes decode to
         if len(whole) > shown:
@@ -80,10 +97,8 @@ def stream(
 
 
 def _decode(model: AttentionModel, ids: list[int]) -> str:
-    with panics_told(f"The tokenizer of “{model.name}”"):
-        return str(
-            demand_tokenizer(model).decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        )
+    with tokenizing(model) as tokenizer:
+        return str(tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
 
 def write_target(model: AttentionModel, given: Encoded, new_tokens: int) -> list[int]:
@@ -92,43 +107,36 @@ def write_target(model: AttentionModel, given: Encoded, new_tokens: int) -> list
 
 
 def token_ids(
-    model: AttentionModel,
-    given: Encoded,
-    new_tokens: int,
-    temperature: float = 0.0,
-    seed: int = 0,
-    cache: str | None = None,
-    heads_off: Off = (),
-    heard: Callable[[WritingStep], None] = _unheard,
+    model: AttentionModel, given: Encoded, new_tokens: int, manner: Manner = GREEDILY
 ) -> Generator[int]:
-    """Token ids that follow, up to the model's end token, its context or `new_tokens`; the rest as in `stream`.
+    """Token ids that follow, up to the model's end token, its context or `new_tokens`.
 
-    Each is the likeliest that the model's generation settings allow, or force: what transformers' generate gives with
-    do_sample=False, num_beams=1 and max_new_tokens, without its end token.
+    Greedily each is the likeliest that the model's generation settings allow, or force: what transformers' generate gives
+    with do_sample=False, num_beams=1 and max_new_tokens, without its end token.
     """
     if not model.module.can_generate():
         raise BadSelection(
             f"The weights of {model.name} have no language head, so it cannot write; choose another model, or give the "
             "whole text."
         )
-    generator = torch.Generator().manual_seed(seed)
-    gated = _step_gates(model, heads_off)
+    generator = torch.Generator().manual_seed(manner.seed)
+    gated = _step_gates(model, manner.heads_off)
     step = (
         _seq2seq_steps(model, given, gated)
         if model.geometry.role == "encoder-decoder"
-        else _decoder_steps(model, given, new_cache(model, cache), gated)
+        else _decoder_steps(model, given, new_cache(model, manner.cache), gated)
     )
     used = 1 if model.geometry.role == "encoder-decoder" else len(given.ids["text"])
     limit = new_tokens if model.geometry.context is None else min(new_tokens, model.geometry.context - used)
     if limit < 1:
         return
-    rule = next_token(model, given, limit)
+    rule = next_token(model, given, limit, manner.temperature)
     ids = rule.begun
     begun = time.perf_counter()
     logits, held = next(step)
     for count in range(1, limit + 1):
-        token = _choose(rule.scores(ids, logits), temperature, generator)
-        heard(WritingStep(time.perf_counter() - begun, used + count - 1, _bytes_of(held)))
+        token = _choose(rule.scores(ids, logits), generator if rule.drawn else None)
+        manner.heard(WritingStep(time.perf_counter() - begun, used + count - 1, _bytes_of(held)))
         if token in rule.ends:
             return
         yield token
@@ -142,7 +150,7 @@ def _bytes_of(held: object) -> CacheBytes | None:
     return cache_bytes(held) if isinstance(held, Cache) else None
 
 
-def _step_gates(model: AttentionModel, off: Off) -> dict[int, Gate]:
+def _step_gates(model: AttentionModel, off: Heads) -> dict[int, Gate]:
     made = gates(model, off)
     if any(gate.instead is not None and len(gate.instead) > 1 for gate in made.values()):
         raise BadSelection(
@@ -195,8 +203,8 @@ def _seq2seq_steps(model: AttentionModel, given: Encoded, gated: dict[int, Gate]
         token = yield logits, cache
 
 
-def _choose(logits: Tensor, temperature: float, generator: torch.Generator) -> int:
-    if temperature == 0:
-        return int(logits.argmax())
-    probabilities = torch.softmax(logits.float().cpu() / temperature, dim=-1)
-    return int(torch.multinomial(probabilities, 1, generator=generator))
+def _choose(scores: Tensor, generator: torch.Generator | None) -> int:
+    """The likeliest, or one drawn by `generator`."""
+    if generator is None:
+        return int(scores.argmax())
+    return int(torch.multinomial(torch.softmax(scores.cpu(), dim=-1), 1, generator=generator))

@@ -1,4 +1,4 @@
-"""What a model's own generation settings ask of each next token, followed as transformers' generate does greedily."""
+"""What a model's own generation settings ask of each next token, followed as transformers' generate does without beams."""
 
 from __future__ import annotations
 
@@ -36,25 +36,37 @@ _LONGEST = 40  # characters of a setting's value that are told
 
 @dataclass(frozen=True, slots=True)
 class NextToken:
-    """How a next token is chosen. ends: tokens that end a text. begun: what is written behind, int64 [1, pos]."""
+    """How a next token is chosen.
+
+    ends: tokens that end a text. begun: what is written behind, int64 [1, pos]. drawn: whether by chance, or the likeliest.
+    """
 
     ends: frozenset[int]
     begun: Tensor
+    drawn: bool
     _processors: LogitsProcessorList
 
     @torch.inference_mode()
     def scores(self, ids: Tensor, logits: Tensor) -> Tensor:
-        """Logits [vocab] behind the tokens `ids` [1, pos] as the settings leave them, float32; -inf for what they forbid."""
+        """Logits [vocab] behind the tokens `ids` [1, pos] as the settings leave them, float32; -inf for what they forbid.
+
+        Where tokens are drawn: divided by the temperature, and -inf outside of top_k, top_p and the like.
+        """
         return self._processors(cast(torch.LongTensor, ids), cast(torch.FloatTensor, logits[None].float()))[0]
 
 
-def next_token(model: AttentionModel, given: Encoded, new_tokens: int) -> NextToken:
-    """For a text that at most so many tokens follow. Raises BadSelection for settings that transformers refuses."""
+def next_token(
+    model: AttentionModel, given: Encoded, new_tokens: int, temperature: float | None = 0.0
+) -> NextToken:
+    """For a text that at most so many tokens follow. Raises BadSelection for settings that transformers refuses.
+
+    temperature: as in models.stream.
+    """
     paired = model.geometry.role == "encoder-decoder"
     ids = torch.tensor([[decoder_start(model)]], device=model.device) if paired else given.inputs["input_ids"]
     module: Any = model.module
     try:
-        config = _settings(model, ids, new_tokens)
+        config = _settings(model, ids, new_tokens, temperature)
         processors = module._get_logits_processor(
             generation_config=config,
             input_ids_seq_length=ids.shape[1],
@@ -68,7 +80,8 @@ def next_token(model: AttentionModel, given: Encoded, new_tokens: int) -> NextTo
             "generation_config.json, or choose another model."
         ) from None
     ends = config._eos_token_tensor
-    return NextToken(frozenset(() if ends is None else ends.tolist()), ids, processors)
+    known = frozenset(() if ends is None else ends.tolist())
+    return NextToken(known, ids, bool(config.do_sample), processors)
 
 
 def settings_followed(model: AttentionModel) -> dict[str, str]:
@@ -93,11 +106,16 @@ def settings_passed_over(model: AttentionModel) -> tuple[str, ...]:
     return tuple(name for name, holds in asked.items() if holds)
 
 
-def _settings(model: AttentionModel, ids: Tensor, new_tokens: int) -> GenerationConfig:
+def _settings(
+    model: AttentionModel, ids: Tensor, new_tokens: int, temperature: float | None
+) -> GenerationConfig:
     """A copy of the model's settings, made ready as generate does; by its own methods, so that none is left out."""
     module: Any = model.module
     config, _ = module._prepare_generation_config(module.generation_config)
-    config.do_sample, config.num_beams, config.max_new_tokens = False, 1, new_tokens
+    config.num_beams, config.max_new_tokens = 1, new_tokens
+    if temperature is not None:
+        config.do_sample = temperature > 0
+        config.temperature = float(temperature) or None
     if model.geometry.role == "encoder-decoder":
         config.decoder_start_token_id = decoder_start(model)
         chosen = target_language_id(model)

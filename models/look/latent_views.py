@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float32
 from torch import Tensor
 
 from models.errors import BadSelection
@@ -26,8 +27,8 @@ class ScoreParts(NamedTuple):
     Source: DeepSeek-V2 (arXiv 2405.04434), equations 17 and 18.
     """
 
-    content: Tensor
-    rotary: Tensor
+    content: Float32[Tensor, "query key"]
+    rotary: Float32[Tensor, "query key"]
 
 
 class LatentViews:
@@ -46,18 +47,18 @@ class LatentViews:
         """Whether this layer's heads read one latent per position (MLA), and the capture kept it."""
         return self._record(layer, stack).latent is not None
 
-    def kv_latent(self, layer: int, stack: str | None = None) -> Tensor:
+    def kv_latent(self, layer: int, stack: str | None = None) -> Float32[Tensor, "pos kv_lora_rank"]:
         """The latent that all heads' keys and values are built from, as the cache holds it, float32 [pos, kv_lora_rank].
 
         After its norm, and after the factor that LongCat-Flash and dots3 multiply it with; less what `latents_off` took.
         """
         return self._latent(layer, stack).kv.float().cpu()
 
-    def k_rope(self, layer: int, stack: str | None = None) -> Tensor:
+    def k_rope(self, layer: int, stack: str | None = None) -> Float32[Tensor, "pos qk_rope_head_dim"]:
         """The key that all heads share, after rotary embedding, float32 [pos, qk_rope_head_dim] ([pos, 0] without one)."""
         return self._in_parts(layer, stack).k_rope(self._call(layer, stack)).float().cpu()
 
-    def q_latent(self, layer: int, stack: str | None = None) -> Tensor | None:
+    def q_latent(self, layer: int, stack: str | None = None) -> Float32[Tensor, "pos q_lora_rank"] | None:
         """The latent that all heads' queries are built from, after its norm, float32 [pos, q_lora_rank]; None without one.
 
         It is not cached. dots3 multiplies it with a factor afterwards, which is not in it.
@@ -76,7 +77,7 @@ class LatentViews:
         hidden = ~call.visible()[0 if call.mask is None or call.mask.shape[0] == 1 else head]
         return ScoreParts(content.masked_fill(hidden, HIDDEN).cpu(), rotary.masked_fill(hidden, HIDDEN).cpu())
 
-    def cached(self, layer: int, stack: str | None = None) -> Tensor:
+    def cached(self, layer: int, stack: str | None = None) -> Float32[Tensor, "pos elements"]:
         """What the cache holds of each position in this layer, float32 [pos, elements].
 
         MLA: the latent, then the shared rotated key if there is one. Other kinds: the keys of all key/value heads (after rotary

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float, Float32
 from torch import Tensor
 
 from models.errors import BadSelection
@@ -25,7 +26,7 @@ class HeadChange(NamedTuple):
 
 def pattern_change(
     before: Capture, after: Capture, *, stack: str | None = None, progress: Progress = no_progress
-) -> Tensor:
+) -> Float32[Tensor, "layer head"]:
     """How much every head's attention moved, float32 [layer, head], 0 (not at all) to 1 (all of it, at every query).
 
     The mean over queries of the total variation distance between the two rows, half the sum over keys of |p - q|: the share
@@ -45,13 +46,13 @@ def pattern_change(
 
 def change_per_query(
     before: Capture, after: Capture, layer: int, head: int, *, stack: str | None = None
-) -> Tensor:
-    """How much one head's attention moved at each query, float32 [query], 0 to 1; see `pattern_change`."""
+) -> Float32[Tensor, " query"]:
+    """How much one head's attention moved at each query, float32 [query], 0 to 1. Raises as `pattern_change`."""
     _same_heads(before, after, stack or before.stack)
     return _distance(before.pattern(layer, head, stack), after.pattern(layer, head, stack))
 
 
-def most_changed(change: Tensor, count: int = 10) -> tuple[HeadChange, ...]:
+def most_changed(change: Float[Tensor, "layer head"], count: int = 10) -> tuple[HeadChange, ...]:
     """The heads whose patterns changed most, the most first; `change` as `pattern_change` gives it."""
     flat = change.flatten().nan_to_num(-1.0)
     there = min(count, int((flat >= 0).sum()))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float32
 from torch import Tensor
 
 NAMES = (
@@ -46,12 +47,13 @@ class Scores:
     chance: what a head scores that spreads its attention evenly over all keys it may see.
     """
 
-    values: dict[str, Tensor]
-    chance: dict[str, Tensor]
+    values: dict[str, Float32[Tensor, "layer head"]]
+    chance: dict[str, Float32[Tensor, "layer head"]]
     support: dict[str, int]
 
     @property
     def names(self) -> tuple[str, ...]:
+        """Of the scores, as keys of `values`, `chance` and `support`."""
         return tuple(self.values)
 
     def role(self, layer: int, head: int) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import torch
+from jaxtyping import Float32
 from torch import Tensor
 from torch.nn import functional
 
 from models.errors import BadSelection
 from models.run.forward_pass import forward_pass
-from models.run.head_gates import Off, gates
+from models.run.head_gates import Heads, gates
 from models.run.inputs import Encoded, encode
 from models.run.latent_cut import LatentCut, cuts
 from models.run.model import AttentionModel
@@ -24,10 +25,10 @@ def token_loss(
     model: AttentionModel,
     text: str | Encoded,
     *,
-    heads_off: Off = (),
+    heads_off: Heads = (),
     latents_off: LatentCut | Iterable[LatentCut] = (),
     max_tokens: int | None = None,
-) -> Tensor:
+) -> Float32[Tensor, " pos"]:
     """Loss of predicting each token of a text from those before it, float32 [pos], nats per token.
 
     The first token is NaN, for nothing stands before it; the mean of the others is what transformers calls the loss of
@@ -38,7 +39,7 @@ def token_loss(
     BadSelection for anything but a decoder with a language head, and for heads that do not exist.
     """
     demand_decoder(model)
-    given = encode(model, text, max_tokens) if isinstance(text, str) else text
+    given = text if isinstance(text, Encoded) else encode(model, text, max_tokens)
     with tapped(Tap(gates=gates(model, heads_off), cuts=cuts(model, latents_off))):
         logits = _logits(model, given)
     return losses_of(logits, given.ids["text"])

@@ -15,7 +15,7 @@ from models.measuring.peak_memory import Peak, PeakIs
 from models.measuring.timed_run import Run, Subject, run
 from models.progress import Progress, no_progress, part
 from models.run.cache_modes import cache_mode
-from models.run.head_gates import Off, gates
+from models.run.head_gates import Heads, distinct, gates
 from models.run.model import AttentionModel
 
 WARM_UP_TOKENS = 8
@@ -26,6 +26,7 @@ class Repeats(tuple[float, ...]):
 
     @property
     def median(self) -> float:
+        """In the unit of the repeats."""
         return statistics.median(self)
 
     @property
@@ -54,7 +55,10 @@ class Contender:
     name: str
     model: AttentionModel
     cache: str = "auto"
-    heads_off: Off | None = None
+    heads_off: Heads = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "heads_off", distinct(self.heads_off))  # read anew by each of its runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,7 @@ class Measurement:
 
     @property
     def tokens_per_s(self) -> float:
+        """New tokens a second, of all texts together, by the median step."""
         return 1000 * self.batch / self.decode_ms_per_token.median
 
     @property
@@ -105,7 +110,8 @@ def measure(
     batch: int = 1,
     cache: str = "auto",
     repeats: int = 5,
-    heads_off: Off | None = None,
+    *,
+    heads_off: Heads = (),
     progress: Progress = no_progress,
 ) -> Measurement:
     """Time and memory of one decoder that reads a prompt of random tokens and then new ones, one by one.
@@ -115,7 +121,7 @@ def measure(
     anything but a decoder that keeps a cache.
     """
     alone = Contender(model.name, model, cache, heads_off)
-    return measure_in_turn([alone], prompt_tokens, new_tokens, batch, repeats, progress)[0]
+    return measure_in_turn([alone], prompt_tokens, new_tokens, batch, repeats, progress=progress)[0]
 
 
 def measure_in_turn(
@@ -124,10 +130,11 @@ def measure_in_turn(
     new_tokens: int = 32,
     batch: int = 1,
     repeats: int = 5,
+    *,
     progress: Progress = no_progress,
 ) -> tuple[Measurement, ...]:
     """The same of several, in turn: after one run of each that warms up and is weighed, A B C A B C, so that what
-    disturbs the machine disturbs all of them alike. See `measure`."""
+    disturbs the machine disturbs all of them alike. Raises BadSelection as `measure`."""
     subjects = [_subject(each, prompt_tokens, new_tokens, batch) for each in contenders]
     _demand_count("repeats", repeats)
     with TURNS.mine(progress):
@@ -169,10 +176,8 @@ def _subject(contender: Contender, prompt_tokens: int, new_tokens: int, batch: i
             f"A prompt of {prompt_tokens:,} tokens and {new_tokens:,} new ones are {tokens:,}, but {model.name} takes "
             f"{context:,} at most; take a prompt of {max(context - new_tokens, 0):,} or fewer."
         )
-    mode, off = cache_mode(model, contender.cache), contender.heads_off
-    return Subject(
-        model, mode, prompt_tokens, new_tokens, batch, gates(model, off) if off is not None else {}
-    )
+    mode = cache_mode(model, contender.cache)
+    return Subject(model, mode, prompt_tokens, new_tokens, batch, gates(model, contender.heads_off))
 
 
 def _demand_count(what: str, count: int) -> None:

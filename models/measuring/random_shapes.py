@@ -131,12 +131,16 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 
 
 def random_shape(
-    shape: RandomShape, name: str = "", device: str = "auto", dtype: str = "auto", seed: int = 0
+    shape: RandomShape,
+    name: str = "",
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "auto",
+    seed: int = 0,
 ) -> AttentionModel:
     """A model of that shape with random weights and no tokenizer: to be measured, not read.
 
-    Its weights are the same for the same seed; the process's own random state stays as it was. Raises BadSelection where
-    sizes contradict each other, or the weights would not fit into memory.
+    device, dtype: as in `models.load`. Its weights are the same for the same seed; the process's own random state stays as it
+    was. Raises BadSelection where sizes contradict each other, or the weights would not fit into memory.
     """
     place = choose_device(device)
     number = choose_dtype(dtype, place)

@@ -23,6 +23,7 @@ def reading_in_turn(
     tokens: int = 512,
     batch: int = 1,
     repeats: int = 5,
+    *,
     progress: Progress = no_progress,
 ) -> tuple[Repeats, ...]:
     """Seconds in which each contender reads `batch` texts of random tokens, in turn after one run of each that warms up.
@@ -48,12 +49,12 @@ def reading_in_turn(
 
 @torch.inference_mode()
 def _seconds(contender: Contender, tokens: int, batch: int) -> float:
-    model, off = contender.model, contender.heads_off
+    model = contender.model
     generator = torch.Generator().manual_seed(SEED)
     ids = torch.randint(model.geometry.vocab, (batch, tokens), generator=generator).to(model.device)
     wait(model.device)
     started = time.perf_counter()
-    with tapped(Tap(gates=gates(model, off) if off is not None else {})):
+    with tapped(Tap(gates=gates(model, contender.heads_off))):
         model.module(input_ids=ids)
     wait(model.device)
     return time.perf_counter() - started

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from models.costs.peaks import Peaks
-from models.loading.placement import choose_device
+from models.loading.placement import choose_device, choose_dtype
 from models.measuring.one_at_a_time import TURNS
 from models.measuring.timed_run import wait
 from models.progress import Progress, no_progress
@@ -20,14 +20,21 @@ _SIZES = {"cpu": (1024, 128_000_000), "cuda": (8192, 2_000_000_000), "mps": (409
 
 
 def device_peaks(
-    device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32, progress: Progress = no_progress
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "auto",
+    *,
+    progress: Progress = no_progress,
 ) -> Peaks:
-    """The best of several repeats each, on the threads that PyTorch has now; a second or two. Waits its turn as `measure`."""
-    place = choose_device(str(device))
+    """The best of several repeats each, on the threads that PyTorch has now; a second or two. Waits its turn as `measure`.
+
+    device, dtype: as in `models.load`; the product is of numbers in that format. Raises BadSelection where there are none such.
+    """
+    place = choose_device(device)
+    number = choose_dtype(dtype, place)
     width, size = _SIZES.get(place.type, _SIZES["cpu"])
     with TURNS.mine(progress):
         progress("A matrix product, for the peak of arithmetic", 0.0)
-        a, b = (torch.randn(width, width, device=place, dtype=torch.float32).to(dtype) for _ in range(2))
+        a, b = (torch.randn(width, width, device=place, dtype=torch.float32).to(number) for _ in range(2))
         product = _repeated(lambda: a @ b, place)
         # Written once: pages that nobody has written are all one page of zeros, which stays in the cache.
         source = torch.ones(size // torch.float32.itemsize, device=place, dtype=torch.float32)
@@ -41,7 +48,7 @@ def device_peaks(
         flops_per_s=2 * width**3 / min(product),
         bytes_per_s=2 * source.nbytes / min(copied),
         device=str(place),
-        dtype=str(dtype).removeprefix("torch."),
+        dtype=str(number).removeprefix("torch."),
         threads=torch.get_num_threads() if place.type == "cpu" else None,
         read_bytes_per_s=source.nbytes / min(summed),
         spread=max(map(_spread, (product, copied, summed))),

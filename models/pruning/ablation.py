@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 import torch
+from jaxtyping import Float, Float32
 from torch import Tensor
 
 from models.errors import BadSelection
@@ -16,7 +17,7 @@ from models.look.capturing import capture_with_logits, encode_for
 from models.look.pattern_changes import pattern_change
 from models.look.token_losses import losses_of
 from models.pruning.head_outputs import mean_outputs, other_outputs
-from models.run.head_gates import Head, HeadOutputs, HeadsOff, distinct
+from models.run.head_gates import HeadOutputs, Heads, HeadsOff, distinct
 from models.run.inputs import Encoded, Text, listed_texts
 from models.run.model import AttentionModel
 
@@ -36,8 +37,8 @@ class Baseline:
 
     encoded: Encoded
     run: Capture
-    logits: Tensor | None
-    loss: Tensor
+    logits: Float[Tensor, "pos vocab"] | None
+    loss: Float32[Tensor, " pos"]
 
     @property
     def nbytes(self) -> int:
@@ -57,9 +58,9 @@ class Ablation:
     off: HeadsOff
     before: Capture
     after: Capture
-    token_loss_before: Tensor
-    token_loss_after: Tensor
-    kl: Tensor
+    token_loss_before: Float32[Tensor, " pos"]
+    token_loss_after: Float32[Tensor, " pos"]
+    kl: Float32[Tensor, " pos"]
 
     @property
     def loss_before(self) -> float:
@@ -72,7 +73,7 @@ class Ablation:
         return self.token_loss_after[1:].mean().item()
 
     @property
-    def delta_loss(self) -> Tensor:
+    def delta_loss(self) -> Float32[Tensor, " pos"]:
         """[pos], nats per token; above 0 where the text became harder to foresee."""
         return self.token_loss_after - self.token_loss_before
 
@@ -87,7 +88,7 @@ class Ablation:
         return tuple(self.after.top_next(CANDIDATES)) if self.after.places else ()
 
     @cached_property
-    def pattern_shift(self) -> Tensor:
+    def pattern_shift(self) -> Float32[Tensor, "layer head"]:
         """How far every head's pattern moved, float32 [layer, head], 0 to 1; see models.pattern_change.
 
         Of the stack whose heads are off. Heads of their layer and of those before do not move.
@@ -112,7 +113,7 @@ def baseline(
 def ablate(
     model: AttentionModel,
     text: Text | Baseline,
-    heads: Iterable[Head] | HeadsOff,
+    heads: Heads,
     method: Method = "zero",
     *,
     reference: str | Sequence[str] | HeadOutputs | None = None,
@@ -127,7 +128,7 @@ def ablate(
     projection; no weight is touched. Raises BadSelection, BadText, TextTooLong.
     """
     given = text if isinstance(text, Baseline) else baseline(model, text, max_tokens=max_tokens)
-    off = distinct(heads if isinstance(heads, HeadsOff) else HeadsOff(tuple(heads), stack))
+    off = distinct(heads, stack)
     if off.instead is None:
         off = HeadsOff(off.heads, off.stack, replacement(model, method, reference))
     run, logits = capture_with_logits(model, given.encoded, heads_off=off)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +10,7 @@ import torch
 from models.errors import BadSelection
 from models.progress import Progress, no_progress
 from models.pruning.ablation import Baseline, Method, ablate, replacement
-from models.run.head_gates import Head, HeadOutputs, HeadsOff, distinct, gated_stack, gates
+from models.run.head_gates import Head, HeadOutputs, Heads, HeadsOff, distinct, gated_stack, gates
 from models.run.model import AttentionModel
 
 
@@ -30,7 +30,7 @@ class ChanceLoss:
 def chance_ablations(
     model: AttentionModel,
     baseline: Baseline,
-    heads: Iterable[Head] | HeadsOff,
+    heads: Heads,
     draws: int = 5,
     seed: int = 0,
     *,
@@ -45,7 +45,7 @@ def chance_ablations(
     others than that any of it, so that of a layer that is wholly off no draw differs. method, reference: as in `ablate`. An
     exception from `progress` ends the work. Raises BadSelection for heads that do not exist and where no heads are off.
     """
-    off = distinct(heads if isinstance(heads, HeadsOff) else HeadsOff(tuple(heads), stack))
+    off = distinct(heads, stack)
     if draws < 1:
         raise BadSelection(f"Chance needs a draw or more, but {draws} came; give draws=5 or so.")
     if not off.heads:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float32
 from torch import Tensor
 
 from models.errors import BadSelection
@@ -39,16 +40,16 @@ class PruneCurve:
     metric: Quantity
     heads: tuple[Head, ...]
     removed: tuple[int, ...]
-    loss: Tensor
+    loss: Float32[Tensor, "draw point"]
     total: int
 
     @property
-    def share(self) -> Tensor:
+    def share(self) -> Float32[Tensor, " point"]:
         """[point], share of the stack's heads that were off."""
         return torch.tensor(self.removed, dtype=torch.float32) / self.total
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Float32[Tensor, " point"]:
         """[point], of the draws."""
         return self.loss.mean(0)
 

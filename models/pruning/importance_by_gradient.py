@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float32
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -29,11 +30,11 @@ class GradientImportance:
     Source: Michel et al. 2019 (arXiv 1905.10650), section 4.1.
     """
 
-    raw: Tensor
+    raw: Float32[Tensor, "layer head"]
     stack: str
 
     @property
-    def normalized(self) -> Tensor:
+    def normalized(self) -> Float32[Tensor, "layer head"]:
         """[layer, head], each layer with a norm of 1 (all zeros where nothing depends on it)."""
         norm = self.raw.nan_to_num().norm(dim=1, keepdim=True)
         return self.raw / norm.clamp(min=torch.finfo(torch.float32).tiny)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from jaxtyping import Float32
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -19,7 +20,7 @@ from models.pruning.measured import demand_numbers, encoded_texts, has_loss
 from models.pruning.quality import distance, whole_output
 from models.pruning.resumed import ResumedRuns
 from models.pruning.ways import Passes, Ways
-from models.run.head_gates import Head, HeadOutputs, HeadsOff, demand_gates, gated_stack, gates
+from models.run.head_gates import HeadOutputs, Heads, HeadsOff, demand_gates, gated_stack, gates, plain
 from models.run.inputs import Encoded
 from models.run.interventions import Gate
 from models.run.model import AttentionModel
@@ -45,14 +46,14 @@ class HeadImportance:
     Source: leave-one-out as in Michel et al. 2019 (arXiv 1905.10650), section 3.2.
     """
 
-    values: Tensor
+    values: Float32[Tensor, "text layer head"]
     metric: Metric
     method: Method
     stack: str
     passes: Passes = "resumed"
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> Float32[Tensor, "layer head"]:
         """[layer, head], over the texts that have what is measured."""
         measured = ~self.values.isnan().flatten(1).all(1)
         return self.values[measured].mean(0)
@@ -67,7 +68,7 @@ def sweep(
     reference: str | Sequence[str] | HeadOutputs | None = None,
     answers: tuple[int, int] | None = None,
     stack: str | None = None,
-    heads_off: Iterable[Head] = (),
+    heads_off: Heads = (),
     max_tokens: int | None = None,
     progress: Progress = no_progress,
 ) -> HeadImportance:
@@ -80,7 +81,8 @@ def sweep(
     """
     name = _demand(model, metric, answers, stack)
     given = encoded_texts(model, texts, max_tokens, by_loss=metric == "loss")
-    off = HeadsOff(tuple(heads_off), name, replacement(model, method, reference))
+    others = plain(heads_off, name, "A sweep (see its method= and reference=)")
+    off = HeadsOff(others.heads, name, replacement(model, method, reference))
     rows, ways, swept = [], Ways(), _swept(model, off)
     for number, encoded in enumerate(given):
         told = f" of text {number + 1} of {len(given)}" if len(given) > 1 else ""

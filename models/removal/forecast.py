@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from torch import nn
 
 from models.private_copy import hollow_copy
 from models.removal.remove import records, smaller
-from models.removal.stock import is_stock
-from models.run.head_gates import Head
+from models.run.head_gates import Heads
 from models.run.model import AttentionModel
 from models.shape.attention_geometry import Geometry, geometry
 from models.shape.cache_size import cache_bytes_per_token
-from models.shape.removed_heads import RemovedHeads
+from models.shape.removed_heads import RemovedHeads, is_stock
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,7 @@ class RemovalCost:
     notes: tuple[str, ...]
 
 
-def removal_cost(model: AttentionModel, heads: Iterable[Head], stack: str | None = None) -> RemovalCost:
+def removal_cost(model: AttentionModel, heads: Heads, *, stack: str | None = None) -> RemovalCost:
     """What `remove_heads` would make of the model, without making it. Raises as `remove_heads`."""
     before, after = records(model, heads, stack)
     module = smaller(model, hollow_copy(model.module), before, after)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from models.removal.remove import selection
-from models.run.head_gates import Head
+from models.run.head_gates import Head, Heads
 from models.run.model import AttentionModel
 from models.shape.removed_heads import RemovedHeads
 
 
-def whole_groups(model: AttentionModel, heads: Iterable[Head], stack: str | None = None) -> tuple[Head, ...]:
+def whole_groups(model: AttentionModel, heads: Heads, *, stack: str | None = None) -> tuple[Head, ...]:
     """The nearest selection of whole groups: a group of which more than half was chosen goes, any other stays.
 
     Only a whole group frees cache. A group is the heads that read one key/value head; with MHA and MLA each head is one,
@@ -21,9 +19,7 @@ def whole_groups(model: AttentionModel, heads: Iterable[Head], stack: str | None
     return tuple(sorted(head for group in gone for head in group))
 
 
-def equal_per_group(
-    model: AttentionModel, heads: Iterable[Head], stack: str | None = None
-) -> tuple[Head, ...]:
+def equal_per_group(model: AttentionModel, heads: Heads, *, stack: str | None = None) -> tuple[Head, ...]:
     """The nearest selection that leaves equally many heads in each group of a layer, but for groups chosen as a whole.
 
     It differs from what was chosen in as few heads as can be, then in as little in their number, and is the smaller one

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, cast
 
@@ -14,7 +13,7 @@ from models.loading.loader import wrap
 from models.private_copy import private_copy
 from models.progress import Progress, no_progress, part
 from models.removal.stock import stock_numbers, whole_numbers
-from models.run.head_gates import Head, HeadsOff, demand_gates, distinct, gated_stack
+from models.run.head_gates import Head, Heads, demand_gates, gated_stack, plain
 from models.run.head_matrices import form_of
 from models.run.head_surgery import take_out
 from models.run.model import AttentionModel
@@ -23,18 +22,18 @@ from models.shape.removed_heads import FIELD, RemovedHeads
 
 def remove_heads(
     model: AttentionModel,
-    heads: Iterable[Head],
-    stack: str | None = None,
+    heads: Heads,
     *,
+    stack: str | None = None,
     progress: Progress = no_progress,
 ) -> AttentionModel:
     """A smaller model without these heads, which computes what the given one computes with them switched off by zeros.
 
-    heads: (layer, head), as the model counts them. Query, key, value and output matrices lose the rows and columns of
-    what is removed; a key/value head stays as long as one head reads it, and what MLA caches stays as it is. A layer
-    may lose all its heads: its attention then writes its output bias at most, and the layers with heads are counted
-    without it. `result.removed.origin(layer, head)` says which head of the original one is. All other weights are shared
-    with the given model, which is not changed, also where an exception from `progress` ends the work. Raises
+    heads: (layer, head) of `stack` (None: the default one), as the model counts them; or a HeadsOff. Query, key, value and
+    output matrices lose the rows and columns of what is removed; a key/value head stays as long as one head reads it, and what
+    MLA caches stays as it is. A layer may lose all its heads: its attention then writes its output bias at most, and the layers
+    with heads are counted without it. `RemovedHeads.origin` of its `removed` says which head of the original one is. All other
+    weights are shared with the given model, which is not changed, also where an exception from `progress` ends the work. Raises
     BadSelection (a head that does not exist, none, or all), UnsupportedModel (a class whose matrices are not known).
     """
     before, after = records(model, heads, stack)
@@ -65,21 +64,23 @@ def smaller(
 
 
 def records(
-    model: AttentionModel, heads: Iterable[Head], stack: str | None = None
+    model: AttentionModel, heads: Heads, stack: str | None = None
 ) -> tuple[RemovedHeads, RemovedHeads]:
     """Which of the original's heads the model has, and which it would have without these. Raises as `remove_heads`."""
     wanted = selection(model, heads, stack)
     shape = model.geometry
     before = model.removed or RemovedHeads.none(shape.layers, shape.heads, shape.kv_heads)
-    return before, before.without(wanted)
+    off = {before.origin(layer, head) for layer, head in wanted}
+    kept = (tuple(head for head in row if (layer, head) not in off) for layer, row in enumerate(before.kept))
+    return before, RemovedHeads(before.heads, before.kv_heads, tuple(kept))
 
 
-def selection(model: AttentionModel, heads: Iterable[Head], stack: str | None = None) -> tuple[Head, ...]:
+def selection(model: AttentionModel, heads: Heads, stack: str | None = None) -> tuple[Head, ...]:
     """The heads, each once and in order. Raises as `remove_heads`."""
     form_of(model.module.config, model.name)
     demand_gates(model)
-    name = gated_stack(model, stack)
-    wanted = distinct(HeadsOff(tuple(heads))).heads
+    given = plain(heads, stack, "Removing heads")
+    name, wanted = gated_stack(model, given.stack), given.heads
     if not wanted:
         raise BadSelection("No heads were given, so there is nothing to remove: choose one or more.")
     counts = [model.plan.sites[calls[0]].heads for calls in _calls(model, name)]

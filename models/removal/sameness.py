@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor
 
 from models.progress import Progress, no_progress
 from models.run.forward_pass import forward_pass
-from models.run.head_gates import Head, HeadsOff, gates
+from models.run.head_gates import Heads, gates, plain
 from models.run.inputs import Text, encode
 from models.run.model import AttentionModel
 from models.run.tap import Tap, tapped
@@ -41,9 +40,9 @@ def compare_with_gated(
     model: AttentionModel,
     smaller: AttentionModel,
     text: Text,
-    heads: Iterable[Head],
-    stack: str | None = None,
+    heads: Heads,
     *,
+    stack: str | None = None,
     max_tokens: int | None = None,
     progress: Progress = no_progress,
 ) -> Sameness:
@@ -51,7 +50,7 @@ def compare_with_gated(
     inputs = encode(model, text, max_tokens).inputs
     with torch.inference_mode():
         progress("Reading the text with the heads switched off", 0.1)
-        with tapped(Tap(gates=gates(model, HeadsOff(tuple(heads), stack)))):
+        with tapped(Tap(gates=gates(model, plain(heads, stack, "Comparing with a smaller model")))):
             gated, outputs = _outputs(model, inputs)
         progress("Reading the text with the smaller model", 0.5)
         removed, _ = _outputs(smaller, inputs)

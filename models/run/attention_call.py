@@ -7,8 +7,10 @@ replayed when somebody looks at it.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import overload
 
 import torch
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
 
@@ -66,32 +68,35 @@ class AttentionCall:
     """The inputs of one attention call for one text, by reference.
 
     query [head, query, d_head], key [kv_head, key, d_head], value [kv_head, key, d_value], after rotary embedding.
-    mask: bool or additive [1 | head, query, key]; position_bias [1 | head, query, key]; sinks [head, 1 | query, 1].
+    mask: bool or additive [1 | head, 1 | query, key]; position_bias [1 | head, 1 | query, key]; sinks [head, 1 | query, 1].
     kv_heads_of: for each head the key/value head that it reads, where they are not shared evenly (after heads of some
     groups were removed); None where every key/value head is read by equally many, one group after the other.
     """
 
-    query: Tensor
-    key: Tensor
-    value: Tensor
+    query: Float[Tensor, "*batch head query d_head"]
+    key: Float[Tensor, "*batch kv_head key d_head"]
+    value: Float[Tensor, "*batch kv_head key d_value"]
     scaling: float
     causal: bool
-    mask: Tensor | None = None
-    position_bias: Tensor | None = None
+    mask: Bool[Tensor, "*#batch #head #query key"] | Float[Tensor, "*#batch #head #query key"] | None = None
+    position_bias: Float[Tensor, "*#batch #head query key"] | None = None
     softcap: float | None = None
-    sinks: Tensor | None = None
+    sinks: Float[Tensor, "*#batch head #query 1"] | None = None
     kv_heads_of: tuple[int, ...] | None = None
 
     @property
     def heads(self) -> int:
+        """How many there are."""
         return self.query.shape[0]
 
     @property
     def queries(self) -> int:
+        """How many positions look."""
         return self.query.shape[1]
 
     @property
     def keys(self) -> int:
+        """How many positions are looked at."""
         return self.key.shape[1]
 
     def kv_head(self, head: int) -> int:
@@ -100,17 +105,17 @@ class AttentionCall:
             return self.kv_heads_of[head]
         return head // (self.heads // self.key.shape[0])
 
-    def per_head(self, tensor: Tensor) -> Tensor:
+    def per_head(self, tensor: Shaped[Tensor, "kv_head ..."]) -> Shaped[Tensor, "head ..."]:
         """What each head reads of a tensor [kv_head, ...]: [head, ...]."""
         return tensor[[self.kv_head(head) for head in range(self.heads)]]
 
-    def scores(self, head: int | None = None, rows: slice = slice(None)) -> Tensor:
+    def scores(self, head: int | None = None, rows: slice = slice(None)) -> Float[Tensor, "*head query key"]:
         """Scores before the softmax, float32: [query, key] for one head, [head, query, key] for all."""
         heads = slice(None) if head is None else slice(head, head + 1)
         scores = self._scores(heads, rows)
         return scores if head is None else scores[0]
 
-    def weights(self, head: int | None = None, rows: slice = slice(None)) -> Tensor:
+    def weights(self, head: int | None = None, rows: slice = slice(None)) -> Float[Tensor, "*head query key"]:
         """Attention weights, float32: [query, key] for one head, [head, query, key] for all; `rows` selects queries."""
         heads = slice(None) if head is None else slice(head, head + 1)
         weights = softmax_with_sinks(self._scores(heads, rows), _select(self.sinks, heads, rows))
@@ -132,13 +137,13 @@ class AttentionCall:
             first_row=rows.start or 0,
         )
 
-    def visible(self, rows: slice = slice(None)) -> Tensor:
+    def visible(self, rows: slice = slice(None)) -> Bool[Tensor, "_ query key"]:
         """Which keys each query may look at: bool [1 | head, query, key]."""
         count = len(range(*rows.indices(self.queries)))
         if self.mask is None:
             blank = torch.ones(1, count, self.keys, dtype=torch.bool, device=self.query.device)
             return blank & _visible(blank, rows.start or 0) if self.causal else blank
-        mask = self.mask[:, rows]
+        mask = _select(self.mask, slice(None), rows)
         if mask.dtype != torch.bool:
             mask = mask > torch.finfo(mask.dtype).min / 2
         return mask.expand(mask.shape[0], count, self.keys)
@@ -156,6 +161,10 @@ class AttentionCall:
         )
 
 
+@overload
+def _select(tensor: Tensor, heads: slice, rows: slice) -> Tensor: ...
+@overload
+def _select(tensor: Tensor | None, heads: slice, rows: slice) -> Tensor | None: ...
 def _select(tensor: Tensor | None, heads: slice, rows: slice) -> Tensor | None:
     """Slice [1 | head, 1 | query, ...], leaving broadcast axes alone."""
     if tensor is None:

@@ -1,7 +1,7 @@
 """How a model with latent attention keeps its past while it writes: expanded, latent or absorbed.
 
-The mode of a run is the kind of its cache, which is passed along like any other: `model.module(..., past_key_values=
-new_cache(model, "absorbed"))`. Nothing about a run stands on the module, which all visitors and threads share.
+The mode of a run is the kind of its cache, which is passed along like any other: `past_key_values=
+new_cache(model, "absorbed")`. Nothing about a run stands on the module, which all visitors and threads share.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from models.run.model import AttentionModel
 from models.shape.attention_geometry import KIND_NAMES
 from models.shape.cache_size import CACHE_MODES, CacheMode
 
-EXPANDED = {
+EXPANDED: dict[type[Any], type[Any]] = {
     DynamicLayer: ExpandedLayer,
     DynamicIndexedLayer: ExpandedIndexedLayer,
     DynamicSlidingWindowLayer: ExpandedSlidingLayer,
 }
-ABSORBED = {
+ABSORBED: dict[type[Any], type[Any]] = {
     DynamicLayer: AbsorbedLayer,
     DynamicIndexedLayer: AbsorbedIndexedLayer,
     DynamicSlidingWindowLayer: AbsorbedSlidingLayer,
@@ -74,7 +74,7 @@ def known_mode(cache: str) -> CacheMode:
         raise BadSelection(
             f"The cache mode must be one of {', '.join(CACHE_MODES)}, but {cache!r} came; leave it out for “auto”."
         )
-    return cast(CacheMode, cache)
+    return cache
 
 
 def cache_mode(model: AttentionModel, cache: str | None = None) -> CacheMode:
@@ -108,12 +108,14 @@ def _refusal(model: AttentionModel) -> dict[str, str]:
             "choose the cache mode “latent”."
         )
         return {"expanded": why, "absorbed": why}
-    layers = _own_cache(model.module).layers
-    unknown = {
-        type(layers[part.layer_idx])
+    cache: Any = _own_cache(model.module)
+    layers: list[Any] = cache.layers
+    kinds: set[type[Any]] = {
+        layers[part.layer_idx].__class__
         for part in attentions
         if not _shares(part) and part.layer_idx < len(layers)
-    } - EXPANDED.keys()
+    }
+    unknown = kinds - EXPANDED.keys()
     if unknown:
         kind = min(kind.__name__ for kind in unknown)
         why = f"{name} keeps its latents in a {kind}, which has no other form here; choose the cache mode “latent”."
@@ -152,18 +154,19 @@ def new_cache(model: AttentionModel, cache: str | None = None) -> Cache | None:
     attentions = _attentions(model.module)
     if not attentions:
         return None
-    made = _own_cache(model.module)
+    made: Any = _own_cache(model.module)
     if mode == "latent":
         return made
     for part in attentions:
         if _shares(part):
             continue
-        layer = made.layers[part.layer_idx]
-        window = (
-            {"sliding_window": layer.sliding_window} if isinstance(layer, DynamicSlidingWindowLayer) else {}
+        layer: Any = made.layers[part.layer_idx]
+        kind: type[Any] = layer.__class__
+        window: dict[str, Any] = (
+            {"sliding_window": layer.sliding_window} if issubclass(kind, DynamicSlidingWindowLayer) else {}
         )
         made.layers[part.layer_idx] = (
-            EXPANDED[type(layer)](part, **window) if mode == "expanded" else ABSORBED[type(layer)](**window)
+            EXPANDED[kind](part, **window) if mode == "expanded" else ABSORBED[kind](**window)
         )
     return made
 
@@ -206,6 +209,6 @@ def _tensors(values: Iterable[Any]) -> Iterable[Tensor]:
         if isinstance(value, Tensor):
             yield value
         elif isinstance(value, dict):
-            yield from _tensors(value.values())
+            yield from _tensors(cast(dict[Any, Any], value).values())
         elif isinstance(value, (list, tuple)):
-            yield from _tensors(value)
+            yield from _tensors(cast(Iterable[Any], value))

@@ -23,12 +23,13 @@ EAGER_FIELDS = {
 
 def eager_output(module: PreTrainedModel, inputs: dict[str, Tensor]) -> Any:
     """A pass with transformers' eager attention; the model is left as it was."""
-    engine = str(module.config._attn_implementation)
-    module.set_attn_implementation("eager")
+    switched: Any = module
+    engine = str(switched.config._attn_implementation)
+    switched.set_attn_implementation("eager")
     try:
         return forward_pass(module, inputs, output_attentions=True)
     finally:
-        module.set_attn_implementation(engine)
+        switched.set_attn_implementation(engine)
 
 
 def eager_patterns(output: Any, stack: str) -> tuple[Tensor, ...]:

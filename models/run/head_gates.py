@@ -5,18 +5,20 @@ A gate stands where heads are still separate: on their outputs, before the outpu
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from models.errors import BadSelection
 from models.run.interventions import Gate
 from models.run.model import AttentionModel
 from models.run.switched_off import StoodIn, SwitchedOff
-
-Head = tuple[int, int]  # (layer, head), both from 0
+from models.shape.removed_heads import Head
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class HeadOutputs:
     source: what they were worked out on, in a few words. stood_in: in which way.
     """
 
-    per_call: tuple[Tensor, ...]
+    per_call: tuple[Float[Tensor, "_ head d_value"], ...]
     source: str
     stood_in: StoodIn = "given"
 
@@ -45,16 +47,53 @@ class HeadsOff:
     instead: HeadOutputs | None = None
 
 
-Off = HeadsOff | Iterable[Head]
+Heads = HeadsOff | Iterable[Head]  # how heads are given, wherever they are
 
 
-def distinct(off: Off) -> HeadsOff:
-    """The same in one form, each head once."""
-    given = off if isinstance(off, HeadsOff) else HeadsOff(tuple(off))
-    return HeadsOff(tuple(sorted(set(given.heads))), given.stack, given.instead)
+def distinct(heads: Heads, stack: str | None = None) -> HeadsOff:
+    """The same in one form, each head once. stack: whose they are, where they do not say it themselves.
+
+    Raises BadSelection for what is no (layer, head), and for heads that say another stack.
+    """
+    given = heads if isinstance(heads, HeadsOff) else HeadsOff(_listed(heads))
+    if stack is not None and given.stack not in (None, stack):
+        raise BadSelection(
+            f"The heads that came are of the {given.stack}, but stack={stack!r} came too: leave one of them out."
+        )
+    return HeadsOff(tuple(sorted(set(map(_head, given.heads)))), given.stack or stack, given.instead)
 
 
-def switched_off(model: AttentionModel, off: Off) -> SwitchedOff:
+def plain(heads: Heads, stack: str | None, deed: str) -> HeadsOff:
+    """As `distinct`, where nothing can stand in for the heads. deed: what is done. Raises BadSelection where something does."""
+    given = distinct(heads, stack)
+    if given.instead is not None:
+        raise BadSelection(
+            f"{deed} takes nothing that stands in for a head, but HeadsOff.instead came; leave it out."
+        )
+    return given
+
+
+def _listed(heads: Any) -> tuple[Any, ...]:
+    try:
+        return tuple(heads)
+    except TypeError:
+        raise BadSelection(
+            f"Heads are given as a list of (layer, head), or as a HeadsOff, but {heads!r} came; put it into a list."
+        ) from None
+
+
+def _head(given: Any) -> Head:
+    """A head in Python's own numbers."""
+    try:
+        layer, head = given
+        return operator.index(layer), operator.index(head)
+    except (TypeError, ValueError):
+        raise BadSelection(
+            f"A head is given as (layer, head), two whole numbers from 0, but {given!r} came in a list of heads."
+        ) from None
+
+
+def switched_off(model: AttentionModel, off: Heads) -> SwitchedOff:
     """What is told of them with a run. Raises BadSelection for a stack that the model does not have."""
     wanted = distinct(off)
     if not wanted.heads:
@@ -65,7 +104,7 @@ def switched_off(model: AttentionModel, off: Off) -> SwitchedOff:
     return SwitchedOff(wanted.heads, stack, instead.stood_in, instead.source)
 
 
-def gates(model: AttentionModel, off: Off) -> dict[int, Gate]:
+def gates(model: AttentionModel, off: Heads) -> dict[int, Gate]:
     """Gate per attention call of the forward pass. Raises BadSelection for heads or stacks that the model does not have."""
     wanted = distinct(off)
     if not wanted.heads:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from torch import nn
 from transformers import PreTrainedConfig
 
 from models.errors import UnsupportedModel
+from models.run.named_parts import named_parts
 from models.run.no_heads import NoHeads
 
 
@@ -50,7 +51,11 @@ _BERT = (Part("self.query"), Part("self.key"), Part("self.value"), Part("output.
 # Queries come from their latent (q_b_proj) or, where they are not compressed, from the model (q_proj).
 _LATENT = (Part("q_b_proj"), Part("q_proj"), Part("kv_b_proj"), _OUTPUT)
 _CONVERTED = (Part("q_proj"), Part("kv_up_proj", unit="kv_head", times=2), _OUTPUT)
-_BERT_ATTRIBUTES = {"caller": "self", "counts": ("num_attention_heads",), "widths": ("all_head_size",)}
+_BERT_ATTRIBUTES: dict[str, Any] = {
+    "caller": "self",
+    "counts": ("num_attention_heads",),
+    "widths": ("all_head_size",),
+}
 
 FORMS: dict[str, Form] = {
     "llama": Form("Llama", "LlamaAttention", _SEPARATE),
@@ -95,6 +100,6 @@ def attention_modules(module: nn.Module, form: Form) -> list[tuple[str, nn.Modul
     inside = f".{form.caller}" if form.caller else ""
     return [
         (path, part)
-        for path, part in module.named_modules()
+        for path, part in named_parts(module)
         if type(part).__name__ == form.attention or (isinstance(part, NoHeads) and not inside)
     ]

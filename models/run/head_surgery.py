@@ -136,7 +136,8 @@ def smaller_class(kind: type[PreTrainedModel], config: PreTrainedConfig) -> type
     whole = RemovedHeads.none(len(record.kept), record.heads, record.kv_heads)
 
     def make(self: Any, *given: Any, **named: Any) -> None:
-        kind.__init__(self, *given, **named)
+        made: Any = kind
+        made.__init__(self, *given, **named)
         take_out(self, form, whole, record)
 
     return type(kind.__name__, (kind,), {"__init__": make, "__module__": kind.__module__})

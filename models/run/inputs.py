@@ -5,16 +5,17 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import torch
+from jaxtyping import Shaped
 from torch import Tensor
 from transformers import BatchEncoding
 
 from models.errors import BadSelection, BadText, TextTooLong
-from models.panics import panics_told
 from models.run.about_model import embedding_rows
 from models.run.marks import Marked, is_continued, marked
-from models.run.model import AttentionModel, demand_tokenizer
+from models.run.model import AttentionModel, demand_tokenizer, tokenizing
 from models.run.tokens import display_tokens
 from models.run.translator_languages import Languages, languages, target_language_id
 
@@ -28,7 +29,7 @@ class Encoded:
     dropped: how many tokens beyond max_tokens were left out. second_start: position of a pair's second sentence.
     """
 
-    inputs: dict[str, Tensor]
+    inputs: dict[str, Shaped[Tensor, "batch _"]]
     ids: dict[str, tuple[int, ...]]
     tokens: dict[str, tuple[str, ...]]
     dropped: int = 0
@@ -41,16 +42,26 @@ class Encoded:
 
 
 def listed_texts(texts: str | Sequence[str]) -> tuple[str, ...]:
-    """One text or several, as several. Raises BadText where none came."""
-    given = (texts,) if isinstance(texts, str) else tuple(texts)
+    """One text or several, as several. Raises BadText where none came, or something else."""
+    came: Any = texts
+    given: tuple[Any, ...] | None = None
+    if isinstance(came, Sequence):
+        given = (came,) if isinstance(came, str) else tuple(cast(Sequence[Any], came))
+    # A pair of sentences is a text, too, an encoder's; and so is one that is encoded already.
+    if given is None or not all(isinstance(one, str | tuple | Encoded) for one in given):
+        raise BadText(f"Texts are a string or a list of strings, but {texts!r:.60} came; give one or more.")
     if not given:
         raise BadText("One text or more is needed, but none came; give some.")
-    return given
+    return cast(tuple[str, ...], given)
 
 
 def encode(model: AttentionModel, text: Text, max_tokens: int | None = None) -> Encoded:
     """A text, or a sentence pair for an encoder. Raises BadText, or TextTooLong where max_tokens does not cut it."""
     parts = text if isinstance(text, tuple) else (text,)
+    if len(parts) not in (1, 2):
+        raise BadText(
+            f"A sentence pair is (first, second), but {len(parts)} parts came; give two, or one text."
+        )
     for part in parts:
         check_text(part)
     if len(parts) == 2 and model.geometry.role != "encoder":
@@ -58,8 +69,8 @@ def encode(model: AttentionModel, text: Text, max_tokens: int | None = None) -> 
             f"A sentence pair needs an encoder, but {model.name} is a {model.geometry.role}; give one text."
         )
     pair = parts[1] if len(parts) == 2 else None
-    with panics_told(f"The tokenizer of “{model.name}”"):
-        encoding = demand_tokenizer(model)(parts[0], pair, return_tensors="pt")
+    with tokenizing(model) as tokenizer:
+        encoding = tokenizer(parts[0], pair, return_tensors="pt")
         given = encoding["input_ids"][0].tolist()
         read = marked(given, given, False) if pair is not None else _marked(model, parts[0], given)
     encoding["input_ids"] = torch.tensor([read.ids])
@@ -69,13 +80,15 @@ def encode(model: AttentionModel, text: Text, max_tokens: int | None = None) -> 
     kept = _kept(model, total, max_tokens)
     places = [read.first + place for place in _kept_places(model, read.ids[read.first : read.last], kept)]
     accepted = inspect.signature(model.module.forward).parameters
+    given_tensors: dict[str, Tensor] = dict(encoding)
     inputs = {
-        name: tensor[:, places].to(model.device) for name, tensor in encoding.items() if name in accepted
+        name: tensor[:, places].to(model.device) for name, tensor in given_tensors.items() if name in accepted
     }
-    ids = tuple(inputs["input_ids"][0].tolist())
+    listed: Any = inputs["input_ids"][0]
+    ids = tuple(map(int, listed.tolist()))
     demand_rows(model, ids)
-    with panics_told(f"The tokenizer of “{model.name}”"):
-        tokens = display_tokens(demand_tokenizer(model), ids, source=model.geometry.role != "decoder")
+    with tokenizing(model) as tokenizer:
+        tokens = display_tokens(tokenizer, ids, source=model.geometry.role != "decoder")
     return Encoded(inputs, {"text": ids}, {"text": tokens}, total - kept, _second_start(encoding, pair, kept))
 
 
@@ -86,14 +99,15 @@ def marks_left_out(model: AttentionModel, text: str) -> tuple[tuple[str, ...], t
     the model is to write on. Raises BadText.
     """
     check_text(text)
-    read = _marked(model, text, demand_tokenizer(model)(text)["input_ids"])
-    shown = (display_tokens(demand_tokenizer(model), ids) for ids in (read.begun_twice, read.ended))
-    return next(shown), next(shown)
+    with tokenizing(model) as tokenizer:
+        read = _marked(model, text, tokenizer(text)["input_ids"])
+        return display_tokens(tokenizer, read.begun_twice), display_tokens(tokenizer, read.ended)
 
 
 def _marked(model: AttentionModel, text: str, ids: list[int]) -> Marked:
     """One text's ids, marked with the source language that was chosen."""
-    plain = demand_tokenizer(model)(text, add_special_tokens=False)["input_ids"]
+    with tokenizing(model) as tokenizer:
+        plain = tokenizer(text, add_special_tokens=False)["input_ids"]
     read = marked(ids, plain, is_continued(model))
     known = languages(model) if model.source_language else None
     if known is None or not known.source:
@@ -107,11 +121,11 @@ def _marked(model: AttentionModel, text: str, ids: list[int]) -> Marked:
     return replace(read, ids=tuple(swapped))
 
 
-def count_tokens(model: AttentionModel, text: str, max_tokens: int | None = None) -> int:
+def count_tokens(model: AttentionModel, text: str, *, max_tokens: int | None = None) -> int:
     """How many tokens of a text the model will read. Raises BadText."""
     check_text(text)
-    with panics_told(f"The tokenizer of “{model.name}”"):
-        read = _marked(model, text, demand_tokenizer(model)(text)["input_ids"])
+    with tokenizing(model) as tokenizer:
+        read = _marked(model, text, tokenizer(text)["input_ids"])
     return _kept(model, read.last - read.first, max_tokens)
 
 
@@ -120,22 +134,23 @@ def encode_pair(model: AttentionModel, source: str, target: str, max_tokens: int
     check_text(source)
     check_text(target)
     given = encode(model, source, max_tokens)
-    with panics_told(f"The tokenizer of “{model.name}”"):
-        known = languages(model)
-        ids = _target_ids(model, target) if known is None else _translated_ids(model, target, known)
+    known = languages(model)
+    ids = _target_ids(model, target) if known is None else _translated_ids(model, target, known)
     return with_target(model, given, [decoder_start(model), *ids], max_tokens)
 
 
 def _target_ids(model: AttentionModel, target: str) -> list[int]:
-    ids = demand_tokenizer(model)(text_target=target)["input_ids"]
-    plain = demand_tokenizer(model)(text_target=target, add_special_tokens=False)["input_ids"]
+    with tokenizing(model) as tokenizer:
+        ids = tokenizer(text_target=target)["input_ids"]
+        plain = tokenizer(text_target=target, add_special_tokens=False)["input_ids"]
     read = marked(ids, plain, False)
     return _without_end(model, list(read.ids[read.first : read.last]))
 
 
 def _translated_ids(model: AttentionModel, target: str, known: Languages) -> list[int]:
     """Behind the start token, a target with its language in front, as the model is to write it."""
-    ids = list(demand_tokenizer(model)(target, add_special_tokens=False)["input_ids"])
+    with tokenizing(model) as tokenizer:
+        ids = list(tokenizer(target, add_special_tokens=False)["input_ids"])
     code = model.target_language or known.target or getattr(model.tokenizer, "tgt_lang", None)
     if known.starts or code not in known.ids or ids[:1] == [known.ids[code]]:
         return ids
@@ -165,9 +180,9 @@ def decoder_start(model: AttentionModel) -> int:
         return chosen
     for config in (getattr(model.module, "generation_config", None), model.module.config):
         for name in ("decoder_start_token_id", "bos_token_id", "pad_token_id"):
-            token_id = getattr(config, name, None)
+            token_id: Any = getattr(config, name, None)
             if token_id is not None:
-                return int(token_id[0] if isinstance(token_id, list) else token_id)
+                return int(cast(list[int], token_id)[0] if isinstance(token_id, list) else token_id)
     raise BadText(
         f"{model.name} does not say which token its target begins with; give a model with a generation config."
     )
@@ -175,6 +190,11 @@ def decoder_start(model: AttentionModel) -> int:
 
 def check_text(text: str) -> None:
     """Raise BadText for what no tokenizer can read."""
+    came: Any = text
+    if not isinstance(came, str):
+        raise BadText(
+            f"A text is a string, but a {type(came).__name__} came where one text is read; give one string."
+        )
     if not text.strip():
         raise BadText("The text is empty; type a word or more.")
     for index, character in enumerate(text):

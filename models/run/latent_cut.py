@@ -9,9 +9,10 @@ import math
 import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
+from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from models.errors import BadSelection
@@ -35,7 +36,7 @@ class LatentCut:
 
     layer: int | None = None
     dimensions: Sequence[int] = ()
-    directions: Sequence[Sequence[float]] | Tensor = ()
+    directions: Sequence[Sequence[float]] | Shaped[Tensor, "*axes"] = ()
     rotary: bool = False
     whole: bool = False
 
@@ -60,7 +61,8 @@ def _whole_numbers(dimensions: Any) -> tuple[int, ...]:
 
 def _rows(directions: Any) -> tuple[tuple[float, ...], ...]:
     if isinstance(directions, Tensor):
-        directions = directions.detach().float().cpu().tolist()
+        numbers: Any = directions.detach().float().cpu()
+        directions = numbers.tolist()
     try:
         return tuple(tuple(float(number) for number in row) for row in directions)
     except TypeError:
@@ -127,12 +129,14 @@ def _cut(model: AttentionModel, layer: int, module: nn.Module, mine: Sequence[La
     if dims or any(cut.whole for cut in mine):
         keep = torch.ones(rank, device=model.device, dtype=torch.float32)
         keep[slice(None) if any(cut.whole for cut in mine) else dims] = 0.0
-    rows = [row for cut in mine for row in cut.directions]
+    rows = [cast(tuple[float, ...], row) for cut in mine for row in cut.directions]
     rotary = rotary_width(module) or 0 if any(cut.rotary for cut in mine) else 0
     return Cut(keep, _basis(model, layer, rows, rank, keep), rotary)
 
 
-def _basis(model: AttentionModel, layer: int, rows: list, rank: int, keep: Tensor | None) -> Tensor | None:
+def _basis(
+    model: AttentionModel, layer: int, rows: list[tuple[float, ...]], rank: int, keep: Tensor | None
+) -> Tensor | None:
     """Orthonormal basis of the directions' span beside the dimensions that are zeroed anyway, [kv_lora_rank, n]."""
     for row in rows:
         if len(row) != rank or not all(map(math.isfinite, row)) or not any(row):
@@ -145,5 +149,6 @@ def _basis(model: AttentionModel, layer: int, rows: list, rank: int, keep: Tenso
     spanned = torch.nn.functional.normalize(torch.tensor(rows, dtype=torch.float64), dim=-1)
     if keep is not None:
         spanned = spanned * keep.double().cpu()
-    left, values, _ = torch.linalg.svd(spanned.T, full_matrices=False)
+    linalg: Any = torch.linalg
+    left, values, _ = linalg.svd(spanned.T, full_matrices=False)
     return left[:, values > 1e-9].float().to(model.device)

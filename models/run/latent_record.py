@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float, Float32
 from torch import Tensor
 
 from models.run.attention_call import AttentionCall
@@ -21,19 +22,21 @@ class LatentRecord:
     rotated, as in a model converted from other attention: its scores have no parts.
     """
 
-    kv: Tensor
-    query: Tensor | None
+    kv: Float[Tensor, "pos kv_lora_rank"]
+    query: Float[Tensor, "pos q_lora_rank"] | None
     rope: int | None
 
-    def k_rope(self, call: AttentionCall) -> Tensor:
+    def k_rope(self, call: AttentionCall) -> Float[Tensor, "pos qk_rope_head_dim"]:
         """[pos, qk_rope_head_dim], after rotary embedding; [pos, 0] where there is none."""
         return _split(call.key[0], self.rope or 0)[1]
 
-    def content_key(self, call: AttentionCall) -> Tensor:
+    def content_key(self, call: AttentionCall) -> Float[Tensor, "kv_head pos qk_nope_head_dim"]:
         """What each head's key holds of the latent, W_UK c [kv_head, pos, qk_nope_head_dim]; rotated where rope is None."""
         return _split(call.key, self.rope or 0)[0]
 
-    def score_parts(self, call: AttentionCall, head: int) -> tuple[Tensor, Tensor]:
+    def score_parts(
+        self, call: AttentionCall, head: int
+    ) -> tuple[Float32[Tensor, "query key"], Float32[Tensor, "query key"]]:
         """Scaled products of the head's content halves and of its rotary halves, float32 [query, key], no key hidden."""
         assert self.rope is not None, "the views refuse this in a sentence"
         query = _split(call.query[head].float() * call.scaling, self.rope)

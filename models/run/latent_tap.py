@@ -8,6 +8,8 @@ no norm at all and read an earlier layer's latents.
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from models.run.latent_record import LatentRecord
@@ -49,11 +51,16 @@ def install_latent_hooks(module: nn.Module, plan: Plan) -> None:
         reader = latent_reader(attention)
         if reader is None:
             continue
-        if _latent_read not in reader._forward_pre_hooks.values():
+        if _latent_read not in _hooks(reader, "_forward_pre_hooks"):
             reader.register_forward_pre_hook(_latent_read)
         norm = getattr(attention, "q_a_layernorm", None)
-        if isinstance(norm, nn.Module) and _query_latent_made not in norm._forward_hooks.values():
+        if isinstance(norm, nn.Module) and _query_latent_made not in _hooks(norm, "_forward_hooks"):
             norm.register_forward_hook(_query_latent_made)
+
+
+def _hooks(module: nn.Module, kind: str) -> list[Any]:
+    """Those that a module has already; PyTorch keeps them to itself."""
+    return list(getattr(module, kind).values())
 
 
 def latent_record(tap: Tap, module: nn.Module) -> LatentRecord | None:
@@ -63,7 +70,7 @@ def latent_record(tap: Tap, module: nn.Module) -> LatentRecord | None:
     return LatentRecord(tap.kv_latent, tap.q_latent, rotary_width(module))
 
 
-def _latent_read(_: nn.Module, args: tuple) -> tuple | None:
+def _latent_read(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
     """args[0]: latents [batch, 1, pos, kv_lora_rank] or [batch, pos, kv_lora_rank], those of the past among them."""
     tap = current_tap()
     if tap is None:
@@ -77,7 +84,7 @@ def _latent_read(_: nn.Module, args: tuple) -> tuple | None:
     return None if cut is None else (latent, *args[1:])
 
 
-def _query_latent_made(_: nn.Module, __: tuple, output: Tensor) -> None:
+def _query_latent_made(_: nn.Module, __: tuple[Any, ...], output: Tensor) -> None:
     tap = current_tap()
     if tap is not None and tap.observer is not None:
         tap.q_latent = output[0].reshape(-1, output.shape[-1])

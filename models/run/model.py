@@ -1,12 +1,16 @@
 """A loaded model, ready to be looked at."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from models.errors import BadText
+from models.panics import panics_told
 from models.run.plan import Plan
+from models.run.tokenizer_turns import alone_with
 from models.shape.attention_geometry import Geometry
 from models.shape.cache_size import CacheMode
 from models.shape.removed_heads import RemovedHeads
@@ -44,3 +48,11 @@ def demand_tokenizer(model: AttentionModel) -> PreTrainedTokenizerBase:
     if model.tokenizer is None:
         raise BadText(f"{model.name} has no tokenizer, so it reads no text; give one to `wrap`.")
     return model.tokenizer
+
+
+@contextmanager
+def tokenizing(model: AttentionModel) -> Generator[PreTrainedTokenizerBase]:
+    """The model's tokenizer, to be called: no other thread is at it inside, and its panics are told. Raises BadText."""
+    tokenizer = demand_tokenizer(model)
+    with panics_told(f"The tokenizer of “{model.name}”"), alone_with(tokenizer):
+        yield tokenizer

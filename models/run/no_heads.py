@@ -30,9 +30,11 @@ class NoHeads(nn.Module):
         if past_key_values is not None:
             # transformers takes a cache's length from one layer, the first one of its kind: it must be right in this too.
             mark = hidden_states.new_zeros(hidden_states.shape[0], 1, hidden_states.shape[1], 1)
-            past_key_values.update(mark, mark[..., :0], self.layer_idx)
+            cache: Any = past_key_values
+            cache.update(mark, mark[..., :0], self.layer_idx)
         if self.output_name is None:
             return hidden_states.new_zeros(*hidden_states.shape[:-1], 0), None
-        bias = self.get_submodule(self.output_name).bias
+        projection: Any = self.get_submodule(self.output_name)
+        bias: Tensor | None = projection.bias
         written = torch.zeros_like(hidden_states)
-        return (written if bias is None else written + bias), None  # pyright: ignore[reportOperatorIssue]
+        return (written if bias is None else written + bias), None

@@ -21,16 +21,17 @@ def use_eager(module: PreTrainedModel, inputs: dict[str, Tensor]) -> None:
 
     Raises UnsupportedModel where its output is another one then: the class decides when it is made.
     """
-    was = module.config._attn_implementation
+    whole: Any = module.config
+    was = whole._attn_implementation
     if was == "eager":
         return
     before, configs = _output(module, inputs), _configs(module)
     for config in configs:
-        config._attn_implementation = "eager"
+        config._attn_implementation = "eager"  # pyright: ignore[reportPrivateUsage]
     if _near(before, _output(module, inputs), _tolerance(module)):
         return
     for config in configs:
-        config._attn_implementation = was
+        config._attn_implementation = was  # pyright: ignore[reportPrivateUsage]
     raise UnsupportedModel(
         f"{type(module).__name__} computes its attention itself and was made for “{was}”, of which it does not report what "
         'each head does: load it with attn_implementation="eager".'

@@ -6,6 +6,7 @@ class whose attention is not what the engine replays is refused here, and never 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ from models.run.eager import (
 )
 from models.run.forward_pass import forward_pass
 from models.run.head_surgery import spread_out
+from models.run.named_parts import named_parts
 from models.run.own_attention import demand_truthful, use_eager
 from models.run.tap import ENGINES, Tap, tapped
 
@@ -66,9 +68,11 @@ class Plan:
 
     @property
     def stacks(self) -> tuple[str, ...]:
+        """Names of the stacks that are seen, in the order in which they run."""
         return tuple(dict.fromkeys(site.stack for site in self.sites))
 
     def layers(self, stack: str) -> int:
+        """How many layers with attention a stack has; 0 for one that is not there."""
         return sum(site.stack == stack and not site.companion for site in self.sites)
 
     def calls_of(self, stack: str, layer: int) -> tuple[int, ...]:
@@ -129,15 +133,15 @@ def _watch(module: PreTrainedModel, inputs: dict[str, Tensor]) -> tuple[list[_Se
     def observe(caller: nn.Module, call: AttentionCall, output: Tensor) -> None:
         seen.append(_Seen(caller, call, output[0]))
 
-    def reader(name: str):
-        def hook(_: nn.Module, args: tuple) -> None:
+    def reader(name: str) -> Callable[[nn.Module, tuple[Any, ...]], None]:
+        def hook(_: nn.Module, args: tuple[Any, ...]) -> None:
             if seen and args and len(seen) - 1 not in readers and _same_content(args[0], seen[-1].output):
                 readers[len(seen) - 1] = name
 
         return hook
 
-    linear = [
-        (name, part) for name, part in module.named_modules() if getattr(part, "weight", None) is not None
+    linear: list[tuple[str, nn.Module]] = [
+        (name, part) for name, part in named_parts(module) if getattr(part, "weight", None) is not None
     ]
     hooks = [
         part.register_forward_pre_hook(reader(name))
@@ -160,7 +164,7 @@ def _same_content(given: Any, output: Tensor) -> bool:
 
 
 def _name_sites(module: PreTrainedModel, seen: list[_Seen], readers: dict[int, str]) -> tuple[Site, ...]:
-    names = {id(part): name for name, part in module.named_modules()}
+    names = {id(part): name for name, part in named_parts(module)}
     in_encoder = _encoder_modules(module)
     counts: dict[str, int] = {}
     sites: list[Site] = []
@@ -178,7 +182,8 @@ def _name_sites(module: PreTrainedModel, seen: list[_Seen], readers: dict[int, s
 def _encoder_modules(module: PreTrainedModel) -> set[int]:
     if not module.config.is_encoder_decoder:
         return set()
-    return {id(part) for part in module.get_encoder().modules()}
+    untyped: Any = module
+    return {id(part) for _, part in named_parts(untyped.get_encoder())}
 
 
 def _stack(module: PreTrainedModel, item: _Seen, in_encoder: bool) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
+from jaxtyping import Bool, Float, Float32
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
@@ -31,28 +32,36 @@ class Patterns(Protocol):
 class FinishedPatterns:
     """Patterns that a model's own eager attention returned, float [head, query, key]."""
 
-    pattern: Tensor
+    pattern: Float[Tensor, "head query key"]
 
     @property
     def heads(self) -> int:
+        """How many there are."""
         return self.pattern.shape[0]
 
     @property
     def queries(self) -> int:
+        """How many positions look."""
         return self.pattern.shape[1]
 
     @property
     def keys(self) -> int:
+        """How many positions are looked at."""
         return self.pattern.shape[2]
 
-    def weights(self, head: int | None = None, rows: slice = slice(None)) -> Tensor:
+    def weights(
+        self, head: int | None = None, rows: slice = slice(None)
+    ) -> Float32[Tensor, "*head query key"]:
+        """The patterns, float32: [query, key] of one head, [head, query, key] of all; `rows` selects queries."""
         return (self.pattern if head is None else self.pattern[head])[..., rows, :].float()
 
-    def visible(self, rows: slice = slice(None)) -> Tensor:
+    def visible(self, rows: slice = slice(None)) -> Bool[Tensor, "1 query key"]:
+        """Which keys each query may look at: bool [1, query, key]."""
         # Hidden keys have a weight of exactly zero in every head; a visible one hardly ever has.
         return self.pattern[:, rows].gt(0).any(dim=0, keepdim=True)
 
     def upto(self, last_row: int) -> FinishedPatterns:
+        """These patterns: they are worked out whatever is left out."""
         return self
 
 
@@ -66,11 +75,11 @@ class LayerRecord:
     """
 
     attention: AttentionCall | FinishedPatterns
-    output_weight: Tensor | None = None
-    value_norms: Tensor | None = None
+    output_weight: Float[Tensor, "width d_model"] | None = None
+    value_norms: Float32[Tensor, "head key"] | None = None
     latent: LatentRecord | None = None
 
-    def norms(self) -> Tensor | None:
+    def norms(self) -> Float32[Tensor, "head key"] | None:
         """||v_k W_O^h|| for every head and key, float32 [head, key]; None where the model's heads are not so separable."""
         if self.value_norms is not None:
             return self.value_norms
@@ -81,9 +90,8 @@ class LayerRecord:
         value = call.per_head(call.value)
         if per_head.shape[1] != value.shape[2]:
             return None
-        return torch.stack(
-            [(v.float() @ w.float()).norm(dim=-1) for v, w in zip(value, per_head, strict=True)]
-        )
+        written: list[Any] = [v.float() @ w.float() for v, w in zip(value, per_head, strict=True)]
+        return torch.stack([vectors.norm(dim=-1) for vectors in written])
 
     def with_norms(self) -> LayerRecord:
         """The same record with its norms worked out and the reference to the model's weights let go."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
+
+from models.shape.removed_heads import Head
 
 StoodIn = Literal["zero", "mean", "resample", "given", "unknown"]
 
@@ -17,11 +19,12 @@ class SwitchedOff:
     words. Raises ValueError for anything else.
     """
 
-    heads: tuple[tuple[int, int], ...] = ()
+    heads: tuple[Head, ...] = ()
     stack: str | None = None
     stood_in: StoodIn = "zero"
     source: str = ""
 
     def __post_init__(self) -> None:
-        if self.stood_in not in get_args(StoodIn) or not isinstance(self.source, str):
+        source: Any = self.source  # of a file that a stranger may have written
+        if self.stood_in not in get_args(StoodIn) or not isinstance(source, str):
             raise ValueError(f"expected one of {get_args(StoodIn)}, got {self.stood_in!r}")

@@ -6,7 +6,7 @@ therefore neither see nor prune each other's run, and neither waits for the othe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -15,8 +15,13 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import eager_mask, sdpa_mask
+from transformers.integrations.sdpa_attention import (
+    sdpa_attention_forward,  # pyright: ignore[reportUnknownVariableType]
+)
+from transformers.masking_utils import (
+    eager_mask,  # pyright: ignore[reportUnknownVariableType]
+    sdpa_mask,  # pyright: ignore[reportUnknownVariableType]
+)
 
 from models.run.absorbed_cache import Latents, absorbed_attention, expanded
 from models.run.attention_call import AttentionCall, attention_scores, softmax_with_sinks
@@ -45,8 +50,8 @@ class Tap:
     """
 
     observer: Observer | None = None
-    gates: Mapping[int, Gate] = field(default_factory=dict)
-    cuts: Mapping[int, Cut] = field(default_factory=dict)
+    gates: Mapping[int, Gate] = field(default_factory=dict[int, Gate])
+    cuts: Mapping[int, Cut] = field(default_factory=dict[int, Cut])
     calls: int = 0
     kv_latent: Tensor | None = None
     q_latent: Tensor | None = None
@@ -54,7 +59,8 @@ class Tap:
 
 def engine_name(module_class: type[PreTrainedModel]) -> str:
     """The attention implementation to load a class with."""
-    return ENGINE if module_class._supports_sdpa else ENGINE_EXPLICIT_MASK
+    supported = module_class._supports_sdpa  # pyright: ignore[reportPrivateUsage]
+    return ENGINE if supported else ENGINE_EXPLICIT_MASK
 
 
 _TAP: ContextVar[Tap | None] = ContextVar("headlight_tap", default=None)
@@ -66,7 +72,7 @@ def current_tap() -> Tap | None:
 
 
 @contextmanager
-def tapped(tap: Tap) -> Iterator[Tap]:
+def tapped(tap: Tap) -> Generator[Tap]:
     """Run forward passes of this thread (or task) under `tap`."""
     token = _TAP.set(tap)
     try:
@@ -84,7 +90,7 @@ def engine_attention(
     attention_mask: Tensor | None,
     dropout: float = 0.0,
     scaling: float | None = None,
-    **kwargs,
+    **kwargs: Any,
 ) -> tuple[Tensor, None]:
     """transformers' attention function: SDPA at full speed wherever SDPA can express the model's attention.
 
@@ -122,7 +128,7 @@ def engine_attention(
 
 
 def _narrowed(
-    module: nn.Module, mask: Tensor | None, query: Tensor, key: Tensor, kwargs: dict
+    module: nn.Module, mask: Tensor | None, query: Tensor, key: Tensor, kwargs: dict[str, Any]
 ) -> Tensor | None:
     """The mask less the keys that a sparse attention's own index passed over; transformers leaves this to us.
 
@@ -147,7 +153,15 @@ def _narrowed(
     return mask & seen if mask.dtype == torch.bool else mask.masked_fill(~seen, torch.finfo(mask.dtype).min)
 
 
-def _call(module, query, key, value, mask, scaling, kwargs) -> AttentionCall:
+def _call(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    scaling: float | None,
+    kwargs: Mapping[str, Any],
+) -> AttentionCall:
     """The call with its batch axis still in front of every tensor."""
     causal = kwargs.get("is_causal")
     causal = getattr(module, "is_causal", True) if causal is None else causal
@@ -206,6 +220,7 @@ def _first_text(call: AttentionCall) -> AttentionCall:
 
 # Both, or neither: without the mask function transformers passes no mask at all, and attention silently turns
 # non-causal and looks at padding.
-for _name, _mask in ((ENGINE, sdpa_mask), (ENGINE_EXPLICIT_MASK, eager_mask)):
-    AttentionInterface.register(_name, engine_attention)
-    AttentionMaskInterface.register(_name, _mask)
+_attentions, _masks = cast(Any, AttentionInterface), cast(Any, AttentionMaskInterface)
+for _name, _mask in ((ENGINE, cast(Any, sdpa_mask)), (ENGINE_EXPLICIT_MASK, cast(Any, eager_mask))):
+    _attentions.register(_name, engine_attention)
+    _masks.register(_name, _mask)

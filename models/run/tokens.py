@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
 
 from transformers import PreTrainedTokenizerBase
 
 from models.run.spelling import Spelling, characters, spellings
+from models.run.tokenizer_turns import alone_with
 
 REPLACEMENT = "\ufffd"
 _UNPRINTABLE = {"Cc", "Cn", "Co", "Cs"}
@@ -22,21 +23,24 @@ def display_tokens(
     source: whether an encoder reads them, where a translator's tokenizer has a vocabulary for each of its two languages
     (Marian's separate_vocabs, FSMT); of all others both are one.
     """
+    with alone_with(tokenizer):
+        return tuple(_shown(tokenizer, ids, source))
+
+
+def _shown(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], source: bool) -> Iterator[str]:
     spelled = spellings(tokenizer)
     special, added = _special(tokenizer), _added(tokenizer)
     own = _own_vocabulary(tokenizer, source)
-    shown = []
     for token_id in map(int, ids):
         piece = _piece(tokenizer, token_id) if own is None else own.get(token_id)
         if piece is None:
-            shown.append(f"<unused {token_id}>")
+            yield f"<unused {token_id}>"
         elif piece in special:
-            shown.append(special[piece])
+            yield special[piece]
         elif own is None and token_id in added:  # matched in the text before the tokenizer spells anything
-            shown.append(piece)
+            yield piece
         else:
-            shown.append(_spelled(tokenizer, token_id, piece, spelled))
-    return tuple(shown)
+            yield _spelled(tokenizer, token_id, piece, spelled)
 
 
 def _piece(tokenizer: PreTrainedTokenizerBase, token_id: int) -> str | None:
@@ -58,7 +62,8 @@ def _spelled(
     if spelled:
         text = characters(piece, spelled)
         return f"<unused {token_id}>" if text is None else text
-    text = str(tokenizer.decode([token_id], clean_up_tokenization_spaces=False))
+    decoding: Any = tokenizer
+    text = str(decoding.decode([token_id], clean_up_tokenization_spaces=False))
     return piece if REPLACEMENT in text else text or piece
 
 
@@ -90,7 +95,8 @@ def _own_vocabulary(tokenizer: PreTrainedTokenizerBase, source: bool) -> dict[in
     reads, writes = getattr(tokenizer, "encoder", None), getattr(tokenizer, "decoder", None)
     if not isinstance(reads, dict) or not isinstance(writes, dict):
         return None
-    read = {number: token for token, number in reads.items()}
-    if read == writes:
+    read = {number: token for token, number in cast(dict[str, int], reads).items()}
+    written = cast(dict[int, str], writes)
+    if read == written:
         return None
-    return read if source else writes
+    return read if source else written

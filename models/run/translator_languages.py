@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 
 from transformers import PreTrainedTokenizerBase
 
@@ -77,12 +77,12 @@ def target_language_id(model: AttentionModel) -> int | None:
 
 
 def _codes(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
-    listed = getattr(tokenizer, "lang_code_to_id", None)
+    listed: Any = getattr(tokenizer, "lang_code_to_id", None)
     if not isinstance(listed, dict):  # NLLB keeps its codes among the special tokens alone
         roles = set(map(str, tokenizer.special_tokens_map.values()))
         codes = [
             token for token in tokenizer.all_special_tokens if token not in roles and _CODE.fullmatch(token)
         ]
         listed = {code: tokenizer.convert_tokens_to_ids(code) for code in codes}
-    known = {code: number for code, number in listed.items() if number not in (None, tokenizer.unk_token_id)}
-    return cast(dict[str, int], known)
+    numbers = cast(dict[str, Any], listed)
+    return {code: number for code, number in numbers.items() if number not in (None, tokenizer.unk_token_id)}

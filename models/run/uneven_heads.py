@@ -11,7 +11,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.integrations.sdpa_attention import (
+    sdpa_attention_forward,  # pyright: ignore[reportUnknownVariableType]
+)
 
 
 def uneven_attention(
@@ -36,7 +38,8 @@ def uneven_attention(
             module, query, key[:, places], value[:, places], mask, dropout, scaling, **kwargs
         )[0]
     slots, filled = _slots(reads)
-    rows = query[:, torch.tensor(filled, device=query.device), 0].unflatten(1, (key.shape[1], -1))
+    chosen: Any = query[:, torch.tensor(filled, device=query.device), 0]
+    rows: Tensor = chosen.unflatten(1, (key.shape[1], -1))
     # All queries of a group as if they were positions: none hides a key from another.
     kwargs["is_causal"] = False
     output, _ = sdpa_attention_forward(module, rows, key, value, mask, dropout, scaling, **kwargs)

@@ -1,7 +1,7 @@
 """Which transformers class runs a config, and in which role; refuses what is not a text model."""
 
 import inspect
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.models.auto import modeling_auto as auto
@@ -84,8 +84,8 @@ def _mapped(mapping: str, config: PreTrainedConfig) -> tuple[type[PreTrainedMode
     table = getattr(auto, mapping)
     if type(config) not in table:
         return ()
-    found = table[type(config)]
-    return tuple(found) if isinstance(found, tuple | list) else (found,)
+    found: Any = table[type(config)]
+    return tuple(cast(list[Any], found)) if isinstance(found, tuple | list) else (found,)
 
 
 def _named_in_config(config: PreTrainedConfig) -> Architecture | None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from transformers import PreTrainedConfig
-from transformers.cache_utils import get_layer_types_and_kwargs
+from transformers import PreTrainedConfig, cache_utils
 
 from models.errors import UnsupportedModel
 
@@ -78,17 +77,19 @@ class LayerKind:
 def layer_kinds(config: PreTrainedConfig, layers: int, latent: bool) -> tuple[LayerKind, ...] | None:
     """All layers in order, None where it is not known what they keep. config: of the decoder, or of a model of one stack;
     latent: whether its attention is. Raises UnsupportedModel for a window that is none."""
-    text = config.get_text_config(decoder=True)
+    whole: Any = config
+    text: Any = whole.get_text_config(decoder=True)
     if text.model_type in _NOT_UNDERSTOOD:
         return None
     try:
-        kinds, caches = get_layer_types_and_kwargs(text)
-        configs = list(text.per_layer_config)
+        untyped: Any = cache_utils
+        kinds, caches = untyped.get_layer_types_and_kwargs(text)
+        configs: list[PreTrainedConfig] = list(text.per_layer_config)
     except Exception:  # whatever a config lacks that transformers' own cache asks it for
         return None
     if not len(kinds) == len(configs) == layers:
         return None
-    named = list(getattr(text, "layer_types", None) or kinds)
+    named: list[str] = list(getattr(text, "layer_types", None) or kinds)
     kinds = [own if own in ("mlp", "moe") else kind for kind, own in zip(kinds, named, strict=True)]
     return tuple(
         _kind(text, own, place, kind, cache.get("sliding_window"), latent)
@@ -120,5 +121,6 @@ def _kind(
 
 def _list(text: PreTrainedConfig, name: str, place: int) -> list[Any]:
     """What a config lists for each layer; empty where it does not."""
-    row = getattr(text, name, None)
-    return row if isinstance(row, list) and place < len(row) else []
+    row: Any = getattr(text, name, None)
+    listed = cast(list[Any], row) if isinstance(row, list) else []
+    return listed if place < len(listed) else []

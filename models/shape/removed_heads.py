@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
+
+from transformers import PreTrainedConfig
 
 from models.errors import BrokenWeights
 
 FIELD = "headlight_removed"
 MOST = 100_000  # more layers or heads than any model has
+Head = tuple[int, int]  # (layer, head), both from 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class RemovedHeads:
         return cls(heads, kv_heads, (tuple(range(heads)),) * layers)
 
     @property
-    def gone(self) -> tuple[tuple[int, int], ...]:
+    def gone(self) -> tuple[Head, ...]:
         """(layer, head) of all that were removed, as the original counts them."""
         return tuple(
             (layer, head)
@@ -47,7 +49,7 @@ class RemovedHeads:
         """The original's layers that still have heads: the smaller model's layers, in order."""
         return tuple(layer for layer, kept in enumerate(self.kept) if kept)
 
-    def origin(self, layer: int, head: int) -> tuple[int, int]:
+    def origin(self, layer: int, head: int) -> Head:
         """(layer, head) in the original of a head of the smaller model."""
         original = self.layers[layer]
         return original, self.kept[original][head]
@@ -69,14 +71,6 @@ class RemovedHeads:
         """Whether equally many heads are left for each key/value head that is left in one of the original's layers."""
         return len(set(Counter(self.reads(layer)).values())) <= 1
 
-    def without(self, heads: Iterable[tuple[int, int]]) -> RemovedHeads:
-        """The record once these heads (layer, head), numbered as in the smaller model, are gone too."""
-        off = {self.origin(layer, head) for layer, head in heads}
-        kept = (
-            tuple(head for head in row if (layer, head) not in off) for layer, row in enumerate(self.kept)
-        )
-        return RemovedHeads(self.heads, self.kv_heads, tuple(kept))
-
     def as_json(self) -> dict[str, Any]:
         """What stands in the config."""
         return {"heads": self.heads, "kv_heads": self.kv_heads, "kept": [list(row) for row in self.kept]}
@@ -84,24 +78,35 @@ class RemovedHeads:
 
 def removed_heads(config: Any) -> RemovedHeads | None:
     """The record in a config, None where there is none. Raises BrokenWeights where it is not sound."""
-    held = getattr(config, FIELD, None)
+    held: Any = getattr(config, FIELD, None)
     if held is None:
         return None
-    if not isinstance(held, dict) or held.keys() != {"heads", "kv_heads", "kept"}:
+    if not isinstance(held, dict) or cast(dict[Any, Any], held).keys() != {"heads", "kv_heads", "kept"}:
         raise unsound("it should hold “heads”, “kv_heads” and “kept”")
-    heads, kv_heads, kept = held["heads"], held["kv_heads"], held["kept"]
+    told = cast(dict[str, Any], held)
+    heads, kv_heads, kept = told["heads"], told["kv_heads"], told["kept"]
     if not all(_whole(number) and 0 < number <= MOST for number in (heads, kv_heads)) or heads % kv_heads:
         raise unsound(f"{heads!r} heads cannot share {kv_heads!r} key/value heads")
-    if not isinstance(kept, list) or not 0 < len(kept) <= MOST:
+    if not isinstance(kept, list) or not 0 < len(cast(list[Any], kept)) <= MOST:
         raise unsound("“kept” should be a list with a row for each layer")
-    for layer, row in enumerate(kept):
-        if not isinstance(row, list) or not all(_whole(head) and 0 <= head < heads for head in row):
+    rows = cast(list[Any], kept)
+    for layer, row in enumerate(rows):
+        if not isinstance(row, list) or not all(
+            _whole(head) and 0 <= head < heads for head in cast(list[Any], row)
+        ):
             raise unsound(f"layer {layer} should name heads from 0 to {heads - 1}")
-        if any(later <= head for head, later in pairwise(row)):
+        if any(later <= head for head, later in pairwise(cast(list[int], row))):
             raise unsound(f"the heads of layer {layer} should be in order, each once")
-    if not any(kept):
+    if not any(rows):
         raise unsound("it leaves the model no heads at all")
-    return RemovedHeads(heads, kv_heads, tuple(map(tuple, kept)))
+    return RemovedHeads(heads, kv_heads, tuple(map(tuple, rows)))
+
+
+def is_stock(config: PreTrainedConfig) -> bool:
+    """Whether transformers alone reads a model of this config rightly: a class of its own, counted without removed heads."""
+    record = removed_heads(config)
+    counted = record is None or config.num_attention_heads != record.heads
+    return counted and type(config).__module__.startswith("transformers.")
 
 
 def _whole(number: Any) -> bool:

@@ -240,10 +240,10 @@ def test_a_context_too_short_for_its_new_tokens():
 def test_one_that_fails_in_the_middle_leaves_the_others(monkeypatch: pytest.MonkeyPatch):
     real = measurements.measure_in_turn
 
-    def fail(contenders: Any, *given: Any) -> Any:
+    def fail(contenders: Any, *given: Any, **named: Any) -> Any:
         if any(one.name == "family-gqa" for one in contenders):
             raise RuntimeError("broken [x](http://a.invalid)")
-        return real(contenders, *given)
+        return real(contenders, *given, **named)
 
     monkeypatch.setattr(measurements, "measure_in_turn", fail)
     told, asked = Told(), plan("family-mqa", "family-gqa")

@@ -238,7 +238,7 @@ def converted(load_once: Loader, tmp_path_factory: pytest.TempPathFactory) -> Pa
     """The family's GQA model, turned into MLA: it has latents and no rotary key of its own."""
     folder = tmp_path_factory.mktemp("models") / "converted"
     made = models.convert_to_mla(load_once(family_name("gqa")), kv_rank=64, texts=[TEXT * 60])
-    models.save_converted(made, folder)
+    models.save(made, folder)
     return folder
 
 

@@ -110,7 +110,7 @@ def converted(load_once: Loader, tmp_path_factory: pytest.TempPathFactory) -> Pa
     """The family's GQA model, turned into MLA: its keys are of one piece."""
     folder = tmp_path_factory.mktemp("models") / "converted"
     made = models.convert_to_mla(load_once("family-gqa"), kv_rank=64, texts=[TEXT * 60])
-    models.save_converted(made, folder)
+    models.save(made, folder)
     return folder
 
 

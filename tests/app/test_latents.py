@@ -251,7 +251,7 @@ def test_a_converted_model_has_no_rotary_key(
 ):
     folder = tmp_path / "converted"
     made = models.convert_to_mla(load_once(str(tiny_llama)), kv_rank=20)
-    models.save_converted(made, folder)
+    models.save(made, folder)
     for view in VIEWS:
         app = opened(model=folder, latent_view=view)
         assert visit.complaints(app) == []

@@ -19,7 +19,7 @@ PEAKS = models.Peaks(100e9, 10e9, "cpu", "float32", 1)
 def quick_peaks(monkeypatch: pytest.MonkeyPatch):
     """Measured anew in each test, in no time."""
     device_peaks._kept.clear()
-    monkeypatch.setattr(models, "device_peaks", lambda *given: PEAKS)
+    monkeypatch.setattr(models, "device_peaks", lambda *_, **__: PEAKS)
     measurements.shelf.clear()
     yield
     device_peaks._kept.clear()
@@ -93,14 +93,14 @@ def test_a_context_beyond_some_is_said_and_what_has_no_place_is_told():
 
 
 def test_a_device_that_cannot_be_measured_is_told_and_tried_again(monkeypatch: pytest.MonkeyPatch):
-    def fail(*given: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise RuntimeError("out of order")
 
     monkeypatch.setattr(models, "device_peaks", fail)
     app = open_roofline()
     (sentence,) = visit.complaints(app)
     assert "out of order" in sentence
-    monkeypatch.setattr(models, "device_peaks", lambda *given: PEAKS)
+    monkeypatch.setattr(models, "device_peaks", lambda *_, **__: PEAKS)
     app = over(visit.click(app, "roof-go"))
     assert visit.complaints(app) == []
     assert seats(app, "decode")
@@ -108,7 +108,7 @@ def test_a_device_that_cannot_be_measured_is_told_and_tried_again(monkeypatch: p
 
 def test_a_device_that_was_busy_is_said(monkeypatch: pytest.MonkeyPatch):
     busy = replace(PEAKS, read_bytes_per_s=20e9, spread=0.6)
-    monkeypatch.setattr(models, "device_peaks", lambda *given: busy)
+    monkeypatch.setattr(models, "device_peaks", lambda *_, **__: busy)
     app = open_roofline()
     assert any("Repeats differed by 60%" in note for note in visit.notes(app))
     assert any("10 GB/s by a copy" in note and "20 GB/s by a sum" in note for note in visit.notes(app))

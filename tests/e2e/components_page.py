@@ -71,7 +71,7 @@ def parts() -> None:
     layer, head = state.head
     st.text(f"head {layer},{head}; picked {picked}")
     token_strip(TOKENS, patterns[layer][head], key="strip", selected=state.token, on_select=choose_token)
-    st.text(f"token {state.token.index} {state.token.direction}")
+    st.text(f"token {state.token.place} {state.token.direction}")
     attention_lines(TOKENS, patterns[layer][head], key="lines")
 
 

@@ -35,11 +35,12 @@ def test_no_table_of_the_family_is_cut_and_its_badges_can_be_read(visitor: Visit
     tables = page.locator('[data-testid="stDataFrame"] .dvn-scroller')
     expect(tables).to_have_count(4, timeout=SLOW_MS)
     wide = "tables => tables.map(table => table.scrollWidth - table.clientWidth)"
+    beyond = tables.evaluate_all(wide)
     for _ in range(40):  # until the grids know their widths
-        beyond = tables.evaluate_all(wide)
         if not any(beyond):
             break
         page.wait_for_timeout(250)
+        beyond = tables.evaluate_all(wide)
     assert beyond == [0, 0, 0, 0]
     assert smallest_tile(page) >= 32
 

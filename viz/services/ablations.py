@@ -103,7 +103,7 @@ def _effect(request: Request, choice: Choice, progress: Progress) -> Effect:
         ablation.before, ablation.after, stack=choice.stack, progress=part(progress, 0.8, 0.9)
     )
     ablation.after.tiles(
-        services.TILE, choice.stack, part(progress, 0.9, 1.0)
+        services.TILE, choice.stack, progress=part(progress, 0.9, 1.0)
     )  # its scores with it, which the page tells
     return Effect(ablation, shift)
 

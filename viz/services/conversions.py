@@ -125,7 +125,7 @@ def _run_converted(conversion: Conversion, request: Request, progress: Progress)
     made = converted(conversion, part(progress, 0.0, 0.9))
     progress(f"Reading the text with {made.name}", 0.9)
     run = models.capture(made, request.text, max_tokens=request.max_tokens)
-    run.tiles(TILE, run.stack, part(progress, 0.9, 1.0))
+    run.tiles(TILE, run.stack, progress=part(progress, 0.9, 1.0))
     return run
 
 
@@ -156,9 +156,7 @@ def saved(conversion: Conversion) -> Path:
     """The folder with the converted model, written where it is not there yet. Raises HeadlightError."""
     made = converted(conversion)
     nbytes = sum(weight.nbytes for weight in made.module.parameters())
-    return saved_models.written(
-        folder_of(conversion), nbytes, lambda place: models.save_converted(made, place)
-    )
+    return saved_models.written(folder_of(conversion), nbytes, lambda place: models.save(made, place))
 
 
 def healing_folder(conversion: Conversion, mark: str) -> Path:

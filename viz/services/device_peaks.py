@@ -32,7 +32,7 @@ def known_peaks(device: str, dtype: str) -> models.Peaks | None:
 def measure_peaks(device: str, dtype: str, progress: Progress = models.no_progress) -> models.Peaks:
     """Measure now, a second or two; it takes the place of what was measured before. Waits its turn."""
     place, number = _place(device, dtype)
-    found = models.device_peaks(place, number, progress)
+    found = models.device_peaks(place, number, progress=progress)
     _kept().found[place, number] = found
     return found
 

@@ -94,7 +94,7 @@ def read_texts(evaluation: Evaluation) -> ReadTexts:
         model = evaluation.loaded
         ranked, held_out = cut_in_two(model, evaluation.text or None, max_tokens=evaluation.tokens)
         parts = ranked, held_out or ranked
-        counts = (sum(count_tokens(model, text, TEXT_TOKENS) for text in part) for part in parts)
+        counts = (sum(count_tokens(model, text, max_tokens=TEXT_TOKENS) for text in part) for part in parts)
         return ReadTexts(*parts, *counts)
 
     return _kept(("texts", evaluation.by_zeros), make)

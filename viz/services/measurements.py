@@ -216,7 +216,7 @@ def _measure_fitting(
             plan.new_tokens,
             cell.batch,
             plan.repeats,
-            lambda message, share: progress(f"{where}: {message}", share),
+            progress=lambda message, share: progress(f"{where}: {message}", share),
         )
     except Cancelled:
         raise

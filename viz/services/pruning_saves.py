@@ -56,7 +56,7 @@ def saving(evaluation: Evaluation, progress: Progress = models.no_progress) -> S
 
 def _measure(evaluation: Evaluation, progress: Progress) -> Saving:
     model, heads = evaluation.loaded, weak_heads(evaluation)
-    smaller = models.remove_heads(model, heads, evaluation.stack, progress=part(progress, 0.0, 0.1))
+    smaller = models.remove_heads(model, heads, stack=evaluation.stack, progress=part(progress, 0.0, 0.1))
     contenders = (
         models.Contender(NAMES[0], model),
         models.Contender(NAMES[1], model, heads_off=HeadsOff(heads, evaluation.stack)),
@@ -81,7 +81,7 @@ def _by_formula(model: models.AttentionModel, heads: tuple[Head, ...], stack: st
     Operations: 2 a weight of a matrix, and 2 a head, visible key and dimension of keys and values (Kaplan et al. 2020, table
     1); half of the prompt is visible on average. Bytes: all weights once, and the cache of the whole prompt.
     """
-    cost, shape, tokens = models.removal_cost(model, heads, stack), model.geometry, prompt_of(model)
+    cost, shape, tokens = models.removal_cost(model, heads, stack=stack), model.geometry, prompt_of(model)
     inputs = cast(Any, model.module.get_input_embeddings())
     outputs = cast(Any, model.module.get_output_embeddings())
     tied = outputs is None or outputs.weight is inputs.weight

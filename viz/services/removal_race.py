@@ -90,13 +90,13 @@ def _run(removal: Removal, batch: int, progress: Progress) -> Race:
     told = part(progress, 0.05, 1.0)
     prompt, new = lengths(original)
     if original.geometry.role == "encoder":
-        seconds = reading_in_turn(three, prompt, batch, REPEATS, told)
+        seconds = reading_in_turn(three, prompt, batch, REPEATS, progress=told)
         timed = [
             Timed(name, size, taken, None, None)
             for name, size, taken in zip(NAMES, sizes, seconds, strict=True)
         ]
     else:
-        found = models.measure_in_turn(three, prompt, new, batch, REPEATS, told)
+        found = models.measure_in_turn(three, prompt, new, batch, REPEATS, progress=told)
         timed = [
             Timed(one.name, size, one.prefill_s, one.decode_ms_per_token, _per_token(one))
             for one, size in zip(found, sizes, strict=True)

@@ -55,7 +55,9 @@ def _samenesses() -> Kept[Sameness]:
 
 def cost(removal: Removal) -> models.RemovalCost:
     """What removing would change, by formula. Raises HeadlightError for what cannot be removed."""
-    return _costs().get(removal, lambda: models.removal_cost(removal.original, removal.off, removal.stack))
+    return _costs().get(
+        removal, lambda: models.removal_cost(removal.original, removal.off, stack=removal.stack)
+    )
 
 
 def reading(removal: Removal, tokens: int) -> Flops:
@@ -73,7 +75,7 @@ def removed(removal: Removal, progress: Progress = models.no_progress) -> models
     """The smaller model. Raises HeadlightError; nothing is kept of one that was broken off."""
     return services.model_store().get(
         removal,
-        lambda: models.remove_heads(removal.original, removal.off, removal.stack, progress=progress),
+        lambda: models.remove_heads(removal.original, removal.off, stack=removal.stack, progress=progress),
         progress,
     )
 
@@ -94,7 +96,7 @@ def _compare(removal: Removal, request: Request, progress: Progress) -> Sameness
     paired = original.geometry.role == "encoder" and request.second.strip()
     text = (request.text, request.second) if paired else request.text
     return compare_with_gated(
-        original, smaller, text, removal.off, removal.stack,
+        original, smaller, text, removal.off, stack=removal.stack,
         max_tokens=request.max_tokens, progress=part(progress, 0.5, 1.0),
     )  # fmt: skip
 
@@ -117,7 +119,7 @@ def folder_of(removal: Removal) -> Path:
 def saved(removal: Removal) -> Path:
     """The folder with the smaller model, written where it is not there yet. Raises HeadlightError."""
     return saved_models.written(
-        folder_of(removal), weight_bytes(removal), lambda place: models.export(removed(removal), place)
+        folder_of(removal), weight_bytes(removal), lambda place: models.save(removed(removal), place)
     )
 
 

@@ -99,12 +99,12 @@ def capture(request: Request, progress: Progress = models.no_progress) -> models
 
 def _run(request: Request, progress: Progress) -> models.Capture:
     loaded = model_of(request, part(progress, 0.0, 0.5))
-    tokens = models.count_tokens(loaded, request.text, request.max_tokens)
+    tokens = models.count_tokens(loaded, request.text, max_tokens=request.max_tokens)
     progress(forecast(loaded, tokens, flops_per_s(str(loaded.device))).sentence, 0.5)
     with turn(part(progress, 0.5, 0.6)):
         run = _capture(loaded, request)
         for stack in run.stacks:
-            run.tiles(TILE, stack, part(progress, 0.7, 1.0))
+            run.tiles(TILE, stack, progress=part(progress, 0.7, 1.0))
     return run
 
 

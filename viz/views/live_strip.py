@@ -65,7 +65,7 @@ def live_strip(writers: Sequence[Writer], text: str, new_tokens: int) -> LiveStr
 
 
 def _formulas(model: models.AttentionModel, text: str, new_tokens: int) -> CacheLines:
-    read = count_tokens(model, text, _ANY_LENGTH)
+    read = count_tokens(model, text, max_tokens=_ANY_LENGTH)
     if model.geometry.role == "encoder-decoder":
         return cache_lines(model, new_tokens, source_tokens=read)
     return cache_lines(model, min(read + new_tokens, model.geometry.context or _ANY_LENGTH))

@@ -143,7 +143,8 @@ def check_pair(student: PreTrainedModel, teacher: PreTrainedModel) -> None:
     """Raise BadSelection where the student is no converted model, or the teacher speaks of other tokens."""
     if getattr(student.config, "provenance", None) is None or not factors(student):
         raise BadSelection(
-            f"A {type(student).__name__} is no converted model: give the folder that save_converted wrote."
+            f"A {type(student).__name__} is no converted model: give a folder that models.save wrote of what convert_to_mla "
+            "returned."
         )
     if student.config.vocab_size != teacher.config.vocab_size:
         raise BadSelection(

@@ -12,17 +12,21 @@ import sys
 import time
 import weakref
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from models.conversion.healing.progress import PROGRESS, HealingProgress, earlier_losses, following, parsed
-from models.errors import BadText, BrokenWeights, HeadlightError
+from models.errors import BadSelection, BadText, BrokenWeights, HeadlightError
+from models.loading.placement import choose_device
 from models.look.evaluation_texts import EVALUATION
 from models.run.inputs import check_text
 
-CORPUS = "corpus.txt"
+CORPUS, VALID = "corpus", "valid"  # files of texts that were given as such
 ROOT = Path(__file__).parents[3]  # from where `python -m models.conversion` is found
 STOPPED, KILLED = 2, -9  # exit codes of a run that was broken off, and of one that the system ended
 
@@ -39,10 +43,12 @@ class HealingRun:
 
     @property
     def running(self) -> bool:
+        """Whether its process is still there."""
         return self._process.poll() is None
 
     @property
     def progress(self) -> HealingProgress:
+        """Where it stands now; after its end how it ended, with the reason where it failed."""
         code = self._process.poll()  # before the lines are read, so that none is missed
         self._take_lines()
         told = self._progress
@@ -110,30 +116,33 @@ class HealingRun:
 def start_healing(
     model: str | Path,
     teacher: str | Path,
-    corpus: Sequence[Path] | str,
-    out: Path,
+    corpus: str | Path | Sequence[str | Path],
+    out: str | Path,
     *,
-    valid: Sequence[Path] = (EVALUATION,),
+    valid: str | Path | Sequence[str | Path] | None = None,
     tokens: int = 200_000,
     rate: float = 3e-4,
     seed: int = 0,
-    device: str = "cpu",
+    device: str | torch.device = "auto",
     threads: int = 0,
     save_every: int = 50,
     tokens_per_step: int = 2048,
 ) -> HealingRun:
     """Begin to heal a converted model, or go on where a run with the same arguments was stopped; comes back at once.
 
-    model: the folder that `save_converted` wrote; teacher: what it was converted from, as `models.load` takes it. corpus:
-    text files, or a text; valid: what the perplexities are measured on, or none to hold 5% of the corpus out. threads: 0 for
-    all. What stands in the way of the run itself is in its `progress`. Raises HeadlightError where accelerate is not
-    installed, BadText where the text is empty, BrokenWeights where `out` cannot be written.
+    model: the folder that `models.save` wrote of a converted model; teacher: what it was converted from, as `models.load` takes
+    it. corpus: one text or several, a string each, or the path of a file in UTF-8; valid: the same, what the perplexities are
+    measured on: None for the prose that comes with Headlight, () to hold 5% of the corpus out. device: as in `models.load`.
+    threads: 0 for all. What stands in the way of the run itself is in its `progress`. Raises HeadlightError where accelerate is
+    not installed, BadSelection for a device that is not here, BadText where a text is empty, BrokenWeights where `out` cannot
+    be written.
     """
     demand_accelerate()
-    out = Path(out).expanduser().absolute()
-    texts = [_written(corpus, out)] if isinstance(corpus, str) else [Path(path).absolute() for path in corpus]
-    if not texts:
+    place, out = _trained_on(device), Path(out).expanduser().absolute()
+    learnt = _files(corpus, out, CORPUS)
+    if not learnt:
         raise BadText("No text to learn from came: give one or more files, or a text.")
+    measured = _files(EVALUATION if valid is None else valid, out, VALID)
     given: dict[str, Any] = {
         "model": _place(model),
         "teacher": _place(teacher),
@@ -141,16 +150,26 @@ def start_healing(
         "tokens": tokens,
         "rate": rate,
         "seed": seed,
-        "device": device,
+        "device": place,
         "threads": threads,
         "save-every": save_every,
         "tokens-per-step": tokens_per_step,
     }
     command = [sys.executable, "-m", "models.conversion", "heal", "--json"]
     command += [part for name, value in given.items() for part in (f"--{name}", str(value))]
-    command += ["--corpus", *map(str, texts)]
-    command += ["--valid", *(str(Path(path).absolute()) for path in valid)]
+    command += ["--corpus", *map(str, learnt), "--valid", *map(str, measured)]
     return _begun(command, out)
+
+
+def _trained_on(device: str | torch.device) -> str:
+    """The kind of device; which ones of it, transformers' Trainer decides. Raises BadSelection."""
+    chosen = choose_device(device)
+    if chosen.index:
+        raise BadSelection(
+            f"Healing runs on every GPU that PyTorch sees, so “{chosen}” alone cannot be chosen: give “{chosen.type}”, and set "
+            "CUDA_VISIBLE_DEVICES where it should see fewer."
+        )
+    return chosen.type
 
 
 def demand_accelerate() -> None:
@@ -186,10 +205,20 @@ def _place(model: str | Path) -> str:
     return str(folder.absolute()) if folder.exists() else str(model)
 
 
-def _written(text: str, out: Path) -> Path:
+def _files(given: str | Path | Sequence[str | Path], out: Path, name: str) -> list[Path]:
+    """The texts as files: those that are files already, and others written beside the run."""
+    several = [given] if isinstance(given, str | Path) else list(given)
+    return [
+        _written(one, out / f"{name}{number or ''}.txt") if isinstance(one, str) else Path(one).absolute()
+        for number, one in enumerate(several)
+    ]
+
+
+def _written(text: str, path: Path) -> Path:
     """The text as a file; the same again leaves it as it is."""
     check_text(text)
-    path = out / CORPUS
+    _demand_no_path(text)
+    out = path.parent
     try:
         out.mkdir(parents=True, exist_ok=True)
         if not path.is_file() or path.read_text("utf-8") != text:
@@ -199,6 +228,17 @@ def _written(text: str, out: Path) -> Path:
             f"The text cannot be written to {out} ({error.strerror or error}): free some space, or choose another folder."
         ) from None
     return path
+
+
+def _demand_no_path(text: str) -> None:
+    """Raise BadText for the name of a file where a text should be."""
+    named = False
+    with suppress(OSError, ValueError):  # as long as texts are, no name
+        named = Path(text).expanduser().is_file()
+    if named:
+        raise BadText(
+            f"“{text}” names a file, but a string is read as a text: give it as pathlib.Path({text!r})."
+        )
 
 
 def _terminate(process: subprocess.Popen[bytes]) -> None:

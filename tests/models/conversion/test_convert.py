@@ -22,10 +22,11 @@ from transformers import (
 )
 
 import models
-from models.conversion.convert import LatentSpectra, convert_to_mla, latent_spectra, save_converted
+from models.conversion.convert import LatentSpectra, convert_to_mla, latent_spectra
 from models.conversion.latent_cache import cache_bytes
 from models.conversion.ranks import full_rank
 from models.loading.loader import wrap
+from models.loading.saved_folder import save
 from models.run.model import AttentionModel, demand_tokenizer
 from models.shape.cache_size import cache_bytes_per_token
 from tests import tiny_models
@@ -246,7 +247,7 @@ def test_it_writes_what_the_full_forward_writes():
 @pytest.mark.parametrize("name", ["llama with biases", "qwen2 with windows", "mistral with a window"])
 def test_saved_and_loaded_again(name: str, ranks: Any, tmp_path: Path):
     made = convert_to_mla(source(name), ranks, spectra(name))
-    place = save_converted(made, tmp_path / "made")
+    place = save(made, tmp_path / "made")
     again = models.load(str(place), device="cpu", dtype="float32")
     assert_same_weights(again, made)
     assert_near(logits(again, ids()), logits(made, ids()))

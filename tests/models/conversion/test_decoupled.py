@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, DeepseekV3ForCausalLM
 from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
 import models
-from models.conversion.convert import convert_to_mla, save_converted
+from models.conversion.convert import convert_to_mla
 from models.conversion.decoupled import (
     content,
     kept_directions,
@@ -29,6 +29,7 @@ from models.conversion.ranks import full_rank
 from models.conversion.source_model import attention_layers, projections
 from models.errors import BadSelection, UnsupportedModel
 from models.loading.loader import wrap
+from models.loading.saved_folder import save
 from models.run.cache_modes import cache_bytes, new_cache
 from models.run.model import AttentionModel
 from tests import tiny_models
@@ -175,7 +176,7 @@ def test_all_cache_modes_write_the_same():
 
 def test_transformers_alone_opens_what_was_saved(tmp_path: Path):
     made = decoupled()
-    folder = save_converted(made, tmp_path / "made")
+    folder = save(made, tmp_path / "made")
     stock: Any = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager")
     assert type(stock) is DeepseekV3ForCausalLM
     assert_near(logits(stock, ids()), logits(made, ids()))

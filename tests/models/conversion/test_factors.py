@@ -193,8 +193,13 @@ def test_whitened_factors_read_better_than_plain_ones():
 
 def test_a_budget_goes_where_the_energy_is():
     values = ([0.7, 0.2, 0.1], [0.5, 0.3, 0.2])
-    blank = torch.zeros(1)
-    layers = [Spectrum(torch.tensor(part), *[blank] * 5) for part in values]
+    blank = torch.zeros(4, 5, dtype=torch.float64)  # 4 keys and values, of a width of 5
+    layers = [
+        Spectrum(
+            torch.tensor(part, dtype=torch.float64), blank[:3], blank[:, :3], blank, blank[:, 0], blank[0]
+        )
+        for part in values
+    ]
     for elements in (2, 3, 4, 5, 6):
         kept: dict[tuple[int, ...], float] = {
             ranks: sum(sum(part[:rank]) for part, rank in zip(values, ranks, strict=True))

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 import models
-from models.conversion.convert import convert_to_mla, save_converted
+from models.conversion.convert import convert_to_mla
 from models.conversion.perplexity import live_bytes
 from models.errors import BadSelection
+from models.loading.saved_folder import save
 from models.run.model import AttentionModel
 from models.shape.cache_size import cache_bytes_per_token
 from tests.models.conversion.test_convert import D_HEAD, HEADS, LAYERS, source, spectra
@@ -25,7 +26,7 @@ RANK = 17
 
 @cache
 def opened(name: str, folder: Path) -> AttentionModel:
-    place = save_converted(convert_to_mla(source(name), RANK, spectra(name)), folder / name)
+    place = save(convert_to_mla(source(name), RANK, spectra(name)), folder / name)
     return models.load(str(place), "cpu", "float32")
 
 

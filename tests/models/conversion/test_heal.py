@@ -14,10 +14,11 @@ from transformers import PreTrainedModel
 
 import models
 from models.conversion import __main__ as command
-from models.conversion.convert import convert_to_mla, save_converted
+from models.conversion.convert import convert_to_mla
 from models.conversion.healing import heal as healing_module
 from models.conversion.healing.heal import Healing, heal
 from models.errors import BadSelection, BadText, HeadlightError
+from models.loading.saved_folder import save
 from models.training.run import Diverged, Place
 from tests import tiny_models
 from tests.models.conversion.test_convert import module, source, spectra
@@ -167,7 +168,7 @@ def test_the_command_refuses_in_a_sentence(
 ):
     monkeypatch.chdir(tmp_path)
     tiny_models.save(module("llama"), tiny_models.byte_level_tokenizer(), Path("teacher"))
-    save_converted(convert_to_mla(source(), 24, spectra()), "made")
+    save(convert_to_mla(source(), 24, spectra()), "made")
     Path("corpus.txt").write_text(text(9000))
     Path("short.txt").write_text(text(60))
     capsys.readouterr()

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 
 import models
-from models.conversion.convert import convert_to_mla, save_converted
+from models.conversion.convert import convert_to_mla
 from models.conversion.healing import run as healing_run
 from models.conversion.healing.folder import alone_in
 from models.conversion.healing.run import HealingRun, start_healing
 from models.conversion.perplexity import measure_perplexity
 from models.errors import BadSelection, BadText, HeadlightError
+from models.loading.saved_folder import save
 from models.look.evaluation_texts import evaluation_text
 from tests import tiny_models
 from tests.models.conversion.test_convert import module, source, spectra
@@ -39,7 +40,7 @@ def until(run: HealingRun, step: int) -> None:
 
 def test_watched_stopped_and_taken_up_again(tmp_path: Path):
     teacher = tiny_models.save(module("llama"), tiny_models.byte_level_tokenizer(), tmp_path / "teacher")
-    made = save_converted(convert_to_mla(source(), 24, spectra()), tmp_path / "made")
+    made = save(convert_to_mla(source(), 24, spectra()), tmp_path / "made")
     asked: dict[str, Any] = {"tokens": 24 * 512, "tokens_per_step": 512, "rate": 2e-3, "threads": 1}
 
     def start() -> HealingRun:
@@ -146,6 +147,8 @@ def test_what_is_refused_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     for corpus, out, error in (
         ("  ", tmp_path / "out", BadText),
         ([], tmp_path / "out", BadText),
+        (["some text", " "], tmp_path / "out", BadText),
+        (str(tmp_path / "file"), tmp_path / "out", BadText),
         ("some text", tmp_path / "file", HeadlightError),
     ):
         with pytest.raises(error) as refused:

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from models import BadSelection, capture
-from models.look.generation import token_ids, write_target
-from models.look.generation_settings import settings_followed, settings_passed_over
+from models.look.generation import Manner, stream, token_ids, write_target
+from models.look.generation_settings import next_token, settings_followed, settings_passed_over
 from models.run.inputs import decoder_start, encode
 from models.run.model import AttentionModel, demand_tokenizer
 from tests.models.engine_models import TEXT, fresh
@@ -110,6 +110,56 @@ def test_an_end_mark_of_the_tokenizer_alone_ends_nothing():
     model = set_to("gpt2", {"eos_token_id": None, "sequence_bias": [[[0], 100.0]]})
     assert written(model) == generated(model)
     assert written(model)[-1] == 0
+
+
+DRAWN = {
+    "nothing": {},
+    "temperature": {"temperature": 0.6},
+    "top k": {"top_k": 3},
+    "top p": {"top_p": 0.4, "top_k": 0},
+    "all of them": {"temperature": 1.4, "top_k": 9, "top_p": 0.8, "min_p": 0.01, "repetition_penalty": 1.5},
+    "typical": {"typical_p": 0.5},
+    "cutoffs": {"epsilon_cutoff": 0.004, "eta_cutoff": 0.005},
+}
+
+
+@pytest.mark.parametrize("name", ["bart", "gpt2"])
+@pytest.mark.parametrize("settings", DRAWN.values(), ids=DRAWN.keys())
+@pytest.mark.parametrize("asked", [None, 0.7, 1, 3], ids=str)
+def test_drawn_from_what_generate_draws_from(name: str, settings: dict[str, Any], asked: float | None):
+    """Step by step the same scores, whether the temperature is the folder's or was given."""
+    model = set_to(name, settings | {"do_sample": asked is None})
+    given = encode(model, TEXT)
+    generator: Any = model.module
+    told = {} if asked is None else {"do_sample": True, "temperature": float(asked)}
+    torch.manual_seed(0)
+    made = generator.generate(
+        **{key: given.inputs[key] for key in ("input_ids", "attention_mask")}, **told, max_new_tokens=4,
+        output_scores=True, output_logits=True, return_dict_in_generate=True,
+    )  # fmt: skip
+    rule = next_token(model, given, 4, asked)
+    assert rule.drawn
+    begun = made.sequences.shape[1] - len(made.scores)
+    for step, (scores, logits) in enumerate(zip(made.scores, made.logits, strict=True)):
+        found = rule.scores(made.sequences[:, : begun + step], logits[0])
+        assert torch.equal(found, scores[0])
+        assert found.isfinite().any()
+
+
+def test_only_what_is_left_is_drawn():
+    model = set_to("gpt2", {"top_k": 2})
+    given = encode(model, TEXT)
+    best = capture(model, TEXT).predictions[0].topk(2).indices.tolist()
+    drawn = {next(token_ids(model, given, 1, Manner(90.0, seed))) for seed in range(12)}
+    assert drawn == set(best)
+
+
+def test_whether_to_draw_is_left_to_the_settings():
+    likeliest = "".join(stream(fresh("gpt2"), TEXT, 6))
+    assert "".join(stream(set_to("gpt2", {"temperature": 9.0}), TEXT, 6, None)) == likeliest
+    drawing = set_to("gpt2", {"do_sample": True, "temperature": 9.0})
+    assert len({"".join(stream(drawing, TEXT, 6, None, seed)) for seed in range(3)}) == 3
+    assert "".join(stream(drawing, TEXT, 6)) == likeliest
 
 
 def test_settings_that_transformers_refuses():

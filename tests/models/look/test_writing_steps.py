@@ -8,7 +8,7 @@ from torch import nn
 from transformers import EncoderDecoderCache
 
 from models import stream
-from models.look.generation import WritingStep, token_ids
+from models.look.generation import Manner, WritingStep, token_ids
 from models.run.inputs import decoder_start, encode
 from tests.models.engine_models import TEXT, engine, stock
 
@@ -19,7 +19,7 @@ def steps_of(name: str, cache: str | None = None) -> tuple[list[WritingStep], li
     """Steps, token ids of the text, and those written."""
     model, steps = engine(name), []
     given = encode(model, TEXT)
-    written = list(token_ids(model, given, COUNT, cache=cache, heard=steps.append))
+    written = list(token_ids(model, given, COUNT, Manner(cache=cache, heard=steps.append)))
     return steps, list(given.ids["text"]), written
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 import models
 from models import BadSelection, BadText
-from models.look.generation import token_ids
+from models.look.generation import Manner, token_ids
 from models.run.head_gates import HeadsOff
 from models.run.inputs import encode
 from tests.models.engine_models import (
@@ -167,7 +167,7 @@ def test_a_text_is_written_on_without_the_heads(name: str):
     with replaced(name, 1, 2, 0.0):
         wanted = stock_generates(name, TEXT, 8)[len(tokenizer("causal")(TEXT)["input_ids"]) :]
     given = encode(model, TEXT)
-    assert list(token_ids(model, given, 8, heads_off=[(1, 2)])) == wanted
+    assert list(token_ids(model, given, 8, Manner(heads_off=[(1, 2)]))) == wanted
     assert list(token_ids(model, given, 8)) != wanted
 
 

@@ -216,7 +216,7 @@ def test_a_text_is_cut_in_two_so_that_heads_are_chosen_on_one_and_measured_on_th
     model = engine("gpt2")
 
     def read(text: str) -> int:
-        return models.count_tokens(model, text, 40)
+        return models.count_tokens(model, text, max_tokens=40)
 
     before, after = cut_in_two(model, tokens=40, max_tokens=400)
     assert " ".join(before + after).split() == " ".join(models.cut_into_texts(model, max_tokens=400)).split()

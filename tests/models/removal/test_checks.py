@@ -101,7 +101,7 @@ def test_encoders_are_read_in_turn():
     told: list[str] = []
     three = [Contender("full", model), Contender("gated", model, heads_off=[(0, 1)])]
     with batches(model) as seen:
-        found = reading_in_turn(three, 9, 3, 2, lambda message, _: told.append(message))
+        found = reading_in_turn(three, 9, 3, 2, progress=lambda message, _: told.append(message))
     assert seen == [(3, 9)] * 6
     assert [len(each) for each in found] == [2, 2]
     assert min(found[0] + found[1]) > 0

@@ -139,6 +139,6 @@ def test_the_family_less_heads_is_the_family_with_heads_off(kind: str, tmp_path:
     assert_near(step_logits(small, text=text), all_logits(small, text))
     continued = "".join(models.stream(model, text, 40, heads_off=heads))
     assert "".join(models.stream(small, text, 40)) == continued
-    again = models.load(str(models.export(small, tmp_path / "small")), device="cpu", dtype="float32")
+    again = models.load(str(models.save(small, tmp_path / "small")), device="cpu", dtype="float32")
     assert_same_weights(again, small)
     assert_near(all_logits(again, text), all_logits(small, text))

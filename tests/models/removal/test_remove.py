@@ -7,7 +7,7 @@ import torch
 
 import models
 from models.errors import BadSelection, UnsupportedModel
-from models.look.generation import token_ids
+from models.look.generation import Manner, token_ids
 from models.run.head_gates import Head
 from models.run.inputs import encode
 from models.run.plan import find_plan
@@ -40,7 +40,7 @@ def test_logits_and_patterns_are_those_of_the_heads_hooked_off(name: str, heads:
 def test_steps_over_a_cache_give_the_same(name: str, heads: tuple[Head, ...]):
     small, wanted = models.remove_heads(engine(name), heads), expected(name, heads)[0]
     assert_near(step_logits(small), wanted)
-    gated = list(token_ids(engine(name), encode(engine(name), TEXT), 12, heads_off=heads))
+    gated = list(token_ids(engine(name), encode(engine(name), TEXT), 12, Manner(heads_off=heads)))
     assert list(token_ids(small, encode(small, TEXT), 12)) == gated
 
 

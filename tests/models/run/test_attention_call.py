@@ -205,3 +205,16 @@ def test_half_precision_is_replayed_in_float32():
     exact = replace(made, query=half.query.float(), key=half.key.float())
     assert half.weights().dtype == torch.float32
     assert torch.equal(half.weights(), exact.weights())
+
+
+@pytest.mark.parametrize(
+    "mask", [torch.tensor([[[True, False, True, True]]]), torch.tensor([[[0.0, -3e38, 0.0, 0.0]]])]
+)
+def test_one_mask_for_all_queries_holds_in_every_block_of_them(mask: torch.Tensor):
+    """As of SwitchTransformers, whose encoder hands on the mask of its padding."""
+    query, key = torch.randn(3, 5, 2), torch.randn(3, 4, 2)
+    call = AttentionCall(query, key, key, 1.0, False, mask)
+    for rows in (slice(0, 2), slice(2, 5), slice(4, 5)):
+        assert torch.equal(call.visible(rows), call.visible()[:, rows])
+        assert torch.equal(call.weights(None, rows), call.weights()[:, rows])
+    assert call.visible().tolist() == [[[True, False, True, True]] * 5]

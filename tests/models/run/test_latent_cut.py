@@ -150,6 +150,7 @@ def test_with_heads_off_too():
 def test_a_cut_holds_token_by_token_however_the_past_is_cached(mode: str, kind: str):
     model, ids = engine("deepseek_v3"), given("deepseek_v3").inputs["input_ids"]
     past, cut = new_cache(model, mode), CUTS[kind]
+    logits = torch.empty(0)
     with torch.inference_mode():
         for token in range(ids.shape[1]):
             with tapped(Tap(cuts=cuts(model, cut))):

@@ -129,7 +129,7 @@ def test_other_kinds_of_layers_that_differ():
 
 def test_an_export_with_uneven_groups_is_costed_from_its_folder(tmp_path: Path):
     small = remove_heads(llama(), [(layer, 0) for layer in range(3)])
-    models.export(small, tmp_path / "made")
+    models.save(small, tmp_path / "made")
     expected = models.cost(small, TOKENS)
     for source in (str(tmp_path / "made"), models.load(str(tmp_path / "made")).module.config):
         found = models.cost(source, TOKENS)

@@ -20,9 +20,9 @@ _mount = register("token_strip")
 
 
 class TokenPick(NamedTuple):
-    """A chosen token. index: among the queries for "looks at", among the keys for "looked at by"."""
+    """A chosen token. place: among the queries for "looks at", among the keys for "looked at by"."""
 
-    index: int
+    place: int
     direction: Direction = "looks at"
 
 
@@ -54,9 +54,9 @@ def token_strip(
             f"expected weights [{len(tokens)}, {len(keys)}], one a token pair, got {list(pattern.shape)}"
         )
     length = {"looks at": len(tokens), "looked at by": len(keys)}
-    if selected.direction not in length or not 0 <= selected.index < length[selected.direction]:
+    if selected.direction not in length or not 0 <= selected.place < length[selected.direction]:
         raise ValueError(
-            f"token {selected.index} ({selected.direction}) is none of {len(tokens)} x {len(keys)} tokens"
+            f"token {selected.place} ({selected.direction}) is none of {len(tokens)} x {len(keys)} tokens"
         )
 
     def read(raw: Any) -> TokenPick | None:
@@ -86,5 +86,5 @@ def _described(tokens: Sequence[str]) -> list[dict[str, Any]]:
 def _sent(pattern: np.ndarray, selected: TokenPick) -> dict[str, Any]:
     if pattern.size <= WHOLE_PATTERN:
         return {"full": pack_weights(pattern)}
-    line = pattern[selected.index] if selected.direction == "looks at" else pattern[:, selected.index]
+    line = pattern[selected.place] if selected.direction == "looks at" else pattern[:, selected.place]
     return {"line": pack_weights(line), "of": selected}

@@ -10,7 +10,7 @@ import models
 from models.conversion.calibration import EXCERPT, TEXT, excerpt, needed_tokens
 from models.conversion.decoupled_model import rope_width
 from models.conversion.ranks import SMALLEST, Rope, full_rank
-from models.run.model import demand_tokenizer
+from models.run.model import tokenizing
 from viz import services
 from viz.services import Request, conversions
 from viz.services.conversions import Conversion, Fitting
@@ -175,7 +175,8 @@ def _tokens(fitting: Fitting, model: models.AttentionModel) -> int:
     """How many are read, about: as many to a character as in the text's beginning."""
     text = fitting.text or TEXT.read_text("utf-8")
     start = text[:EXCERPT]
-    counted = len(demand_tokenizer(model)(start)["input_ids"])
+    with tokenizing(model) as tokenizer:
+        counted = len(tokenizer(start)["input_ids"])
     return max(min(len(text) * counted // len(start), fitting.tokens), needed_tokens(model))
 
 

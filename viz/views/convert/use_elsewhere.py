@@ -55,6 +55,6 @@ def code(conversion: Conversion) -> str:
         f"model = models.load({fitting.model!r})",
         f"spectra = models.latent_spectra(model, {text}, max_tokens={fitting.tokens})",
         f"small = models.convert_to_mla(model, {size}, spectra{rope})",
-        'models.save_converted(small, "small")  # models.load("small") opens it again',
+        'models.save(small, "small")  # models.load("small") opens it again',
     ]
     return "\n".join(lines)

@@ -77,7 +77,8 @@ def _continue(request: Request, dark: bool) -> None:
             0.0,
             0.1,
             key="continue-temperature",
-            help="0 always takes the likeliest token.",
+            help="0 always takes the likeliest token. Above it tokens are drawn, among those that the model's own settings "
+            "leave (top_k, top_p), as transformers does.",
         )
         seed = st.number_input("Seed", 0, 2**31, 0, key="continue-seed", help="Same seed, same draw.")
     with st.container(horizontal=True):

@@ -33,4 +33,4 @@ def _pick(chosen: Selection) -> TokenPick:
 
 
 def _select(pick: TokenPick) -> None:
-    session.put({keys.TOKEN: pick.index, keys.DIRECTION: pick.direction})
+    session.put({keys.TOKEN: pick.place, keys.DIRECTION: pick.direction})

@@ -48,7 +48,7 @@ def tokens(chosen: Sequence[Selection]) -> None:
 
 
 def _select(pick: TokenPick) -> None:
-    session.put({keys.TOKEN: pick.index, keys.DIRECTION: pick.direction})
+    session.put({keys.TOKEN: pick.place, keys.DIRECTION: pick.direction})
 
 
 def heatmaps(members: Sequence[Member], chosen: Sequence[Selection]) -> None:
@@ -82,7 +82,7 @@ def _heatmap(member: Member, one: Selection, drawn: Drawn, top: float) -> None:
         drawn.weights,
         one.query_tokens,
         top=top,
-        marked=pick.index,
+        marked=pick.place,
         mark="query" if pick.direction == DIRECTIONS[0] else "key",
         scale=session.get(keys.SCALE),
         leave_out_first=session.get(keys.FIRST_OUT),
@@ -103,10 +103,10 @@ def _heatmap(member: Member, one: Selection, drawn: Drawn, top: float) -> None:
 def _looks_at(one: Selection, pick: TokenPick) -> str:
     """The chosen token and the tokens it gives most to, or gets most from, with their weights."""
     pattern = one.run.pattern(one.layer, one.head, STACK).numpy()
-    line = pattern[pick.index] if pick.direction == DIRECTIONS[0] else pattern[:, pick.index]
+    line = pattern[pick.place] if pick.direction == DIRECTIONS[0] else pattern[:, pick.place]
     best = [int(index) for index in np.argsort(-line, kind="stable")[:MOST] if line[index] >= LEAST]
     named = [f"{_quoted(one.query_tokens[index])} {line[index]:.2g}" for index in best]
-    return f"{_quoted(one.query_tokens[pick.index])} {pick.direction} {', '.join(named) or 'no token'}"
+    return f"{_quoted(one.query_tokens[pick.place])} {pick.direction} {', '.join(named) or 'no token'}"
 
 
 def _quoted(token: str) -> str:

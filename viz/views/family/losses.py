@@ -69,7 +69,7 @@ def _lines(members: Sequence[Member], dark: bool) -> None:
     figure = token_losses(
         {member.kind: member.loss.numpy() for member in members},
         text,
-        selected=picked_token(len(text)).index,
+        selected=picked_token(len(text)).place,
         dark=dark,
     )
     st.plotly_chart(

@@ -53,7 +53,8 @@ def _controls(subject: Subject) -> None:
         )
         temperature = st.number_input(
             "Temperature", 0.0, 3.0, 0.0, 0.1, key="prune-temperature", width=130,
-            help="0 always takes the likeliest token.",
+            help="0 always takes the likeliest token. Above it tokens are drawn, among those that the model's own settings "
+            "leave (top_k, top_p), as transformers does.",
         )  # fmt: skip
         seed = st.number_input(
             "Seed", 0, 2**31, 0, key="prune-seed", width=130, help="Both draw with the same seed."

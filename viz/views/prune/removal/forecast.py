@@ -74,8 +74,8 @@ def offers(subject: Subject, wanted: Removal) -> None:
     original = wanted.original
     if not _grouped(original):
         return
-    whole = models.whole_groups(original, wanted.off, wanted.stack)
-    equal = models.equal_per_group(original, wanted.off, wanted.stack)
+    whole = models.whole_groups(original, wanted.off, stack=wanted.stack)
+    equal = models.equal_per_group(original, wanted.off, stack=wanted.stack)
     st.markdown(
         "**Heads share keys and values here**",
         help="With grouped queries several heads read one key/value head, which must stay as long as one of them does.",

@@ -64,6 +64,6 @@ def code(wanted: Removal) -> str:
             "",
             f"model = models.load({wanted.model!r})",
             f"small = models.remove_heads(model, {list(wanted.off)!r})",
-            'models.export(small, "small")  # models.load("small") opens it again',
+            'models.save(small, "small")  # models.load("small") opens it again',
         ]
     )

@@ -45,7 +45,7 @@ def transformers_alone(folder: Path, model: AttentionModel, attention: str = "sd
 )
 def test_a_folder_opens_again_to_the_same_numbers(name: str, heads: tuple[Head, ...], tmp_path: Path):
     small = models.remove_heads(engine(name), heads)
-    folder = models.export(small, tmp_path / "small")
+    folder = models.save(small, tmp_path / "small")
     again = models.load(str(folder), device="cpu", dtype="float32")
     assert_same_weights(again, small)
     assert_near(all_logits(again, text_of(name)), all_logits(small, text_of(name)))
@@ -70,7 +70,7 @@ def test_transformers_alone_opens_what_its_classes_can_express(
 ):
     small = models.remove_heads(engine(name), heads)
     assert models.removal_cost(engine(name), heads).stock
-    module: Any = transformers_alone(models.export(small, tmp_path / "small"), small)
+    module: Any = transformers_alone(models.save(small, tmp_path / "small"), small)
     ids = torch.randint(5, small.geometry.vocab, (1, 13), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         assert_near(module(input_ids=ids).logits, small.module(input_ids=ids).logits)
@@ -85,7 +85,7 @@ def test_transformers_alone_never_opens_another_model_in_silence(
     name: str, heads: tuple[Head, ...], tmp_path: Path
 ):
     small = models.remove_heads(engine(name), heads)
-    folder = models.export(small, tmp_path / "small")
+    folder = models.save(small, tmp_path / "small")
     if models.removal_cost(engine(name), heads).stock:
         return
     assert "transformers alone cannot open it" in (folder / "README.md").read_text("utf-8")
@@ -98,7 +98,7 @@ def test_a_half_written_folder_never_appears(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("kept")
     with pytest.raises(BadSelection) as caught:
-        models.export(small, tmp_path / "full")
+        models.save(small, tmp_path / "full")
     assert_sentence(caught.value)
 
     def fail(*_: Any, **__: Any) -> None:
@@ -106,7 +106,7 @@ def test_a_half_written_folder_never_appears(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr(PreTrainedTokenizerBase, "save_pretrained", fail)
     with pytest.raises(BrokenWeights, match="No space") as caught:
-        models.export(small, tmp_path / "new")
+        models.save(small, tmp_path / "new")
     assert_sentence(caught.value)
     assert [path.name for path in tmp_path.rglob("*")] == ["full", "mine.txt"]
 
@@ -114,7 +114,7 @@ def test_a_half_written_folder_never_appears(tmp_path: Path, monkeypatch: pytest
 def test_a_folder_without_a_tokenizer_is_written_too(tmp_path: Path):
     bare = wrap(fresh("gpt2").module)
     small = models.remove_heads(bare, [(0, 0)])
-    assert (models.export(small, tmp_path / "small") / "model.safetensors").is_file()
+    assert (models.save(small, tmp_path / "small") / "model.safetensors").is_file()
 
 
 RECORD = {"heads": 6, "kv_heads": 2, "kept": [[1, 2, 3], [0, 1, 2, 3, 4, 5], [5]]}
@@ -153,7 +153,7 @@ def test_a_record_that_is_not_sound_is_refused_in_a_sentence(change: Any, tmp_pa
     small = models.remove_heads(
         engine("llama gqa"), [(0, 0), (0, 4), (0, 5), *((2, head) for head in range(5))]
     )
-    folder = models.export(small, tmp_path / "small")
+    folder = models.save(small, tmp_path / "small")
     config = json.loads((folder / "config.json").read_text("utf-8"))
     assert config["headlight_removed"] == RECORD
     config["headlight_removed"] = RECORD | change if isinstance(change, dict) else change
@@ -165,7 +165,7 @@ def test_a_record_that_is_not_sound_is_refused_in_a_sentence(change: Any, tmp_pa
 
 
 def test_another_number_of_heads_than_the_weights_have_is_refused(tmp_path: Path):
-    folder = models.export(models.remove_heads(engine("gpt2"), [(0, 0)]), tmp_path / "small")
+    folder = models.save(models.remove_heads(engine("gpt2"), [(0, 0)]), tmp_path / "small")
     config = json.loads((folder / "config.json").read_text("utf-8"))
     config["headlight_removed"]["kept"][1] = [0]
     (folder / "config.json").write_text(json.dumps(config), "utf-8")
@@ -193,14 +193,14 @@ def test_a_converted_model_loses_heads_too(heads: tuple[Head, ...], tmp_path: Pa
     assert_near(all_logits(small), wanted)
     assert_near(step_logits(small), wanted)
     assert not models.removal_cost(converted, heads).stock  # its class is Headlight's own
-    again = models.load(str(models.export(small, tmp_path / "small")), device="cpu", dtype="float32")
+    again = models.load(str(models.save(small, tmp_path / "small")), device="cpu", dtype="float32")
     assert_same_weights(again, small)
     assert_near(all_logits(again), all_logits(small))
 
 
 def test_text_is_written_by_a_model_from_a_folder(tmp_path: Path):
     heads = [(0, head) for head in range(6)]
-    folder = models.export(models.remove_heads(engine("gpt2"), heads), tmp_path / "small")
+    folder = models.save(models.remove_heads(engine("gpt2"), heads), tmp_path / "small")
     again = models.load(str(folder), device="cpu")
     gated = "".join(models.stream(engine("gpt2"), TEXT, 16, heads_off=heads))
     assert "".join(models.stream(again, TEXT, 16)) == gated
