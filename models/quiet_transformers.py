@@ -13,7 +13,7 @@ class _Silence:
     def __init__(self) -> None:
         self._one = threading.Lock()
         self._inside = 0
-        self._before = (True, logging.WARNING)
+        self._before = True, logging.get_verbosity()
 
     def enter(self) -> None:
         with self._one:

@@ -8,7 +8,7 @@ the process's has the process to itself; passes share it, and so do those who bu
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import torch
@@ -24,7 +24,7 @@ class _Rooms:
         self._own = threading.local()  # how often this thread is inside: it never waits for itself
 
     @contextmanager
-    def shared(self) -> Iterator[None]:
+    def shared(self) -> Generator[None]:
         own = getattr(self._own, "times", 0)
         if not own:
             with self._changed:
@@ -41,7 +41,7 @@ class _Rooms:
                     self._changed.notify_all()
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self) -> Generator[None]:
         if getattr(self._own, "times", 0):
             raise RuntimeError(
                 "A model is built in the middle of a pass of the same thread, which would wait for itself."
@@ -67,14 +67,14 @@ _rooms = _Rooms()
 
 
 @contextmanager
-def default_dtype_kept() -> Iterator[None]:
+def default_dtype_kept() -> Generator[None]:
     """Inside, nobody changes torch's default number format: for a pass, which makes tensors as its class was written."""
     with _rooms.shared():
         yield
 
 
 @contextmanager
-def default_dtype_changed(dtype: torch.dtype) -> Iterator[None]:
+def default_dtype_changed(dtype: torch.dtype) -> Generator[None]:
     """Inside, transformers may set torch's default number format to `dtype` and back: for building a model.
 
     Not to be entered from within `default_dtype_kept` by the same thread, which would wait for itself: raises RuntimeError.

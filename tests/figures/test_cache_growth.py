@@ -18,7 +18,7 @@ COUNTED = [(40, 40_960), (41, 41_984), (42, 43_008)]
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_lines_and_what_was_counted_are_where_they_were_given(dark: bool):
-    figure = cache_growth(LINES, [Grown("family-gqa", "gqa", COUNTED)], dark=dark)
+    figure: Any = cache_growth(LINES, [Grown("family-gqa", "gqa", COUNTED)], dark=dark)
     *thin, thick = figure.data
     assert [list(zip(trace.x, trace.y, strict=True)) for trace in thin] == [
         list(line.points) for line in LINES
@@ -64,7 +64,8 @@ def test_what_would_run_into_each_other_is_moved_apart(places: list[float], move
 
 
 def test_nothing_counted_yet_and_nothing_known_is_an_empty_picture():
-    assert len(cache_growth([], []).data) == 0
+    figure: Any = cache_growth([], [])
+    assert len(figure.data) == 0
 
 
 def test_a_models_name_is_text():

@@ -33,7 +33,8 @@ def test_weights_and_caches_stand_end_to_end_and_a_line_where_a_device_is_full(d
 
 
 def test_without_known_weights_there_are_caches_alone():
-    assert [one.name for one in memory_of_all(BARS, 0, 72e9, "x").data] == ["caches"]
+    figure: Any = memory_of_all(BARS, 0, 72e9, "x")
+    assert [one.name for one in figure.data] == ["caches"]
 
 
 @pytest.mark.parametrize("most", [7, 1_234, 72e9, 9.99e15])

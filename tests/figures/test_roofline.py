@@ -60,7 +60,8 @@ def test_names_are_no_html_and_an_empty_roof_is_drawn():
     figure: Any = roofline(PEAKS, [row(EVIL)])
     assert all("<img" not in (one.hovertemplate or "") for one in figure.data)
     assert all("<img" not in str(one.y) for one in figure.data[3:])
-    assert len(roofline(PEAKS, []).data) == 1
+    empty: Any = roofline(PEAKS, [])
+    assert len(empty.data) == 1
 
 
 def test_speeds_have_three_digits_and_a_prefix():

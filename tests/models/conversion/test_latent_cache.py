@@ -32,7 +32,12 @@ def test_guessing_the_next_tokens_changes_nothing(windows: str):
     source = models.wrap(SOURCES[windows], tiny_models.byte_level_tokenizer(), "source")
     module: Any = models.convert_to_mla(source, 20).module
     ids = torch.tensor([[5, 6, 7, 8, 9] * 4])
-    asked: dict[str, Any] = {"max_new_tokens": 24, "do_sample": False, "pad_token_id": 0}
+    asked: dict[str, Any] = {
+        "max_new_tokens": 24,
+        "min_new_tokens": 24,
+        "do_sample": False,
+        "pad_token_id": 0,
+    }
     plain = module.generate(ids, **asked)
     assert plain.shape[1] > 30
     assert torch.equal(module.generate(ids, prompt_lookup_num_tokens=3, **asked), plain)
