@@ -12,7 +12,7 @@ from viz.views.prune.method import replaced_in_words
 from viz.views.prune.presets import in_words
 from viz.views.prune.subject import Subject
 
-WIDTH = 210  # CSS pixels: two in a row beside the wall
+WIDTH = 180  # CSS pixels: two in a row beside the wall
 # Narrow pairs of columns lay rows inside of them out one below the other; these stay side by side.
 _STYLE = "<style>.st-key-prune-numbers[class] { display: flex !important; flex-wrap: wrap; }</style>"
 
