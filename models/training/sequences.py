@@ -50,7 +50,7 @@ class Sequences(Dataset[Rows]):
         return self.recipe.steps * self.recipe.tokens_per_step // CONTEXT
 
     def __getitem__(self, index: int) -> Rows:
-        stage = self.recipe.stage_at(index * CONTEXT)
+        stage = self.recipe.stage_at(index * CONTEXT // self.recipe.tokens_per_step)
         rng = np.random.default_rng((self.recipe.seed, 1, index))
         rows = self.row(index).astype(np.int64).reshape(-1, stage.context)
         unforeseen = np.zeros(rows.shape, dtype=bool)

@@ -38,7 +38,7 @@ RECIPE = Recipe(
     tokens=20 * CONTEXT,
     tokens_per_step=CONTEXT,
     warmup_steps=3,
-    stages=(Stage(5 * CONTEXT, 128, 0.5), Stage(float("inf"), 512, 0.05)),
+    stages=(Stage(5, 128, 0.5), Stage(float("inf"), 512, 0.05)),
 )
 
 

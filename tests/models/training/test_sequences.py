@@ -53,7 +53,7 @@ def test_any_row_can_be_made_without_the_ones_before():
 
 
 def test_early_stages_are_cut_shorter_at_equal_tokens():
-    recipe = staged(Stage(4 * CONTEXT, 128, 0.0), Stage(float("inf"), CONTEXT, 0.0))
+    recipe = staged(Stage(2, 128, 0.0), Stage(float("inf"), CONTEXT, 0.0))
     rows = Sequences(CORPUS, recipe)
     assert [tuple(rows[index].ids.shape) for index in (0, 3, 4)] == [(4, 128), (4, 128), (1, 512)]
     batch = collate([rows[0], rows[1]])
@@ -126,9 +126,9 @@ def test_a_beginning_is_repeated_to_the_end_and_is_the_corpus_own():
 
 
 def test_the_sequences_are_long_while_the_rate_falls():
-    recipe = Recipe(tokens=100 * 2048, cooldown=0.25)
-    assert recipe.stage_at(75 * 2048 - 1).context < 512
-    assert recipe.stage_at(75 * 2048).context == 512
+    recipe = Recipe(tokens=100 * 2048, tokens_per_step=2048, cooldown=0.25)
+    assert recipe.stage_at(74).context < 512
+    assert recipe.stage_at(75).context == 512
 
 
 def test_the_share_of_repeats_is_what_the_recipe_says():
