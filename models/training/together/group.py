@@ -83,7 +83,10 @@ class Group:
         Raises Diverged where a loss is no number.
         """
         batches = self._batches(self.timed.recipe_until(self.step))
-        last_saved = self.clock()
+        last_saved, due = (
+            self.clock(),
+            recorded_steps(self.recipe.steps)[:-1],
+        )  # the last is recorded in any case
         if not self.step:
             self._record(self._all())
         while not self.finished:
@@ -103,10 +106,10 @@ class Group:
                 if self.clock() - last_saved > self.place.save_every:
                     self.save()
                     last_saved = self.clock()
-            if self.step in recorded_steps(self.recipe.steps)[:-1]:
+            if self.step in due:
                 self._record(self.lanes[self.seeds[0]])
         self._checked()
-        self._record([lane for lane in self._all() if self._formation(lane).steps[-1] != self.step])
+        self._record([lane for lane in self._all() if self._formation(lane).steps[-1:] != (self.step,)])
         self.save()
 
     def done(self) -> Iterator[tuple[Path, Lane, Trained, Recipe]]:
