@@ -82,7 +82,7 @@ class Group:
 
         Raises Diverged where a loss is no number.
         """
-        batches = self._batches(self.timed.recipe_until(self.step))
+        batches = self._batches(self.timed.planned)
         last_saved, due = (
             self.clock(),
             recorded_steps(self.recipe.steps)[:-1],
@@ -91,7 +91,7 @@ class Group:
             self._record(self._all())
         while not self.finished:
             if self.timed.begins_to_fall(self.step, self.clock()):
-                batches = self._batches(self.timed.recipe_until(self.step))
+                batches = self._batches(self.timed.planned)
             share = self.timed.share(self.step, self.clock())
             self.finished = share == 0
             if self.finished:
@@ -114,7 +114,7 @@ class Group:
 
     def done(self) -> Iterator[tuple[Path, Lane, Trained, Recipe]]:
         """Each model's folder, the model and how it was trained, the first seed's first."""
-        followed = self.timed.recipe_until(self.step)
+        followed = self.timed.followed(self.step)
         for lane in self._all():
             trained = Trained(
                 model=lane.model,

@@ -53,12 +53,17 @@ class Timed:
         by_time = at_first * (self.seconds - now) / max(self.seconds - began, 1e-9)
         return max(min(rising, by_steps, by_time), 0.0)
 
-    def recipe_until(self, step: int) -> Recipe:
-        """The recipe as it was followed up to a step: with it a training without a clock has the same stages."""
-        tokens = max(step, 1) * self.recipe.tokens_per_step
-        if self.fall is None:
+    @property
+    def planned(self) -> Recipe:
+        """The recipe as it will be followed to its last step, if there is the time."""
+        return self.recipe if self.fall is None else self.followed(self.fall.steps)
+
+    def followed(self, step: int) -> Recipe:
+        """The recipe as it was followed up to a step: a training by it without a clock has the same stages."""
+        if self.fall is None or step <= self.fall.step:
             return self.recipe
-        if step <= self.fall.step:  # the fall is still to come
-            tokens = self.fall.steps * self.recipe.tokens_per_step
-        whole = tokens // self.recipe.tokens_per_step
-        return replace(self.recipe, tokens=tokens, cooldown=(whole - self.fall.step) / whole)
+        return replace(
+            self.recipe,
+            tokens=step * self.recipe.tokens_per_step,
+            cooldown=(step - self.fall.step) / step,
+        )

@@ -162,7 +162,8 @@ def test_the_rate_falls_by_the_clock_where_time_is_short():
     assert timed.share(160, 70.0) == pytest.approx(0.5)  # slower than before: half of the time is over
     assert timed.share(190, 70.0) == pytest.approx(0.2)  # quicker: 10 of 50 steps are left
     assert timed.share(160, 80.5) == 0.0
-    followed = timed.recipe_until(165)
+    assert timed.planned.steps == 200
+    followed = timed.followed(165)
     assert (followed.steps, followed.steady_until) == (165, 150)
 
 
@@ -173,8 +174,9 @@ def test_the_rate_falls_by_the_steps_where_there_is_time():
     assert timed.begins_to_fall(750, 1.0)
     for step in (750, 800, 990, 1000):
         assert timed.share(step, 2.0) == pytest.approx(recipe.rate_at(step), rel=1e-4)
-    assert timed.recipe_until(800).steps == 800
-    assert timed.recipe_until(750).steps == 1000
+    assert timed.planned == timed.followed(1000)
+    assert (timed.planned.steps, timed.planned.steady_until) == (1000, 750)
+    assert timed.followed(800).steps == 800
 
 
 def test_taken_up_while_it_falls_it_goes_on_falling():
