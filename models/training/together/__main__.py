@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from models.errors import HeadlightError
-from models.shape.family import KINDS
+from models.errors import BadSelection, HeadlightError
+from models.shape.family import CONTEXT, KINDS
 from models.training.__main__ import (
     add_corpus_arguments,
     command_line,
@@ -41,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(asked: argparse.Namespace, arguments: Sequence[str] | None, clock: Callable[[], float]) -> None:
+    _check(asked)
     recipe = Recipe(tokens=int(asked.tokens), tokens_per_step=asked.tokens_per_step)
     tokens = tokens_of(asked, recipe)
     place = Workplace(
@@ -59,6 +60,15 @@ def _run(asked: argparse.Namespace, arguments: Sequence[str] | None, clock: Call
     for folder, lane, done, followed in group.done():
         card = export(lane.kind, done, followed, tokens, rows, folder / "model", about, device=asked.device)
         print(f"{folder.name}: {card.validation_loss:.4f} nats a token after {clock():.0f} s", flush=True)
+
+
+def _check(asked: argparse.Namespace) -> None:
+    if asked.tokens_per_step < CONTEXT or asked.tokens_per_step % CONTEXT:
+        raise BadSelection(
+            f"A step of {asked.tokens_per_step} tokens is not made of whole sequences: give a multiple of {CONTEXT}."
+        )
+    if asked.device == "cuda" and not torch.cuda.is_available():
+        raise BadSelection("PyTorch sees no GPU here: give --device cpu.")
 
 
 def _tell(step: int, loss: float, seconds: float) -> None:

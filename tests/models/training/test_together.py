@@ -230,3 +230,13 @@ def test_the_command_writes_models_that_open(tmp_path: Path, capsys: pytest.Capt
     assert main(given) == 0  # all is there: the models are written again
     assert main([*given, "--tokens-per-step", "2048"]) == 1
     assert "another recipe" in capsys.readouterr().err
+    assert main([*given, "--tokens-per-step", "1000"]) == 1
+    assert "multiple of 512" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    corpus = tmp_path / "story.txt"
+    corpus.write_text(story(8000), "utf-8")
+    assert main(["--corpus", str(corpus), "--out", str(tmp_path / "runs"), "--minutes", "1"]) == 1
+    assert "sees no GPU" in capsys.readouterr().err
