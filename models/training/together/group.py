@@ -47,8 +47,9 @@ class Workplace:
 class Group:
     """The models of `kinds` with each of `seeds`, new or as an earlier call in the same folder left them.
 
-    clock: seconds since this call began. The heads of the first seed's models are recorded at half octaves of steps, the
-    others' at both ends. Raises BadSelection where the folder holds other models, other text or another recipe.
+    clock: seconds since this call began. step, seconds, finished: how far they are, as last saved. The heads of the first
+    seed's models are recorded at half octaves of steps, the others' at both ends. Raises BadSelection where the
+    folder holds other models, other text or another recipe.
     """
 
     def __init__(
@@ -71,8 +72,9 @@ class Group:
         }
         for lane in self._all():
             lane.record(_shapes(recipe))
-        self.step, self.spent, self.finished = saved["step"], saved["seconds"], saved["finished"]
-        self.timed = Timed(recipe, place.seconds, self.spent, saved["fall"] and Fall(*saved["fall"]))
+        self.step, self.seconds, self.finished = saved["step"], saved["seconds"], saved["finished"]
+        self._spent, self._saved_at = self.seconds, 0.0
+        self.timed = Timed(recipe, place.seconds, self._spent, saved["fall"] and Fall(*saved["fall"]))
         for lane, state in zip(self._all(), saved["lanes"], strict=False):
             lane.restore(state)
         self._recorders = {id(lane): self._recorder(lane) for lane in self._all()}
@@ -82,34 +84,28 @@ class Group:
 
         Raises Diverged where a loss is no number.
         """
+        if self.finished:
+            return
+        due = recorded_steps(self.recipe.steps)[:-1]  # the last is recorded in any case
         batches = self._batches(self.timed.planned)
-        last_saved, due = (
-            self.clock(),
-            recorded_steps(self.recipe.steps)[:-1],
-        )  # the last is recorded in any case
+        self._saved_at = self.clock()
         if not self.step:
             self._record(self._all())
-        while not self.finished:
+        while True:
             if self.timed.begins_to_fall(self.step, self.clock()):
                 batches = self._batches(self.timed.planned)
             share = self.timed.share(self.step, self.clock())
-            self.finished = share == 0
-            if self.finished:
+            if share == 0:
                 break
-            for seed, lanes in self.lanes.items():
-                batch = next(batches[seed])
-                for lane in lanes:
-                    lane.step(batch, share)
-            self.step += 1
+            self._advance(batches, share)
             if self.step % CHECKED == 0:
                 tell(self.step, self._checked(), self.clock())
-                if self.clock() - last_saved > self.place.save_every:
-                    self.save()
-                    last_saved = self.clock()
+                self._save_if_due()
             if self.step in due:
                 self._record(self.lanes[self.seeds[0]])
         self._checked()
         self._record([lane for lane in self._all() if self._formation(lane).steps[-1:] != (self.step,)])
+        self.finished = True
         self.save()
 
     def done(self) -> Iterator[tuple[Path, Lane, Trained, Recipe]]:
@@ -119,7 +115,7 @@ class Group:
             trained = Trained(
                 model=lane.model,
                 tokens_seen=self.step * self.recipe.tokens_per_step,
-                seconds=self.spent + self.clock(),
+                seconds=self.seconds,
                 finished=self.finished,
                 device=device_name(self.place.device),
                 formation=replace(self._formation(lane), kind=lane.kind, model_name=family_name(lane.kind)),
@@ -129,10 +125,11 @@ class Group:
     def save(self) -> None:
         """Write the state of all, whole or not at all."""
         fall = self.timed.fall
+        self.seconds = self._spent + self.clock()
         state = {
             "identity": self._identity,
             "step": self.step,
-            "seconds": self.spent + self.clock(),
+            "seconds": self.seconds,
             "finished": self.finished,
             "fall": None if fall is None else (fall.step, fall.steps),
             "lanes": [lane.state() for lane in self._all()],
@@ -140,6 +137,19 @@ class Group:
         half = self.place.folder / f"{CHECKPOINT}.half"
         torch.save(state, half)
         half.replace(self.place.folder / CHECKPOINT)
+
+    def _save_if_due(self) -> None:
+        if self.clock() - self._saved_at > self.place.save_every:
+            self.save()
+            self._saved_at = self.clock()
+
+    def _advance(self, batches: dict[int, Iterator[dict[str, Tensor]]], share: float) -> None:
+        """One step of all."""
+        for seed, lanes in self.lanes.items():
+            batch = next(batches[seed])
+            for lane in lanes:
+                lane.step(batch, share)
+        self.step += 1
 
     def _saved(self) -> dict[str, Any]:
         self.place.folder.mkdir(parents=True, exist_ok=True)
