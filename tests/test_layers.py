@@ -22,6 +22,7 @@ COMMANDS = (
     "models.fetch",
     "models.training.__main__",
     "models.training.evaluate",
+    "models.training.together.__main__",
     "models.conversion.__main__",
 )
 # Need the packages of requirements-train.txt, which the app does without.

@@ -8,22 +8,17 @@ GPUs: `accelerate launch -m models.training ...`.
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
-from pathlib import Path
 
 import torch
 
 from models.errors import HeadlightError
 from models.shape.family import KINDS, family_name
+from models.training.corpus_arguments import add_corpus_arguments, command_line, corpus_of, tokens_of
 from models.training.finished_model import About, export
 from models.training.recipe import Recipe
 from models.training.run import Place, train
-from models.training.texts import read_dataset, read_text
 from models.training.validation import windows
-from models.training.vocabulary import Tokens, tokenize
-
-CHARACTERS_PER_TOKEN = 4  # generously: English novels have 3.5
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(asked: argparse.Namespace, arguments: list[str] | None) -> int:
     recipe = Recipe(tokens=int(asked.tokens), seed=asked.seed)
-    tokens = _tokens(asked, recipe)
+    tokens = tokens_of(asked, recipe)
     name = family_name(asked.attention)
     folder = asked.out / f"{name}-seed{asked.seed}"
     place = Place(folder, asked.device, asked.save_every, tuple(asked.report_to), asked.quiet)
@@ -50,32 +45,12 @@ def _run(asked: argparse.Namespace, arguments: list[str] | None) -> int:
     if not done.finished:
         print(f"Stopped after {done.tokens_seen:,} tokens; the same command goes on from there.")
         return 2
-    about = About(_command(arguments), _corpus(asked), asked.licence)
+    about = About(command_line("models.training", arguments), corpus_of(asked), asked.licence)
     card = export(asked.attention, done, recipe, tokens, windows(tokens.valid), folder / "model", about)
     print(
         f"{card.name}: validation loss {card.validation_loss:.4f} nats a token, written to {folder / 'model'}"
     )
     return 0
-
-
-def _corpus(asked: argparse.Namespace) -> str:
-    if asked.about:
-        return asked.about
-    return f"Data set {asked.dataset}" if asked.dataset else ", ".join(path.name for path in asked.corpus)
-
-
-def _tokens(asked: argparse.Namespace, recipe: Recipe) -> Tokens:
-    if asked.dataset:
-        texts = read_dataset(asked.dataset, asked.column, recipe.tokens * CHARACTERS_PER_TOKEN)
-    else:
-        texts = [read_text(path) for path in asked.corpus]
-    return tokenize(texts, [read_text(path) for path in asked.valid], asked.out)
-
-
-def _command(arguments: list[str] | None) -> str:
-    """How this run was started, for the card."""
-    given = sys.argv[1:] if arguments is None else arguments
-    return shlex.join(["python", "-m", "models.training", *given])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -85,16 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--attention", choices=KINDS, required=True, help="kind of attention")
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--corpus", type=Path, nargs="+", help="text files to train on")
-    source.add_argument("--dataset", help="Hub id or folder of a data set, in place of --corpus")
-    parser.add_argument("--column", default="text", help="the data set's column (text)")
-    parser.add_argument(
-        "--valid", type=Path, nargs="*", default=[], help="text files to validate on (else 1%% held out)"
-    )
-    parser.add_argument(
-        "--out", type=Path, required=True, help="folder for checkpoints and the finished model"
-    )
+    add_corpus_arguments(parser)
     parser.add_argument("--tokens", type=float, default=20e6, help="how many tokens to train on (20e6)")
     parser.add_argument("--seed", type=int, default=0, help="of the weights, the order and the repeats (0)")
     parser.add_argument(
@@ -105,10 +71,6 @@ def _parser() -> argparse.ArgumentParser:
         "--save-every", type=int, default=100, metavar="STEPS", help="between two checkpoints (100)"
     )
     parser.add_argument("--report-to", nargs="*", default=[], metavar="NAME", help="tensorboard, wandb ...")
-    parser.add_argument(
-        "--about", default="", help="what the corpus is, in a sentence for the card (its file names)"
-    )
-    parser.add_argument("--licence", default="not stated", help="of the weights, for the card")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     return parser
 

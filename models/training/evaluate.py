@@ -13,12 +13,15 @@ from models.errors import HeadlightError
 from models.loading.card import Card
 from models.loading.loader import load
 from models.loading.source import find
+from models.look.capturing import capture
 from models.progress import no_progress
 from models.run.model import demand_tokenizer
 from models.training.head_roles import find_roles
 from models.training.texts import read_text
 from models.training.validation import validation_loss, windows
 from models.training.vocabulary import encode
+
+CANDIDATES = 5
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,15 +31,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--valid", type=Path, nargs="+", required=True, help="the validation texts of its training"
     )
+    parser.add_argument("--text", help="show what the model expects behind this text")
     asked = parser.parse_args(arguments)
     try:
-        return _compare(asked.model, asked.valid)
+        return _compare(asked.model, asked.valid, asked.text)
     except HeadlightError as error:
         print(error, file=sys.stderr)
         return 1
 
 
-def _compare(name: str, valid: list[Path]) -> int:
+def _compare(name: str, valid: list[Path], text: str | None) -> int:
     card = Card.read(find(name, no_progress).folder)
     model = load(name, device="cpu", dtype="float32")
     rows = windows(encode(demand_tokenizer(model), [read_text(path) for path in valid]))
@@ -47,6 +51,9 @@ def _compare(name: str, valid: list[Path]) -> int:
     )
     for row in roles:
         print(f"L{row['layer']} H{row['head']} {row['role']} {row['score']:.3f} (chance {row['chance']:.3f})")
+    if text is not None:
+        expected = capture(model, text, max_tokens=model.geometry.context).top_next(CANDIDATES)
+        print("next: " + ", ".join(f"“{one.token}” {one.probability:.3f}" for one in expected))
     agree = abs(loss - card.validation_loss) < 0.01 and _named(roles) == _named(card.roles)
     print("agrees with the card" if agree else "differs from the card")
     return 0 if agree else 1

@@ -33,9 +33,16 @@ class About:
 
 
 def export(
-    kind: Kind, done: Trained, recipe: Recipe, tokens: Tokens, windows: Tensor, folder: Path, about: About
+    kind: Kind,
+    done: Trained,
+    recipe: Recipe,
+    tokens: Tokens,
+    windows: Tensor,
+    folder: Path,
+    about: About,
+    device: str = "cpu",
 ) -> Card:
-    """Write the model into `folder`, where models.load opens it, and measure it as it lies there.
+    """Write the model into `folder`, where models.load opens it, and measure it as it lies there, in float32 on `device`.
 
     windows: int64 [window, pos], what it is validated on.
     """
@@ -45,13 +52,15 @@ def export(
     done.model.save_pretrained(folder)
     tokens.tokenizer.save_pretrained(folder)
     done.formation.save(folder / "formation.npz")
-    card = _card(kind, done, recipe, windows, folder, about)
+    card = _card(kind, done, recipe, windows, folder, about, device)
     card.write(folder)
     return card
 
 
-def _card(kind: Kind, done: Trained, recipe: Recipe, windows: Tensor, folder: Path, about: About) -> Card:
-    written = load(str(folder), device="cpu", dtype="float32")
+def _card(
+    kind: Kind, done: Trained, recipe: Recipe, windows: Tensor, folder: Path, about: About, device: str
+) -> Card:
+    written = load(str(folder), device=device, dtype="float32")
     return Card(
         name=family_name(kind),
         kind=kind,

@@ -27,7 +27,7 @@ _MOMENTUM = 0.95
 class Muon(Optimizer):
     """Momentum whose update is made orthogonal; for matrices alone."""
 
-    def __init__(self, matrices: list[nn.Parameter], lr: float, weight_decay: float) -> None:
+    def __init__(self, matrices: list[nn.Parameter], lr: float | Tensor, weight_decay: float) -> None:
         super().__init__(matrices, {"lr": lr, "weight_decay": weight_decay})
 
     @torch.no_grad()
@@ -40,7 +40,7 @@ class Muon(Optimizer):
                 scale = _SCALE * max(matrices[0].shape) ** 0.5
                 for matrix, update in zip(matrices, updates, strict=True):
                     matrix.mul_(1 - group["lr"] * group["weight_decay"])
-                    matrix.add_(update.to(matrix.dtype), alpha=-group["lr"] * scale)
+                    matrix.sub_(update.to(matrix.dtype) * (group["lr"] * scale))
         return loss
 
     @staticmethod
@@ -74,16 +74,22 @@ def orthogonal(updates: Tensor) -> Tensor:
 
 
 class MuonAdamW(Optimizer):
-    """Both, behind one face: their groups share one list, so that a scheduler moves both."""
+    """Both, behind one face: their groups share one list, so that a scheduler moves both.
 
-    def __init__(self, model: nn.Module, recipe: Recipe) -> None:
+    capturable: a step can be recorded in a CUDA graph; then the groups' rates are tensors, to be filled.
+    """
+
+    def __init__(self, model: nn.Module, recipe: Recipe, capturable: bool = False) -> None:
         vocabulary = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
         named = [p for p in model.parameters() if p.requires_grad]
         matrices = [p for p in named if p.ndim == 2 and id(p) not in vocabulary]
         rest = [p for p in named if p.ndim != 2 or id(p) in vocabulary]
+        rates: list[Any] = [recipe.matrix_rate, recipe.rate]
+        if capturable:
+            rates = [torch.tensor(rate, device=rest[0].device) for rate in rates]
         self.parts: tuple[Optimizer, Optimizer] = (
-            Muon(matrices, recipe.matrix_rate, recipe.weight_decay),
-            AdamW(rest, recipe.rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True),
+            Muon(matrices, rates[0], recipe.weight_decay),
+            AdamW(rest, rates[1], betas=(0.9, 0.95), weight_decay=0.0, fused=True, capturable=capturable),
         )
         super().__init__([*matrices, *rest], {})
         self._share()

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A stretch of the training. until_tokens: where it ends. context: tokens a sequence has in it.
+    """A stretch of the training. until_step: where it ends. context: tokens a sequence has in it.
 
     repeated: share of the sequences in which a span is repeated, which is what induction heads are for; of those,
     `random` are a short block of random tokens over and over, where nothing but looking back helps, and `looped` the
     sequence's own beginning over and over.
     """
 
-    until_tokens: float
+    until_step: float
     context: int
     repeated: float
     random: float = 0.0
@@ -39,25 +39,20 @@ class Recipe:
 
     tokens: int
     seed: int = 0
-    tokens_per_step: int = 2048
-    # Short sequences first: cheaper. Induction heads grow in the fifth stage, within some 200 steps, once there are heads
-    # that look at the previous token; random tokens, of which most are rare and hardly told apart, did not bring them.
-    # Once they are there, random tokens teach them in 50 steps to copy any token; novels alone let that fade. It is dear: 0.1
-    # nats a token on novels, by which a model of novels alone reads better that copies little but what it has seen before.
+    tokens_per_step: int = 4096
+    # Short sequences first: cheaper. Random tokens teach a head to look at the previous token; from that, and from text whose
+    # beginning comes over and over, induction heads grow in the second stage. Then they are kept, while the model reads.
     stages: tuple[Stage, ...] = (
-        Stage(until_tokens=1.2e6, context=128, repeated=0.6, random=0.75),
-        Stage(until_tokens=1.6e6, context=256, repeated=0.25, random=0.5),
-        Stage(until_tokens=2.05e6, context=256, repeated=0.6, random=0.5),
-        Stage(until_tokens=5.05e6, context=256, repeated=0.2, random=0.5),
-        Stage(until_tokens=6.5e6, context=128, repeated=0.7, looped=1.0),
-        Stage(until_tokens=float("inf"), context=256, repeated=0.2),
+        Stage(until_step=400, context=128, repeated=0.6, random=0.75),
+        Stage(until_step=1000, context=128, repeated=0.6, random=0.4, looped=0.6),
+        Stage(until_step=float("inf"), context=256, repeated=0.2, random=0.35, looped=0.35),
     )
-    last_stage: Stage = Stage(until_tokens=float("inf"), context=512, repeated=0.15, random=0.5, looped=0.5)
+    last_stage: Stage = Stage(until_step=float("inf"), context=512, repeated=0.15, random=0.5, looped=0.5)
     matrix_rate: float = 6e-3
     rate: float = 3e-3
     weight_decay: float = 0.1
     warmup_steps: int = 40
-    cooldown: float = 0.25
+    cooldown: float = 0.4
 
     @property
     def steps(self) -> int:
@@ -78,18 +73,18 @@ class Recipe:
     @property
     def repeats(self) -> str:
         """In a sentence for the card: how many sequences repeat a span of themselves."""
-        falls = self.steady_until * self.tokens_per_step
         parts, start = [], 0.0
         for stage in self.stages:
-            end = min(stage.until_tokens, falls)
+            end = min(stage.until_step, self.steady_until)
             if end > start:
-                parts.append(f"{stage.describe()} up to {end / 1e6:.3g} million tokens")
+                tokens = end * self.tokens_per_step
+                parts.append(f"{stage.describe()} up to {tokens / 1e6:.3g} million tokens")
                 start = end
         parts.append(f"{self.last_stage.describe()} to the end")
         return "A span is repeated in " + ", in ".join(parts) + "."
 
-    def stage_at(self, token: int) -> Stage:
-        """The stage that the token with this number falls into."""
-        if token >= self.steady_until * self.tokens_per_step:
+    def stage_at(self, step: int) -> Stage:
+        """The stage that a step falls into."""
+        if step >= self.steady_until:
             return self.last_stage
-        return next(stage for stage in self.stages if token < stage.until_tokens)
+        return next(stage for stage in self.stages if step < stage.until_step)

@@ -72,12 +72,9 @@ def train(kind: Kind, tokens: Tokens, recipe: Recipe, place: Place) -> Trained |
     Raises BadSelection where the folder holds a run of another config, Diverged where the loss is no number,
     BrokenWeights where a checkpoint cannot be written.
     """
-    identity = _identity(kind, tokens, recipe)
-    checkpoint = _resume_point(place.folder, identity, recipe)
-    set_seed(recipe.seed)
-    config = family_config(kind)
-    config.vocab_size = max(len(tokens.tokenizer), 2)
-    model = AutoModelForCausalLM.from_config(config)
+    same_run = identity(kind, tokens, recipe)
+    checkpoint = _resume_point(place.folder, same_run, recipe)
+    model = fresh_model(kind, tokens, recipe.seed)
     clock = Clock(_seconds(checkpoint))
     leave = LeaveOnSignal()
     heads = _watch(tokens, recipe, place)
@@ -99,25 +96,38 @@ def train(kind: Kind, tokens: Tokens, recipe: Recipe, place: Place) -> Trained |
         tokens_seen=done * recipe.tokens_per_step,
         seconds=clock.seconds,
         finished=done >= recipe.steps,
-        device=_device_name(trainer.args.device),
+        device=device_name(trainer.args.device),
         formation=replace(heads.formation, kind=kind, model_name=family_name(kind)),
     )
 
 
+def fresh_model(kind: Kind, tokens: Tokens, seed: int, attention: str | None = None) -> PreTrainedModel:
+    """The family's model of that kind before its first step. attention: transformers' name of an implementation."""
+    set_seed(seed)
+    config = family_config(kind)
+    config.vocab_size = max(len(tokens.tokenizer), 2)
+    return AutoModelForCausalLM.from_config(config, attn_implementation=attention)
+
+
+def recorded_steps(steps: int) -> list[int]:
+    """When the heads are recorded: at half octaves of steps, so that a longer run repeats the records of a shorter one."""
+    due = {0, steps} | {round(2 ** (half / 2)) for half in range(2 * steps.bit_length())}
+    return sorted(step for step in due if step <= steps)
+
+
 def _watch(tokens: Tokens, recipe: Recipe, place: Place) -> HeadMetrics:
-    """The recorder, at half octaves of steps, so that a longer run repeats the records of a shorter one."""
-    steps = {0, recipe.steps} | {round(2 ** (half / 2)) for half in range(2 * recipe.steps.bit_length())}
     some = windows(tokens.valid, WATCHED_WINDOWS)
     return HeadMetrics(
         PROBE,
-        steps=sorted(step for step in steps if step <= recipe.steps),
+        steps=recorded_steps(recipe.steps),
         validate=lambda model: validation_loss(model, some),
         output=place.folder / "formation.npz",
         tokens_per_step=recipe.tokens_per_step,
     )
 
 
-def _device_name(device: torch.device) -> str:
+def device_name(device: torch.device) -> str:
+    """What a card calls it."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"CPU ({platform.machine()})"
@@ -180,7 +190,7 @@ class _FiniteTrainer(Trainer):
         return loss
 
 
-def _identity(kind: Kind, tokens: Tokens, recipe: Recipe) -> dict[str, Any]:
+def identity(kind: Kind, tokens: Tokens, recipe: Recipe) -> dict[str, Any]:
     """What a folder's checkpoints must agree in. How long the run is to be is not part of it."""
     same = {name: value for name, value in asdict(recipe).items() if name not in ("tokens", "cooldown")}
     length = {"tokens": len(tokens.train), "sum": int(tokens.train.astype("int64").sum())}

@@ -33,17 +33,20 @@ class Tokens:
     valid: NDArray[np.uint16]
 
 
-def tokenize(train: str | Sequence[str], valid: str | Sequence[str], folder: Path) -> Tokens:
+def tokenize(
+    train: str | Sequence[str], valid: str | Sequence[str], folder: Path, vocabulary: Path | None = None
+) -> Tokens:
     """Train the vocabulary on the training texts and tokenize both; kept in `folder`, and taken from there next time.
 
-    Without validation texts the end of the training text is held out, HELD_OUT of it. Raises BadText where a text is
-    shorter than one context of 512 tokens.
+    vocabulary: the folder of a tokenizer of the family's, to be used in place of a new one. Without validation texts the
+    end of the training text is held out, HELD_OUT of it. Raises BadText where a text is shorter than one context of 512
+    tokens, or the vocabulary cannot be used.
     """
     train, valid = listed_texts(train), listed_texts(valid) if valid else ()
-    place = folder / f"tokens-{_digest(train)}-{_digest(valid)}"
+    place = folder / "-".join(["tokens", *map(_digest, (train, valid)), *_named(vocabulary)])
     if not (place / DONE).exists():
         place.mkdir(parents=True, exist_ok=True)
-        tokenizer = train_tokenizer(train)
+        tokenizer = train_tokenizer(train) if vocabulary is None else read_tokenizer(vocabulary)
         tokenizer.save_pretrained(place)
         rows = _rows(tokenizer, train, valid)
         for name, row in zip(("train", "valid"), rows, strict=True):
@@ -85,6 +88,24 @@ def train_tokenizer(texts: str | Sequence[str]) -> PreTrainedTokenizerFast:
     )
 
 
+def read_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer in `folder`. Raises BadText where there is none, or it has more tokens than the family's models."""
+    try:
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().split("\n")[0][:200]
+        raise BadText(
+            f"There is no tokenizer in {folder} ({reason}): give a folder with a tokenizer.json."
+        ) from None
+    if len(tokenizer) > VOCABULARY or tokenizer.convert_tokens_to_ids(END) != END_OF_TEXT:
+        raise BadText(
+            f"The tokenizer in {folder} has {len(tokenizer):,} tokens and “{END}” at "
+            f"{tokenizer.convert_tokens_to_ids(END)}: one of at most {VOCABULARY:,} is needed that has it at {END_OF_TEXT}, "
+            "such as an earlier training's."
+        )
+    return tokenizer
+
+
 def encode(tokenizer: PreTrainedTokenizerBase, texts: str | Sequence[str]) -> NDArray[np.uint16]:
     """All texts as one row of token ids, uint16 [token], the end token between two texts."""
     rows: list[NDArray[np.uint16]] = []
@@ -105,6 +126,12 @@ def _pieces(texts: Sequence[str]) -> Iterator[str]:
             end = text.find("\n", start + PIECE) + 1 or len(text)
             yield text[start:end]
             start = end
+
+
+def _named(vocabulary: Path | None) -> list[str]:
+    """What the name of a folder of tokens says of a vocabulary that was not trained on their text."""
+    file = None if vocabulary is None else vocabulary / "tokenizer.json"
+    return [_digest([file.read_text("utf-8")])] if file is not None and file.exists() else []
 
 
 def _digest(texts: Sequence[str]) -> str:

@@ -70,7 +70,9 @@ def player(records: Mapping[Kind, Record]) -> None:
         "Strongest: the highest score of all heads at that step, and whose it is. Chance: even attention over all visible "
         "tokens."
     )
-    _two_losses(session.get(keys.KIND), record)
+    if (card := _card(session.get(keys.KIND))) is not None:
+        _mixture(card)
+        _two_losses(card, record)
     _missing_induction(records)
     explain("Formation")
     session.remember()
@@ -92,18 +94,26 @@ def _reached(record: Record, name: str) -> bool:
     return (record.curve.best[name][-1] or 0.0) >= least
 
 
-def _two_losses(kind: Kind, record: Record) -> None:
-    """Why the last loss here is not the one on the model's card, which the page Family shows."""
+def _card(kind: Kind) -> models.Card | None:
     try:
-        card = models.card_of(family_name(kind))
+        return models.card_of(family_name(kind))
     except models.BadCard:
-        return
+        return None
+
+
+def _mixture(card: models.Card) -> None:
+    """What was read: the corpus, and how much of it was made to repeat itself."""
+    st.caption(f"**Trained on** {card.tokens_seen:,} tokens. {escaped(card.corpus)}. {escaped(card.repeats)}")
+
+
+def _two_losses(card: models.Card, record: Record) -> None:
+    """Why the last loss here is not the one on the model's card, which the page Family shows."""
     last = record.curve.loss[-1]
-    if card is None or last is None:
+    if last is None:
         return
     sample = WATCHED_WINDOWS * (CONTEXT - 1)
     st.caption(
-        f"The validation loss of {kind.upper()} ends at {last:.2f} here, while its card and the page Family say "
+        f"The validation loss of {card.kind.upper()} ends at {last:.2f} here, while its card and the page Family say "
         f"{card.validation_loss:.2f}. What is drawn here was measured during the training, at every record on the same "
         f"sample of the validation text: {WATCHED_WINDOWS} windows spread evenly over it, {sample:,} tokens. The card’s was "
         f"measured after it on the whole text, {card.validation_tokens:,} tokens, with the weights as they are "

@@ -35,7 +35,7 @@ from models.shape.family import CONTEXT
 from models.training.guards import LeaveOnSignal
 from models.training.recipe import Recipe
 from models.training.run import Diverged, Place, training_arguments
-from models.training.sequences import Sequences, collate
+from models.training.sequences import Rows, Sequences, collate
 
 FACTORS = (
     "kv_down_proj",
@@ -153,8 +153,8 @@ def check_pair(student: PreTrainedModel, teacher: PreTrainedModel) -> None:
         )
 
 
-class _Rows(Dataset[Tensor]):
-    """Windows of the text, int64 [1, pos], every epoch from a new offset and in a new order."""
+class _Windows(Dataset[Rows]):
+    """Windows of the text, [1, pos], every epoch from a new offset and in a new order."""
 
     def __init__(self, tokens: NDArray[np.int64], healing: Healing) -> None:
         self.count = healing.steps * _windows_per_step(healing)
@@ -163,8 +163,9 @@ class _Rows(Dataset[Tensor]):
     def __len__(self) -> int:
         return self.count
 
-    def __getitem__(self, index: int) -> Tensor:
-        return torch.from_numpy(self.windows.row(index).astype(np.int64))[None]
+    def __getitem__(self, index: int) -> Rows:
+        window = torch.from_numpy(self.windows.row(index).astype(np.int64))[None]
+        return Rows(window, window)
 
 
 class _Told(TrainerCallback):
@@ -236,7 +237,7 @@ def _trainer(
     trainer = _Distilling(
         model=student,
         args=arguments,
-        train_dataset=_Rows(tokens, healing),
+        train_dataset=_Windows(tokens, healing),
         data_collator=collate,
         optimizers=(optimizer, LambdaLR(optimizer, healing.rate_at)),
         callbacks=callbacks,

@@ -38,7 +38,7 @@ RECIPE = Recipe(
     tokens=20 * CONTEXT,
     tokens_per_step=CONTEXT,
     warmup_steps=3,
-    stages=(Stage(5 * CONTEXT, 128, 0.5), Stage(float("inf"), 512, 0.05)),
+    stages=(Stage(5, 128, 0.5), Stage(float("inf"), 512, 0.05)),
 )
 
 
@@ -203,7 +203,7 @@ def test_the_command_makes_a_model_that_opens(tmp_path: Path):
         "--out",
         str(tmp_path / "runs"),
         "--tokens",
-        "4096",
+        "8192",
     ]
     command = [
         sys.executable,
@@ -224,7 +224,7 @@ def test_the_command_makes_a_model_that_opens(tmp_path: Path):
     model = models.load(str(folder), "cpu")
     assert model.geometry.kind == "mla"
     card = Card.read(folder)
-    assert (card.tokens_seen, card.undertrained, card.kind) == (4096, True, "mla")
+    assert (card.tokens_seen, card.undertrained, card.kind) == (8192, True, "mla")
     assert f"{card.validation_loss:.4f}" in ended.stdout
     assert "--attention mla" in card.command
     assert Formation.load(folder / "formation.npz").steps[-1] == 2

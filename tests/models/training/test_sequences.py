@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM
 from models.shape.family import CONTEXT, family_config
 from models.training.optimizer import MuonAdamW, orthogonal
 from models.training.recipe import Recipe, Stage
-from models.training.sequences import Sequences, collate, repeat_a_span
+from models.training.sequences import UNFORESEEN, Sequences, collate, repeat_a_span
 from models.training.validation import validation_loss, windows
 from models.training.vocabulary import END, encode, train_tokenizer
 
@@ -34,28 +34,28 @@ def plain(recipe: Recipe = RECIPE) -> Recipe:
 
 def test_an_epoch_reads_every_row_once_in_an_order_of_its_own():
     rows = Sequences(CORPUS, plain())
-    epochs = [[int(rows[8 * epoch + i][0, 0]) for i in range(8)] for epoch in (0, 1)]
+    epochs = [[int(rows[8 * epoch + i].ids[0, 0]) for i in range(8)] for epoch in (0, 1)]
     for starts in epochs:
         offset = min(starts)
         assert sorted(start - offset for start in starts) == [CONTEXT * i for i in range(8)]
     assert epochs[0] != epochs[1]
     for index in (0, 5, 11):  # every row is one piece of the corpus
-        assert torch.equal(rows[index][0].diff(), torch.ones(CONTEXT - 1, dtype=torch.long))
+        assert torch.equal(rows[index].ids[0].diff(), torch.ones(CONTEXT - 1, dtype=torch.long))
 
 
 def test_any_row_can_be_made_without_the_ones_before():
     recipe = staged(Stage(float("inf"), 128, 0.5))
     one, other = Sequences(CORPUS, recipe), Sequences(CORPUS, recipe)
     expected = [one[index] for index in range(20)]
-    assert all(torch.equal(other[index], expected[index]) for index in (17, 3, 19, 8))
+    assert all(torch.equal(other[index].ids, expected[index].ids) for index in (17, 3, 19, 8))
     seeded = Sequences(CORPUS, replace(recipe, seed=1))
-    assert not torch.equal(seeded[0], expected[0])
+    assert not torch.equal(seeded[0].ids, expected[0].ids)
 
 
 def test_early_stages_are_cut_shorter_at_equal_tokens():
-    recipe = staged(Stage(4 * CONTEXT, 128, 0.0), Stage(float("inf"), CONTEXT, 0.0))
+    recipe = staged(Stage(2, 128, 0.0), Stage(float("inf"), CONTEXT, 0.0))
     rows = Sequences(CORPUS, recipe)
-    assert [tuple(rows[index].shape) for index in (0, 3, 4)] == [(4, 128), (4, 128), (1, 512)]
+    assert [tuple(rows[index].ids.shape) for index in (0, 3, 4)] == [(4, 128), (4, 128), (1, 512)]
     batch = collate([rows[0], rows[1]])
     assert batch["input_ids"].shape == (8, 128)
     assert torch.equal(batch["labels"], batch["input_ids"])
@@ -76,9 +76,41 @@ def test_a_repeated_span_stands_before():
         np.testing.assert_array_equal(row[first : last + 1], np.arange(source, source + len(changed)))
 
 
+@pytest.mark.parametrize("kind", [{}, {"random": 1.0}, {"looped": 1.0}, {"random": 0.4, "looped": 0.3}])
+def test_nothing_is_asked_that_nothing_can_foresee(kind: dict[str, float]):
+    """A token can be foreseen where the text goes on, and where it followed the same token before."""
+    rows = Sequences(CORPUS, staged(Stage(float("inf"), 64, 0.8, **kind)))
+    drawn = [rows[index] for index in range(40)]
+    for ids, labels in zip(
+        torch.cat([row.ids for row in drawn]), torch.cat([row.labels for row in drawn]), strict=True
+    ):
+        asked = labels != UNFORESEEN
+        assert torch.equal(labels[asked], ids[asked])
+        pairs = list(zip(ids.tolist(), ids[1:].tolist(), strict=False))
+        for place, (before, token) in enumerate(pairs, start=1):
+            if asked[place]:
+                assert token == before + 1 or (before, token) in pairs[: place - 1]
+
+
+def test_all_that_can_be_foreseen_is_asked():
+    for kind, most in (({}, 2), ({"random": 1.0}, 33), ({"looped": 1.0}, 1)):
+        rows = Sequences(CORPUS, staged(Stage(float("inf"), 64, 1.0, **kind)))
+        left_out = torch.cat([(rows[index].labels == UNFORESEEN).sum(1) for index in range(40)])
+        assert 1 <= left_out.min() <= left_out.max() <= most
+    untouched = Sequences(CORPUS, plain())[3]
+    assert torch.equal(untouched.ids, untouched.labels)
+
+
+def test_a_corpus_is_read_to_its_end_before_any_text_comes_twice():
+    tokens = np.arange(30 * CONTEXT, dtype=np.uint16)
+    rows = Sequences(tokens, replace(plain(), tokens=29 * CONTEXT, tokens_per_step=CONTEXT))
+    read = torch.cat([rows[index].ids.flatten() for index in range(len(rows))])
+    assert len(read.unique()) == len(read) == 29 * CONTEXT
+
+
 def test_random_blocks_are_repeated_to_the_end():
     rows = Sequences(CORPUS, staged(Stage(float("inf"), 64, 1.0, random=1.0)))
-    for row in torch.cat([rows[index] for index in range(20)]):
+    for row in torch.cat([rows[index].ids for index in range(20)]):
         first = int(row[0])
         period = next(step for step in range(4, 33) if torch.equal(row[step:], row[:-step]))
         assert period <= 32
@@ -88,20 +120,20 @@ def test_random_blocks_are_repeated_to_the_end():
 def test_a_beginning_is_repeated_to_the_end_and_is_the_corpus_own():
     rows = Sequences(CORPUS, staged(Stage(float("inf"), 64, 1.0, looped=1.0)))
     for index in range(20):
-        for row, own in zip(rows[index], rows.row(index).astype(np.int64).reshape(-1, 64), strict=True):
+        for row, own in zip(rows[index].ids, rows.row(index).astype(np.int64).reshape(-1, 64), strict=True):
             period = next(step for step in range(8, 33) if torch.equal(row[step:], row[:-step]))
             np.testing.assert_array_equal(row[:period], own[:period])
 
 
 def test_the_sequences_are_long_while_the_rate_falls():
-    recipe = Recipe(tokens=100 * 2048, cooldown=0.25)
-    assert recipe.stage_at(75 * 2048 - 1).context < 512
-    assert recipe.stage_at(75 * 2048).context == 512
+    recipe = Recipe(tokens=100 * 2048, tokens_per_step=2048, cooldown=0.25)
+    assert recipe.stage_at(74).context < 512
+    assert recipe.stage_at(75).context == 512
 
 
 def test_the_share_of_repeats_is_what_the_recipe_says():
     rows = Sequences(CORPUS, staged(Stage(float("inf"), 64, 0.05), tokens=400 * CONTEXT))
-    pieces = torch.cat([rows[index] for index in range(400)])
+    pieces = torch.cat([rows[index].ids for index in range(400)])
     repeated = (pieces.diff(dim=1) != 1).any(1).float().mean().item()
     assert repeated == pytest.approx(0.05, abs=3 * (0.05 * 0.95 / len(pieces)) ** 0.5)
 
