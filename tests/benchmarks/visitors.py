@@ -120,7 +120,10 @@ async def prune(page: Page, draw: random.Random) -> bool:
             else bool(found) and sorted(re.findall(r"L\d+ H\d+", found[1])) == want
         )
 
-    return await until(shown)
+    if await until(shown):
+        return True
+    found = re.search(r"Measured on this text, .*? off;", await page.inner_text("body"))
+    raise AssertionError(f"{', '.join(want) or 'none'} asked for, shown: {found[0] if found else 'no numbers'}")
 
 
 async def pressed(page: Page, draw: random.Random, names: tuple[str, ...]) -> bool:
