@@ -123,7 +123,9 @@ async def prune(page: Page, draw: random.Random) -> bool:
     if await until(shown):
         return True
     found = re.search(r"Measured on this text, .*? off;", await page.inner_text("body"))
-    raise AssertionError(f"{', '.join(want) or 'none'} asked for, shown: {found[0] if found else 'no numbers'}")
+    raise AssertionError(
+        f"{', '.join(want) or 'none'} asked for, shown: {found[0] if found else 'no numbers'}"
+    )
 
 
 async def pressed(page: Page, draw: random.Random, names: tuple[str, ...]) -> bool:

@@ -57,8 +57,10 @@ def _run(asked: argparse.Namespace, arguments: Sequence[str] | None, clock: Call
     group.train(_tell)
     rows = windows(tokens.valid)
     about = About(command_line("models.training.together", arguments), corpus_of(asked), asked.licence)
-    for folder, lane, done, followed in group.done():
-        card = export(lane.kind, done, followed, tokens, rows, folder / "model", about, device=asked.device)
+    for folder, trainee, done, followed in group.done():
+        card = export(
+            trainee.kind, done, followed, tokens, rows, folder / "model", about, device=asked.device
+        )
         print(f"{folder.name}: {card.validation_loss:.4f} nats a token after {clock():.0f} s", flush=True)
 
 

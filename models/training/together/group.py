@@ -20,8 +20,8 @@ from models.training.head_recorder import HeadRecorder
 from models.training.recipe import Recipe
 from models.training.run import Diverged, Trained, device_name, identity, recorded_steps
 from models.training.sequences import Sequences, collate
-from models.training.together.lane import Lane
 from models.training.together.timed import Fall, Timed
+from models.training.together.trainee import Trainee
 from models.training.validation import validation_loss, windows
 from models.training.vocabulary import Tokens
 
@@ -66,18 +66,18 @@ class Group:
         self.recipes = {seed: replace(recipe, seed=seed) for seed in self.seeds}
         self._identity = [identity(kind, tokens, mine) for mine in self.recipes.values() for kind in kinds]
         saved = self._saved()
-        self.lanes = {
-            seed: [Lane(kind, tokens, mine, place.device, place.graphs) for kind in kinds]
+        self.trainees = {
+            seed: [Trainee(kind, tokens, mine, place.device, place.graphs) for kind in kinds]
             for seed, mine in self.recipes.items()
         }
-        for lane in self._all():
-            lane.record(_shapes(recipe))
+        for trainee in self._all():
+            trainee.record(_shapes(recipe))
         self.step, self.seconds, self.finished = saved["step"], saved["seconds"], saved["finished"]
         self._spent, self._saved_at = self.seconds, 0.0
         self.timed = Timed(recipe, place.seconds, self._spent, saved["fall"] and Fall(*saved["fall"]))
-        for lane, state in zip(self._all(), saved["lanes"], strict=False):
-            lane.restore(state)
-        self._recorders = {id(lane): self._recorder(lane) for lane in self._all()}
+        for trainee, state in zip(self._all(), saved["trainees"], strict=False):
+            trainee.restore(state)
+        self._recorders = {id(trainee): self._recorder(trainee) for trainee in self._all()}
 
     def train(self, tell: Callable[[int, float, float], None]) -> None:
         """To the end of the schedule. tell: hears of the step, the mean loss of the first seed's models, and the seconds.
@@ -102,25 +102,29 @@ class Group:
                 tell(self.step, self._checked(), self.clock())
                 self._save_if_due()
             if self.step in due:
-                self._record(self.lanes[self.seeds[0]])
+                self._record(self.trainees[self.seeds[0]])
         self._checked()
-        self._record([lane for lane in self._all() if self._formation(lane).steps[-1:] != (self.step,)])
+        self._record(
+            [trainee for trainee in self._all() if self._formation(trainee).steps[-1:] != (self.step,)]
+        )
         self.finished = True
         self.save()
 
-    def done(self) -> Iterator[tuple[Path, Lane, Trained, Recipe]]:
+    def done(self) -> Iterator[tuple[Path, Trainee, Trained, Recipe]]:
         """Each model's folder, the model and how it was trained, the first seed's first."""
         followed = self.timed.followed(self.step)
-        for lane in self._all():
+        for trainee in self._all():
             trained = Trained(
-                model=lane.model,
+                model=trainee.model,
                 tokens_seen=self.step * self.recipe.tokens_per_step,
                 seconds=self.seconds,
                 finished=self.finished,
                 device=device_name(self.place.device),
-                formation=replace(self._formation(lane), kind=lane.kind, model_name=family_name(lane.kind)),
+                formation=replace(
+                    self._formation(trainee), kind=trainee.kind, model_name=family_name(trainee.kind)
+                ),
             )
-            yield self._folder(lane), lane, trained, replace(followed, seed=lane.recipe.seed)
+            yield self._folder(trainee), trainee, trained, replace(followed, seed=trainee.recipe.seed)
 
     def save(self) -> None:
         """Write the state of all, whole or not at all."""
@@ -132,7 +136,7 @@ class Group:
             "seconds": self.seconds,
             "finished": self.finished,
             "fall": None if fall is None else (fall.step, fall.steps),
-            "lanes": [lane.state() for lane in self._all()],
+            "trainees": [trainee.state() for trainee in self._all()],
         }
         half = self.place.folder / f"{CHECKPOINT}.half"
         torch.save(state, half)
@@ -145,17 +149,17 @@ class Group:
 
     def _advance(self, batches: dict[int, Iterator[dict[str, Tensor]]], share: float) -> None:
         """One step of all."""
-        for seed, lanes in self.lanes.items():
+        for seed, trainees in self.trainees.items():
             batch = next(batches[seed])
-            for lane in lanes:
-                lane.step(batch, share)
+            for trainee in trainees:
+                trainee.step(batch, share)
         self.step += 1
 
     def _saved(self) -> dict[str, Any]:
         self.place.folder.mkdir(parents=True, exist_ok=True)
         path = self.place.folder / CHECKPOINT
         if not path.exists():
-            return {"step": 0, "seconds": 0.0, "finished": False, "fall": None, "lanes": []}
+            return {"step": 0, "seconds": 0.0, "finished": False, "fall": None, "trainees": []}
         saved = torch.load(path, map_location="cpu", weights_only=True)
         if saved["identity"] != self._identity:
             raise BadSelection(
@@ -164,11 +168,11 @@ class Group:
             )
         return saved
 
-    def _all(self) -> list[Lane]:
-        return [lane for lanes in self.lanes.values() for lane in lanes]
+    def _all(self) -> list[Trainee]:
+        return [trainee for trainees in self.trainees.values() for trainee in trainees]
 
-    def _folder(self, lane: Lane) -> Path:
-        return self.place.folder / f"{family_name(lane.kind)}-seed{lane.recipe.seed}"
+    def _folder(self, trainee: Trainee) -> Path:
+        return self.place.folder / f"{family_name(trainee.kind)}-seed{trainee.recipe.seed}"
 
     def _batches(self, recipe: Recipe) -> dict[int, Iterator[dict[str, Tensor]]]:
         """For each seed its batches from this step on."""
@@ -191,37 +195,37 @@ class Group:
         """The mean loss of the first seed's models, once every loss is known to be a number."""
         if self.place.device.type == "cuda":
             torch.cuda.synchronize(self.place.device)
-        losses = {id(lane): lane.loss.item() for lane in self._all()}
-        for lane in self._all():
-            if not torch.isfinite(lane.loss):
+        losses = {id(trainee): trainee.loss.item() for trainee in self._all()}
+        for trainee in self._all():
+            if not torch.isfinite(trainee.loss):
                 raise Diverged(
-                    f"The loss of {self._folder(lane).name} at step {self.step} is {losses[id(lane)]}: the last good "
+                    f"The loss of {self._folder(trainee).name} at step {self.step} is {losses[id(trainee)]}: the last good "
                     f"checkpoint lies in {self.place.folder}; try a lower rate of learning, or look at the corpus."
                 )
-        first = self.lanes[self.seeds[0]]
-        return sum(losses[id(lane)] for lane in first) / len(first)
+        first = self.trainees[self.seeds[0]]
+        return sum(losses[id(trainee)] for trainee in first) / len(first)
 
-    def _recorder(self, lane: Lane) -> HeadRecorder:
+    def _recorder(self, trainee: Trainee) -> HeadRecorder:
         some = windows(self.tokens.valid, WATCHED_WINDOWS)
         recorder = HeadRecorder(
-            lane.model, PROBE, self.tokens.tokenizer, validate=lambda model: validation_loss(model, some)
+            trainee.model, PROBE, self.tokens.tokenizer, validate=lambda model: validation_loss(model, some)
         )
-        earlier = self._folder(lane) / FORMATION
+        earlier = self._folder(trainee) / FORMATION
         if self.step and earlier.exists():
             recorder.resume(Formation.load(earlier), self.step)
         return recorder
 
-    def _formation(self, lane: Lane) -> Formation:
-        return self._recorders[id(lane)].formation
+    def _formation(self, trainee: Trainee) -> Formation:
+        return self._recorders[id(trainee)].formation
 
-    def _record(self, lanes: Sequence[Lane]) -> None:
+    def _record(self, trainees: Sequence[Trainee]) -> None:
         if self.place.device.type == "cuda":
             torch.cuda.synchronize(self.place.device)
-        for lane in lanes:
+        for trainee in trainees:
             seen = self.step * self.recipe.tokens_per_step
-            self._recorders[id(lane)].record(lane.model, self.step, tokens_seen=seen)
-            self._folder(lane).mkdir(parents=True, exist_ok=True)
-            self._formation(lane).save(self._folder(lane) / FORMATION)
+            self._recorders[id(trainee)].record(trainee.model, self.step, tokens_seen=seen)
+            self._folder(trainee).mkdir(parents=True, exist_ok=True)
+            self._formation(trainee).save(self._folder(trainee) / FORMATION)
 
 
 def _shapes(recipe: Recipe) -> list[tuple[int, int]]:

@@ -21,8 +21,8 @@ from models.training.recipe import Recipe, Stage
 from models.training.run import Place
 from models.training.together.__main__ import main
 from models.training.together.group import Group, Workplace
-from models.training.together.lane import CAUSAL, Lane
 from models.training.together.timed import Fall, Timed
+from models.training.together.trainee import CAUSAL, Trainee
 from models.training.vocabulary import Tokens, tokenize
 from tests.models.training.test_run import story
 
@@ -76,13 +76,13 @@ def quiet(step: int, loss: float, seconds: float) -> None:
 
 
 def weights(made: Group) -> Iterator[torch.Tensor]:
-    for _, lane, _, _ in made.done():
-        yield from lane.model.state_dict().values()
+    for _, trainee, _, _ in made.done():
+        yield from trainee.model.state_dict().values()
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_its_attention_is_transformers_own(kind: Kind, tokens: Tokens):
-    ours = Lane(kind, tokens, RECIPE, CPU, graphs=True).model
+    ours = Trainee(kind, tokens, RECIPE, CPU, graphs=True).model
     assert ours.config._attn_implementation == CAUSAL
     ids = torch.randint(1, len(tokens.tokenizer), (2, 40), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -97,12 +97,12 @@ def test_each_is_trained_as_it_would_be_alone(tokens: Tokens, tmp_path: Path):
     together = group(tokens, tmp_path / "together", seeds=(0, 3))
     together.train(quiet)
     assert together.finished
-    for folder, lane, done, recipe in together.done():
-        alone = run.train(lane.kind, tokens, recipe, Place(tmp_path / folder.name, "cpu", quiet=True))
+    for folder, trainee, done, recipe in together.done():
+        alone = run.train(trainee.kind, tokens, recipe, Place(tmp_path / folder.name, "cpu", quiet=True))
         assert alone is not None
         assert done.tokens_seen == alone.tokens_seen == RECIPE.tokens
         theirs = alone.model.state_dict()
-        for name, value in lane.model.state_dict().items():
+        for name, value in trainee.model.state_dict().items():
             assert (value - theirs[name]).norm() < 1e-3 * theirs[name].norm(), name
 
 

@@ -54,7 +54,7 @@ class _Recorded:
     labels: Tensor
 
 
-class Lane:
+class Trainee:
     """A model, its optimizer and its step. graphs: record the steps as CUDA graphs (on a GPU alone)."""
 
     def __init__(
