@@ -1,5 +1,5 @@
-# Two commands are enough: `make run` opens the app, `make test` checks everything (`make quick` most of it, in under a
-# minute). They do what they need first, and are quick the second time. PORT=8600 chooses another port, PYTHON=python3.12 another Python,
+# Two commands are enough: `make run` opens the app, `make test` checks everything (`make quick` most of it, in under two
+# minutes). They do what they need first, and are quick the second time. PORT=8600 chooses another port, PYTHON=python3.12 another Python,
 # MODEL=smollm2-135m fetches a model before the start (the default one needs no fetching),
 # INDEX=https://download.pytorch.org/whl/cpu a further package index (PyTorch without CUDA is much smaller).
 # CORPUS=novels.txt VALID=others.txt let make bench compare the family with a 5-gram model of what it was trained on.
