@@ -10,8 +10,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from models.errors import BrokenWeights
 from models.training.recipe import Recipe
 
 CLOCK = "clock.json"
@@ -53,6 +54,22 @@ class LeaveOnSignal(TrainerCallback):
             self.restore()
             raise KeyboardInterrupt
         self.asked = True
+
+
+def train_to_disk(trainer: Trainer, checkpoint: Path | None, folder: Path, leave: LeaveOnSignal) -> None:
+    """Train from a checkpoint on, or from the beginning; the signals are given back whatever happens.
+
+    Raises BrokenWeights where a checkpoint cannot be written to the folder.
+    """
+    try:
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    except OSError as error:
+        raise BrokenWeights(
+            f"Step {trainer.state.global_step} could not be saved to {folder} ({error.strerror or error}): free "
+            "some space and start the same command again; it goes on from the last whole checkpoint."
+        ) from None
+    finally:
+        leave.restore()
 
 
 class Clock(TrainerCallback):

@@ -21,12 +21,12 @@ from transformers import (
     set_seed,
 )
 
-from models.errors import BadSelection, BrokenWeights, HeadlightError
+from models.errors import BadSelection, HeadlightError
 from models.look.formation import Formation
 from models.probe import PROBE
 from models.shape.attention_geometry import Kind
 from models.shape.family import CONTEXT, WATCHED_WINDOWS, family_config, family_name
-from models.training.guards import CLOCK, STEADY, Clock, KeepSteady, LeaveOnSignal
+from models.training.guards import CLOCK, STEADY, Clock, KeepSteady, LeaveOnSignal, train_to_disk
 from models.training.head_metrics import HeadMetrics
 from models.training.optimizer import MuonAdamW
 from models.training.recipe import Recipe
@@ -79,15 +79,7 @@ def train(kind: Kind, tokens: Tokens, recipe: Recipe, place: Place) -> Trained |
     leave = LeaveOnSignal()
     heads = _watch(tokens, recipe, place)
     trainer = _trainer(model, tokens, recipe, place, [clock, leave, KeepSteady(recipe), heads])
-    try:
-        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-    except OSError as error:
-        raise BrokenWeights(
-            f"Step {trainer.state.global_step} could not be saved to {place.folder} ({error.strerror or error}): free "
-            "some space and start the same command again; it goes on from the last whole checkpoint."
-        ) from None
-    finally:
-        leave.restore()
+    train_to_disk(trainer, checkpoint, place.folder, leave)
     if not trainer.is_world_process_zero():
         return None
     done = trainer.state.global_step

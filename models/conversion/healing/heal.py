@@ -30,9 +30,9 @@ from transformers import (
 
 from models.conversion.healing.folder import identity, resume_point
 from models.conversion.healing.weights import factors, norms
-from models.errors import BadSelection, BadText, BrokenWeights
+from models.errors import BadSelection, BadText
 from models.shape.family import CONTEXT
-from models.training.guards import LeaveOnSignal
+from models.training.guards import LeaveOnSignal, train_to_disk
 from models.training.recipe import Recipe
 from models.training.run import Diverged, Place, training_arguments
 from models.training.sequences import Rows, Sequences, collate
@@ -119,14 +119,8 @@ def heal(
     leave = LeaveOnSignal()
     trainer = _trainer(student, teacher, tokens, healing, place, [leave, _Told(healing, tell)])
     try:
-        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-    except OSError as error:
-        raise BrokenWeights(
-            f"Step {trainer.state.global_step} could not be saved to {place.folder} ({error.strerror or error}): free "
-            "some space and start the same command again; it goes on from the last whole checkpoint."
-        ) from None
+        train_to_disk(trainer, checkpoint, place.folder, leave)
     finally:
-        leave.restore()
         student.eval().requires_grad_(False)
     if not trainer.is_world_process_zero():
         return None

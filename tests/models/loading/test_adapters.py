@@ -9,10 +9,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from models.errors import HeadlightError
 from models.loading import adapters
 from models.loading.loader import load
-from tests.sentences import assert_sentence
+from tests.sentences import refusal
 
 RANK, SCALE = 4, 2.0
 
@@ -41,13 +40,6 @@ def write_adapter(folder: Path, base: str) -> dict[str, torch.Tensor]:
         added[f"model.layers.{layer}.self_attn.q_proj.weight"] = SCALE * up @ down
     save_file(tensors, folder / "adapter_model.safetensors", {"format": "pt"})
     return added
-
-
-def refusal(folder: Path) -> str:
-    with pytest.raises(HeadlightError) as caught:
-        load(str(folder))
-    assert_sentence(caught.value)
-    return str(caught.value)
 
 
 @pytest.fixture

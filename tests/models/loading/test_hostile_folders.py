@@ -17,7 +17,7 @@ from models.loading import asked_size, folder_check
 from models.loading.loader import load
 from models.look.capturing import capture
 from tests import tiny_models
-from tests.sentences import assert_sentence
+from tests.sentences import assert_sentence, refusal
 
 
 @pytest.fixture
@@ -29,13 +29,6 @@ def say(folder: Path, **entries: Any) -> Path:
     path = folder / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | entries))
     return folder
-
-
-def refusal(folder: Path) -> str:
-    with pytest.raises(HeadlightError) as caught:
-        load(str(folder))
-    assert_sentence(caught.value)
-    return str(caught.value)
 
 
 @pytest.fixture

@@ -18,12 +18,12 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
-from models.errors import BadSelection, HeadlightError
+from models.errors import BadSelection
 from models.loading.loader import load
 from models.look.capturing import capture
 from models.look.generation import stream
 from tests import tiny_models
-from tests.sentences import assert_sentence
+from tests.sentences import assert_sentence, refusal
 
 TEXT = "The cat sat on the mat."
 
@@ -39,13 +39,6 @@ def add_weights(folder: Path, **tensors: torch.Tensor) -> Path:
     path = folder / "model.safetensors"
     save_file({**load_file(path), **tensors}, path, {"format": "pt"})
     return folder
-
-
-def refusal(folder: Path) -> str:
-    with pytest.raises(HeadlightError) as caught:
-        load(str(folder))
-    assert_sentence(caught.value)
-    return str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import lzma
-import random
 import re
 import signal
 import subprocess
@@ -17,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, PreTrainedConfig, Trainer
+from transformers import AutoModelForCausalLM, Trainer
 
 import models
 from models.errors import BadSelection, BadText, BrokenWeights
@@ -30,7 +29,8 @@ from models.training.__main__ import main
 from models.training.recipe import Recipe, Stage
 from models.training.run import Diverged, Place, Trained
 from models.training.texts import read_dataset, read_text
-from models.training.vocabulary import Tokens, tokenize
+from models.training.vocabulary import Tokens
+from tests.models.training.stories import story
 
 pytestmark = pytest.mark.slow
 
@@ -40,31 +40,6 @@ RECIPE = Recipe(
     warmup_steps=3,
     stages=(Stage(5, 128, 0.5), Stage(float("inf"), 512, 0.05)),
 )
-
-
-def story(sentences: int, seed: int = 0) -> str:
-    """Sentences of a few words, a paragraph a line."""
-    draw = random.Random(seed)
-    names, verbs = ("Clara", "Marlow", "Harlow", "the captain"), ("saw", "met", "wrote to", "waited for")
-    lines = [f"{draw.choice(names)} {draw.choice(verbs)} {draw.choice(names)}." for _ in range(sentences)]
-    return "\n".join(lines)
-
-
-@pytest.fixture(scope="module")
-def tokens(tmp_path_factory: pytest.TempPathFactory) -> Tokens:
-    return tokenize([story(4000)], [], tmp_path_factory.mktemp("tokens"))
-
-
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A narrow model of one layer, for what does not depend on the shape."""
-
-    def narrow(kind: Kind) -> PreTrainedConfig:
-        config = family_config(kind)
-        config.num_hidden_layers, config.hidden_size, config.intermediate_size = 1, 64, 48
-        return config
-
-    monkeypatch.setattr(run, "family_config", narrow)
 
 
 def place(folder: Path, **changes: Any) -> Place:

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import PreTrainedConfig
 
 import models
 from models.errors import BadSelection
 from models.loading.card import Card
 from models.look.formation import Formation
 from models.shape.attention_geometry import Kind
-from models.shape.family import CONTEXT, KINDS, family_config
+from models.shape.family import CONTEXT, KINDS
 from models.training import run
 from models.training.recipe import Recipe, Stage
 from models.training.run import Place
@@ -23,8 +22,8 @@ from models.training.together.__main__ import main
 from models.training.together.group import Group, Workplace
 from models.training.together.timed import Fall, Timed
 from models.training.together.trainee import CAUSAL, Trainee
-from models.training.vocabulary import Tokens, tokenize
-from tests.models.training.test_run import story
+from models.training.vocabulary import Tokens
+from tests.models.training.stories import story
 
 RECIPE = Recipe(
     tokens=10 * CONTEXT,
@@ -34,23 +33,6 @@ RECIPE = Recipe(
 )
 CPU = torch.device("cpu")
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def tokens(tmp_path_factory: pytest.TempPathFactory) -> Tokens:
-    return tokenize([story(4000)], [], tmp_path_factory.mktemp("tokens"))
-
-
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Narrow models of one layer."""
-
-    def narrow(kind: Kind) -> PreTrainedConfig:
-        config = family_config(kind)
-        config.num_hidden_layers, config.hidden_size, config.intermediate_size = 1, 64, 48
-        return config
-
-    monkeypatch.setattr(run, "family_config", narrow)
 
 
 def ticking(seconds: float) -> Callable[[], float]:
