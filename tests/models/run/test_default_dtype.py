@@ -15,6 +15,7 @@ from torch import Tensor
 import models
 from models.look.pattern_changes import pattern_change
 from models.run.default_dtype import default_dtype_changed, default_dtype_kept
+from models.run.forward_pass import forward_pass
 
 PATIENCE_S = 20
 ENGINE = Path(models.__file__).parent
@@ -107,6 +108,27 @@ def test_a_pass_waits_for_who_builds_in_another_format_and_he_for_passes():
         assert later.result(PATIENCE_S) == torch.float32
     assert order[0] == "pass"
     assert set(order) == {"pass", "built", "later pass"}
+
+
+PASSES: dict[str, Callable[[models.AttentionModel], object]] = {
+    "capture": lambda model: models.capture(model, "the old man"),
+    "writing": lambda model: list(models.stream(model, "the old man", 2)),
+    "derivative": lambda model: models.gradient_importance(model, "the old man saw"),
+    "loss": lambda model: models.token_loss(model, "the old man saw"),
+    "plain": lambda model: forward_pass(model.module, {"input_ids": torch.tensor([[5, 6, 7]])}),
+}
+
+
+@pytest.mark.parametrize("way", PASSES)
+def test_no_pass_meets_the_format_of_who_builds(way: str, tiny_llama: Path):
+    model, met = models.load(str(tiny_llama), "cpu", "float32"), list[torch.dtype]()
+    model.module.register_forward_pre_hook(lambda *_: met.append(torch.get_default_dtype()))
+    with ThreadPoolExecutor(1) as pool:
+        with default_dtype_changed(torch.bfloat16), default(torch.bfloat16):
+            reading = pool.submit(PASSES[way], model)
+            time.sleep(0.3)  # as long as a pass that does not wait takes
+        reading.result(PATIENCE_S)
+    assert set(met) == {torch.float32}
 
 
 def test_two_who_build_in_other_formats_leave_the_default_as_it_was():
