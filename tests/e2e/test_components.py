@@ -50,6 +50,22 @@ def test_a_click_on_a_tile_selects_its_head(page: Page) -> None:
     expect(wall(page)).to_contain_text("L1 H1")
 
 
+def test_what_marks_a_head_hides_nothing_of_its_pattern(page: Page) -> None:
+    # The first head is chosen, and the mouse rests on the one beside it: a ring around each.
+    wall(page).hover(position={"x": GUTTER + 71 + 34, "y": HEADER + 34})
+    inked = """(marks, [x, y, side]) => {
+      const scale = marks.width / marks.clientWidth;
+      const copy = Object.assign(document.createElement("canvas"), { width: marks.width, height: marks.height });
+      const context = copy.getContext("2d", { willReadFrequently: true });
+      context.drawImage(marks, 0, 0);
+      const { data } = context.getImageData(x * scale, y * scale, side * scale, side * scale);
+      return data.filter((value, place) => place % 4 === 3 && value > 0).length;
+    }"""
+    for left in (GUTTER, GUTTER + 71):
+        assert wall(page).evaluate(inked, [left, HEADER, 68]) == 0
+        assert wall(page).evaluate(inked, [left - 3, HEADER - 3, 74]) > 500
+
+
 def test_arrow_keys_move_and_python_hears_where_they_rest(page: Page) -> None:
     click_head(page, 0, 0)
     for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight", "Home"):

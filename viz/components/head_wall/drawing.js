@@ -151,18 +151,18 @@ function paintMarks(context, { layout, colours, selected, second, hovered }) {
   if (!layout.flowing) paintSelectedLayer(context, layout, layout.rows[layout.cells[selected].layer], colours);
 }
 
+/** In the gap around a tile, never on it: the leftmost column is the first token, which many heads look at alone. */
 function paintRing(context, layout, index, { colour, width, dash = [], background }) {
   const { x, y } = layout.cells[index];
-  const ring = (line, out) => {
-    context.lineWidth = line;
-    context.strokeRect(x - out, y - out, layout.tile + 2 * out, layout.tile + 2 * out);
-  };
+  const out = width / 2;
+  const ring = () => context.strokeRect(x - out, y - out, layout.tile + width, layout.tile + width);
+  context.lineWidth = width;
   context.setLineDash([]);
   context.strokeStyle = background;
-  ring(width + 2, 0.5);
+  ring();
   context.setLineDash(dash);
   context.strokeStyle = colour;
-  ring(width, 0.5);
+  ring();
   context.setLineDash([]);
 }
 

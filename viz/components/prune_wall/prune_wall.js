@@ -172,13 +172,13 @@ class PruneWall extends HeadWall {
 function paintMoved(context, { layout, moved, data, colours }) {
   const off = new Set(data.dimmed);
   const top = Math.max(LEAST_TOLD, ...moved.filter(Number.isFinite));
-  const line = Math.max(2, layout.tile / 16);
+  const line = layout.gap; // around the tile, whose leftmost column is the first token's
   for (const [index, cell] of layout.cells.entries()) {
     if (off.has(index) || !(moved[index] >= LEAST_MOVED)) continue;
     context.globalAlpha = 0.15 + 0.85 * (moved[index] / top);
     context.strokeStyle = colours.second;
     context.lineWidth = line;
-    context.strokeRect(cell.x + line / 2 - 1, cell.y + line / 2 - 1, layout.tile + 2 - line, layout.tile + 2 - line);
+    context.strokeRect(cell.x - line / 2, cell.y - line / 2, layout.tile + line, layout.tile + line);
     context.globalAlpha = 1;
     if (layout.tile >= NUMBER_FITS && moved[index] >= LEAST_TOLD) paintPercent(context, cell, line, moved[index], colours);
   }
