@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
@@ -186,6 +187,12 @@ def test_small_results_outlive_large_ones():
 def test_views_of_one_storage_weigh_that_storage_once():
     whole = torch.zeros(1000, 1000)
     assert 4_000_000 <= sum(held({"a": whole[:10], "b": (whole.T, whole[5])}).values()) < 4_010_000
+
+
+def test_a_model_weighs_its_tokenizer_too(tiny_llama: Path):
+    model = models.load(str(tiny_llama))
+    weights = sum({one.data_ptr(): one.nbytes for one in model.module.parameters()}.values())
+    assert sum(held_by_model(model).values()) > weights + 100 * len(model.tokenizer or ())
 
 
 def test_a_function_weighs_what_it_closes_over():

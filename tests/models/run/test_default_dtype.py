@@ -1,6 +1,8 @@
 """torch's default number format belongs to all threads: nobody's numbers follow what another's loading sets."""
 
 import ast
+import json
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,8 +13,10 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
+from transformers import AutoConfig
 
 import models
+from models.costs.weights import skeleton
 from models.look.pattern_changes import pattern_change
 from models.run.default_dtype import default_dtype_changed, default_dtype_kept
 from models.run.forward_pass import forward_pass
@@ -129,6 +133,38 @@ def test_no_pass_meets_the_format_of_who_builds(way: str, tiny_llama: Path):
             time.sleep(0.3)  # as long as a pass that does not wait takes
         reading.result(PATIENCE_S)
     assert set(met) == {torch.float32}
+
+
+def says_bfloat16(folder: Path, copy: Path) -> Path:
+    shutil.copytree(folder, copy)
+    config = copy / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"dtype": "bfloat16"}))
+    return copy
+
+
+BUILDERS: dict[str, Callable[[Path], object]] = {
+    "load": lambda folder: models.load(str(folder), "cpu", "bfloat16"),
+    "load what says so": lambda folder: models.load(str(folder), "cpu", "float32"),
+    "random": lambda _: models.random_shape(
+        models.RandomShape("mha", 1, 8, 2, 4, vocab=16), dtype="bfloat16"
+    ),
+    "skeleton": lambda folder: skeleton(AutoConfig.from_pretrained(folder)),
+}
+
+
+@pytest.mark.parametrize("way", BUILDERS)
+def test_nobody_sets_another_format_during_a_pass(
+    way: str, tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folder, set_so_far = says_bfloat16(tiny_llama, tmp_path / "copy"), list[torch.dtype]()
+    really = torch.set_default_dtype
+    monkeypatch.setattr(torch, "set_default_dtype", lambda dtype: (set_so_far.append(dtype), really(dtype)))
+    with ThreadPoolExecutor(1) as pool:
+        with default_dtype_kept():
+            building = pool.submit(BUILDERS[way], folder)
+            time.sleep(0.5)  # as long as one that does not wait takes to begin
+            assert set(set_so_far) <= {torch.float32}
+        building.result(PATIENCE_S)
 
 
 def test_two_who_build_in_other_formats_leave_the_default_as_it_was():

@@ -215,3 +215,7 @@ def test_tokens_read_back_as_the_text(tmp_path: Path):
     ids = encode(tokenizer, [text, text])
     assert (ids == 0).sum() == 1
     assert tokenizer.decode(ids[: len(ids) // 2], clean_up_tokenization_spaces=False) == text
+
+
+def test_what_cannot_be_foreseen_bears_the_label_that_the_loss_passes_over():
+    assert torch.nn.CrossEntropyLoss().ignore_index == UNFORESEEN
