@@ -20,6 +20,7 @@ LEVELS = {
     "costs": 5,
     "measuring": 5,
     "training": 5,
+    "classic": 5,
     "conversion": 6,
 }
 ABOVE_ALL = ("models", "models.fetch")

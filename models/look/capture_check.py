@@ -11,14 +11,24 @@ import numpy as np
 
 from models.look.array_file import MOST_BYTES, Array, ArrayFile, Unsound
 from models.shape.architecture import Role
-from models.shape.attention_geometry import KIND_NAMES, MOST_LAYERS, Geometry
+from models.shape.attention_geometry import FORM_NAMES, KIND_NAMES, MOST_LAYERS, Geometry
 from models.shape.layer_kinds import Keeps
 
 LARGEST = 2**31  # of any number in it
 LONGEST_NAME = 1_000
 _NEEDED = {field.name for field in fields(Geometry) if field.default is MISSING} - {"context"}
-_AXES = {"encoder": ("source", "source"), "decoder": ("target", "target"), "cross": ("target", "source")}
-_WORDS = {"kind": tuple(KIND_NAMES), "role": get_args(Role), "keeps_per_layer": get_args(Keeps)}
+_AXES = {
+    "encoder": ("source", "source"),
+    "decoder": ("target", "target"),
+    "cross": ("target", "source"),
+    "memory": ("hop", "memory"),
+}
+_WORDS = {
+    "kind": tuple(KIND_NAMES),
+    "form": tuple(FORM_NAMES),
+    "role": get_args(Role),
+    "keeps_per_layer": get_args(Keeps),
+}
 
 
 def check_description(head: Any, file: ArrayFile) -> None:
@@ -30,9 +40,9 @@ def check_description(head: Any, file: ArrayFile) -> None:
     _check_rest(head)
     stacks = _part(head, "stacks", dict)
     if not stacks or not stacks.keys() <= _AXES.keys():
-        raise Unsound("its stacks are not encoder, decoder or cross")
+        raise Unsound("its stacks are not encoder, decoder, cross or memory")
     for stack, records in stacks.items():
-        axes = ("text", "text") if "text" in lengths else _AXES[stack]
+        axes = ("text", "text") if {*lengths} == {"text"} else _AXES[stack]
         if (
             not set(axes) <= lengths.keys()
             or not isinstance(records, list)
@@ -76,7 +86,11 @@ def _fits(name: str, item: Any) -> bool:
 
 def _check_tokens(ids: dict[str, Any], tokens: dict[str, Any]) -> dict[str, int]:
     """How many tokens each axis has."""
-    if ids.keys() != tokens.keys() or ids.keys() not in ({"text"}, {"source", "target"}):
+    if ids.keys() != tokens.keys() or ids.keys() not in (
+        {"text"},
+        {"source", "target"},
+        {"text", "hop", "memory"},
+    ):
         raise Unsound("its tokens are of no text, and of no source and target")
     for axis, own in ids.items():
         strings = tokens[axis]

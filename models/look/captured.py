@@ -38,7 +38,8 @@ class Candidate:
 class Capture(LatentViews):
     """One text's run through one model. Patterns are worked out when asked for, from the queries and keys kept.
 
-    layers_of[stack]: the stack's layers in order. ids: token ids per axis ("text", or "source" and "target").
+    layers_of[stack]: the stack's layers in order. ids: token ids per axis ("text", or "source" and "target"; of a memory network
+    "text", "hop" and "memory", the latter two counted from 0).
     predictions: probabilities of the predicted token, float32 [place, vocab]; places: their positions in the text.
     second_start: position of a sentence pair's second sentence; dropped: tokens beyond max_tokens, left out.
     switched_off, latents_off: what was switched off in this run. What its caches hold is in models.look.latent_views.
@@ -89,7 +90,7 @@ class Capture(LatentViews):
 
     @property
     def stacks(self) -> tuple[str, ...]:
-        """Names of the stacks that were captured: "decoder", "encoder", "cross"."""
+        """Names of the stacks that were captured: "decoder", "encoder", "cross", "memory"."""
         return tuple(self.layers_of)
 
     @property
@@ -114,6 +115,8 @@ class Capture(LatentViews):
         return self.token_strings[self._axes(stack)[1]]
 
     def _axes(self, stack: str | None) -> tuple[str, str]:
+        if "memory" in self.token_strings:
+            return "hop", "memory"
         if "text" in self.token_strings:
             return "text", "text"
         return {
@@ -183,11 +186,11 @@ class Capture(LatentViews):
         Source: Abnar & Zuidema 2020 (arXiv 2005.00928), section 3: product of (A + I) / 2, A averaged over heads.
         """
         name = stack or self.stack
-        if name == "cross":
-            raise BadSelection(
-                "Rollout needs one text on both axes; choose the encoder or the decoder, not cross."
-            )
         records = self._stack(name)
+        if name in ("cross", "memory"):
+            raise BadSelection(
+                f"Rollout needs one text on both axes, and {name} attention has two: choose an encoder or a decoder."
+            )
         rolled = torch.eye(records[0].attention.queries, device=_device(records[0]), dtype=torch.float32)
         for record in records:
             mean = torch.zeros_like(rolled)

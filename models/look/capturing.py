@@ -147,7 +147,7 @@ def _tapped_layers(
     layers_of: dict[str, list[LayerRecord]] = {stack: [] for stack in model.plan.stacks}
     seen = 0
 
-    def observe(module: nn.Module, call: AttentionCall, output: Tensor) -> None:
+    def observe(module: nn.Module, call: AttentionCall | FinishedPatterns, output: Tensor) -> None:
         nonlocal seen
         site = sites[seen] if seen < len(sites) else None
         seen += 1
@@ -160,6 +160,8 @@ def _tapped_layers(
     tap.observer = observe
     with tapped(tap):
         output = forward(model, encoded, all_logits)
+    if not sites:
+        raise BadSelection(f"{model.name} has no attention to look at; choose another model.")
     if seen != len(sites):
         raise UnsupportedModel(
             f"{model.name} made {seen} attention calls on this text but {len(sites)} when it was loaded, so heads cannot "

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from models.look.capturing import encode_for, forward
 from models.progress import Progress, no_progress
-from models.run.attention_call import AttentionCall
 from models.run.head_gates import HeadOutputs, demand_gates
 from models.run.inputs import Encoded, listed_texts
 from models.run.model import AttentionModel
@@ -58,7 +57,7 @@ def _outputs(model: AttentionModel, encoded: Encoded) -> list[Tensor]:
     demand_gates(model)
     seen: list[Tensor] = []
 
-    def observe(_: nn.Module, __: AttentionCall, output: Tensor) -> None:
+    def observe(_: nn.Module, __: object, output: Tensor) -> None:
         seen.append(output[0].float().clone())
 
     with tapped(Tap(observer=observe)):

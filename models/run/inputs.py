@@ -26,6 +26,8 @@ Text = str | tuple[str, str]
 class Encoded:
     """A text as one model reads it: forward arguments, and per axis ("text", "source", "target") token ids and strings.
 
+    A memory network's axes are "hop" and "memory" beside its text, their labels counted from 0.
+
     dropped: how many tokens beyond max_tokens were left out. second_start: position of a pair's second sentence.
     """
 
@@ -64,6 +66,7 @@ def encode(model: AttentionModel, text: Text, max_tokens: int | None = None) -> 
         )
     for part in parts:
         check_text(part)
+        _demand_readable(model, part)
     if len(parts) == 2 and model.geometry.role != "encoder":
         raise BadText(
             f"A sentence pair needs an encoder, but {model.name} is a {model.geometry.role}; give one text."
@@ -89,7 +92,11 @@ def encode(model: AttentionModel, text: Text, max_tokens: int | None = None) -> 
     demand_rows(model, ids)
     with tokenizing(model) as tokenizer:
         tokens = display_tokens(tokenizer, ids, source=model.geometry.role != "decoder")
-    return Encoded(inputs, {"text": ids}, {"text": tokens}, total - kept, _second_start(encoding, pair, kept))
+    own_axes = getattr(model.module, "attention_axes", None)
+    axes: dict[str, tuple[str, ...]] = {} if own_axes is None else own_axes(ids, tokens)
+    counted = {axis: tuple(range(len(labels))) for axis, labels in axes.items()}
+    second = _second_start(encoding, pair, kept)
+    return Encoded(inputs, {"text": ids, **counted}, {"text": tokens, **axes}, total - kept, second)
 
 
 def marks_left_out(model: AttentionModel, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -203,6 +210,13 @@ def check_text(text: str) -> None:
                 f"Character {index} is half of a surrogate pair (U+{ord(character):04X}), which is no character of its "
                 "own; delete it and run again."
             )
+
+
+def _demand_readable(model: AttentionModel, text: str) -> None:
+    """Raise BadText for what a model that was trained for one task alone cannot read."""
+    own = getattr(model.module, "demand_readable", None)
+    if own is not None:
+        own(text)
 
 
 def demand_rows(model: AttentionModel, ids: Iterable[int]) -> None:

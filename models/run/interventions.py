@@ -23,13 +23,13 @@ class Gate:
         """The same for each of so many rows."""
         return Gate(self.keep.repeat(rows, 1), self.instead)
 
-    def __call__(self, output: Tensor) -> Tensor:
-        """output: [batch, query, head, d_value]."""
+    def __call__(self, output: Tensor, first: int = 0) -> Tensor:
+        """output: [batch, query, head, d_value]; first: the position of its first query."""
         keep = self.keep.to(output)
         keep = keep[None, None, :, None] if keep.ndim == 1 else keep[:, None, :, None]
         if self.instead is None:
             return output * keep
-        rows = torch.arange(output.shape[1], device=self.instead.device) % len(self.instead)
+        rows = torch.arange(first, first + output.shape[1], device=self.instead.device) % len(self.instead)
         return output * keep + self.instead[rows].to(output) * (1 - keep)
 
 

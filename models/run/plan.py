@@ -6,6 +6,7 @@ class whose attention is not what the engine replays is refused here, and never 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,8 @@ from models.run.forward_pass import forward_pass
 from models.run.head_surgery import spread_out
 from models.run.named_parts import named_parts
 from models.run.own_attention import demand_truthful, use_eager
+from models.run.own_call import tells_its_attention
+from models.run.records import FinishedPatterns
 from models.run.tap import ENGINES, Tap, tapped
 
 SOURCE_TOKENS, TEXT_TOKENS = 11, 7  # different, so that cross-attention is told apart by its width
@@ -56,7 +59,8 @@ class Site:
 class Plan:
     """The attention calls of a model, in the order they happen.
 
-    route: "registry" (queries and keys are kept) or "eager" (the model only gives its own finished patterns).
+    route: "registry" (queries and keys are kept), "own" (a class of the engine's own tells the tap its patterns, which are no
+    scaled dot products) or "eager" (the model only gives its own finished patterns, and its heads cannot be switched off).
     eager_difference: largest difference found at load to transformers' eager attention; None where it offers none.
     unseen: stacks whose attention the model computes on its own, unseen, beside others that are seen (LongT5's encoder).
     """
@@ -85,7 +89,7 @@ class _Seen:
     """One watched call: the module that made it, its inputs and its output."""
 
     module: nn.Module
-    call: AttentionCall
+    call: AttentionCall | FinishedPatterns
     output: Tensor
 
 
@@ -95,6 +99,8 @@ def find_plan(module: PreTrainedModel, config: Any) -> Plan:
     Raises UnsupportedModel where there is no attention to see, or where the replay disagrees with transformers' own.
     """
     inputs = _probe_inputs(module, config)
+    if tells_its_attention(module):
+        return _own_plan(module, inputs)
     if config._attn_implementation not in ENGINES:
         return _eager_plan(module, inputs)
     seen, readers = _watch(module, inputs)
@@ -130,7 +136,7 @@ def _watch(module: PreTrainedModel, inputs: dict[str, Tensor]) -> tuple[list[_Se
     seen: list[_Seen] = []
     readers: dict[int, str] = {}
 
-    def observe(caller: nn.Module, call: AttentionCall, output: Tensor) -> None:
+    def observe(caller: nn.Module, call: AttentionCall | FinishedPatterns, output: Tensor) -> None:
         seen.append(_Seen(caller, call, output[0]))
 
     def reader(name: str) -> Callable[[nn.Module, tuple[Any, ...]], None]:
@@ -194,14 +200,19 @@ def _stack(module: PreTrainedModel, item: _Seen, in_encoder: bool) -> str:
     return "cross" if item.call.keys == SOURCE_TOKENS else "decoder"
 
 
-def _looks_only_back(call: AttentionCall) -> bool:
+def _looks_only_back(call: AttentionCall | FinishedPatterns) -> bool:
     return not bool(torch.triu(call.visible()[0], diagonal=1).any())
 
 
 def _repeats(before: _Seen, now: _Seen) -> bool:
-    if before.module is not now.module or before.call.query.shape != now.call.query.shape:
+    one, other = before.call, now.call
+    if (
+        before.module is not now.module
+        or not isinstance(one, AttentionCall)
+        or not isinstance(other, AttentionCall)
+    ):
         return False
-    return torch.equal(before.call.query, now.call.query) and torch.equal(before.call.key, now.call.key)
+    return torch.equal(one.query, other.query) and torch.equal(one.key, other.key)
 
 
 def _expected_stacks(module: PreTrainedModel) -> tuple[str, ...]:
@@ -213,7 +224,8 @@ def _difference_to_eager(
 ) -> float | None:
     worst = 0.0
     for stack in dict.fromkeys(site.stack for site in sites):
-        ours = [seen[i].call for i, site in enumerate(sites) if site.stack == stack and not site.companion]
+        own = [seen[i].call for i, site in enumerate(sites) if site.stack == stack and not site.companion]
+        ours = [call for call in own if isinstance(call, AttentionCall)]
         theirs = eager_patterns(eager, stack)
         if not theirs:
             return None
@@ -241,6 +253,19 @@ def _largest_difference(
             f"differ from transformers' eager attention by up to {worst:.2g}, so it is not shown."
         )
     return worst
+
+
+def _own_plan(module: PreTrainedModel, inputs: dict[str, Tensor]) -> Plan:
+    """Of a class of the engine's own, which may have no attention at all."""
+    seen, _ = _watch(module, inputs)
+    names = {id(part): name for name, part in named_parts(module)}
+    layers = Counter[str]()
+    sites: list[Site] = []
+    for item in seen:
+        told: Any = item.module
+        sites.append(Site(told.stack, layers[told.stack], item.call.heads, names[id(item.module)]))
+        layers[told.stack] += 1
+    return Plan("own", tuple(sites))
 
 
 def _eager_plan(module: PreTrainedModel, inputs: dict[str, Tensor]) -> Plan:

@@ -27,6 +27,7 @@ from models.run.absorbed_cache import Latents, absorbed_attention, expanded
 from models.run.attention_call import AttentionCall, attention_scores, softmax_with_sinks
 from models.run.default_dtype import default_dtype_kept
 from models.run.interventions import Cut, Gate
+from models.run.records import FinishedPatterns
 from models.run.uneven_heads import uneven_attention
 
 ENGINE = "headlight"
@@ -35,15 +36,15 @@ ENGINE = "headlight"
 ENGINE_EXPLICIT_MASK = "headlight-explicit-mask"
 ENGINES = (ENGINE, ENGINE_EXPLICIT_MASK)
 
-Observer = Callable[[nn.Module, AttentionCall, Tensor], None]
+Observer = Callable[[nn.Module, AttentionCall | FinishedPatterns, Tensor], None]
 
 
 @dataclass(slots=True)
 class Tap:
     """What one forward pass is watched and changed by.
 
-    observer: called once a call with the module, the call's inputs for the first text of the batch, and the output
-    [batch, query, head, d_value] before any gate.
+    observer: called once a call with the module, the call's inputs for the first text of the batch (its finished patterns, where
+    the attention is no scaled dot product), and the output [batch, query, head, d_value] before any gate.
     gates: for the n-th call of the pass, which heads' outputs are replaced, before the output projection.
     cuts: for the n-th call, what its heads can no longer read of the latents (MLA) and of the rotary key.
     kv_latent, q_latent: while a call is observed, what models.run.latent_tap saw of its latents [pos, rank].

@@ -8,11 +8,15 @@ from transformers.models.auto import modeling_auto as auto
 
 from models.errors import UnsupportedModel
 
-Role = Literal["decoder", "encoder", "encoder-decoder"]
+Role = Literal["decoder", "encoder", "encoder-decoder", "answerer"]
 
 
 class Architecture(NamedTuple):
-    """module_class: what to load; may_lack_head: its language head was guessed, the weights may have none."""
+    """module_class: what to load; may_lack_head: its language head was guessed, the weights may have none.
+
+    role: "decoder" (writes a text on), "encoder" (fills masks), "encoder-decoder" (answers a text by one), "answerer" (answers a
+    story and a question by one word).
+    """
 
     role: Role
     module_class: type[PreTrainedModel]
@@ -27,6 +31,7 @@ _HEADS: tuple[tuple[Role, str], ...] = (
     ("decoder", "MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING"),  # Mistral 4, of text alone, stands nowhere else
 )
 _HEADLESS_ENCODER: tuple[Role, str] = ("encoder", "MODEL_FOR_TEXT_ENCODING_MAPPING")
+OWN_ROLE = "headlight_role"  # a class of the engine's own says its role itself, where transformers has no mapping for it
 # A model type that reads anything but text stands in one of these mappings, or has such a sub-config.
 _OTHER_SENSES = {
     "images": (
@@ -66,6 +71,9 @@ def architecture(config: PreTrainedConfig) -> Architecture:
 
     Raises UnsupportedModel for vision, audio and other non-text models, and for types without a text class.
     """
+    for module_class in _mapped("MODEL_MAPPING", config):
+        if own_role := getattr(module_class, OWN_ROLE, None):
+            return Architecture(own_role, module_class, False)
     _refuse_other_senses(config)
     named = _named_in_config(config)
     if named is not None:

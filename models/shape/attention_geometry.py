@@ -26,6 +26,17 @@ KIND_NAMES: Mapping[Kind, str] = MappingProxyType(
 )
 
 
+Form = Literal["dot product", "additive", "hard", "local", "memory"]
+FORM_NAMES: Mapping[Form, str] = MappingProxyType(
+    {
+        "dot product": "scaled dot-product attention",
+        "additive": "soft (additive) attention",
+        "hard": "hard (stochastic) attention",
+        "local": "local attention with a predicted centre (local-p)",
+        "memory": "attention over a memory, in hops",
+    }
+)
+
 MOST_LAYERS = 4096  # a number beyond is a slip or a trick, and each layer is looked at by itself
 _PER_LAYER: Mapping[str, str] = MappingProxyType(
     {
@@ -55,6 +66,9 @@ class Geometry:
     sliding_window_per_layer: None for a layer without one. keeps_per_layer: what each keeps of the past; None where all keep
     keys and values of every token, or of every token in their window. index_head_dim: of the key that a sparse
     attention's index keeps beside the others.
+    form: how a query finds its keys; `kind` says which heads share them. All but the dot product have a head to themselves and
+    are the attention between a text and what is written of it, or between a question and a memory; what they keep of a
+    text is no key/value cache.
     """
 
     layers: int
@@ -82,6 +96,7 @@ class Geometry:
     sliding_window_per_layer: tuple[int | None, ...] | None = None
     keeps_per_layer: tuple[Keeps, ...] | None = None
     index_head_dim: int | None = None
+    form: Form = "dot product"
 
     def __post_init__(self) -> None:
         for name in (*_PER_LAYER.values(), "keeps_per_layer"):
@@ -199,6 +214,7 @@ def _geometry(config: PreTrainedConfig) -> Geometry:
         sliding_window=config_sizes.window_of(side),
         kv_lora_ranks=config_sizes.latent_ranks(side),
         index_head_dim=config_sizes.number(side, "index_head_dim"),
+        form=getattr(type(config), "attention_form", "dot product"),  # never what a config.json says
     )
     # One config for encoder and decoder (T5, BART) says nothing of windows in its decoder.
     return replace(whole, sliding_window=None) if both and side is config else _in_layers(whole, side)
