@@ -1,4 +1,4 @@
-"""What a model that reads dates answers, many texts at once."""
+"""What a model that reads dates answers, many texts at once, and where it looked at each step."""
 
 from __future__ import annotations
 
@@ -13,59 +13,74 @@ from transformers import PreTrainedModel
 
 from models.classic.characters import ALPHABET, END_ID, START_ID
 from models.classic.dates import DateExample
-from models.classic.training import as_batch
+from models.classic.training import FIRST_CHARACTER, as_batch
+from models.run.default_dtype import default_dtype_kept
 
 _AT_ONCE = 250
-ANSWER_LENGTH = 12
+_LONGEST_ANSWER = 12
+UNWRITABLE = "·"  # stands for a mark that is no character
 
 
 @dataclass(frozen=True, slots=True)
 class DateAnswer:
-    """What a model wrote for one text. pattern: weights of its last (or only) attention on the text, [target, source]."""
+    """What a model wrote for a text.
+
+    patterns: weights from each written character, its end mark among them, to the text and its end mark,
+    [layer, head, target, source]; without layers where the model has no attention.
+    """
 
     text: str
     written: str
-    pattern: Float32[Tensor, "target source"] | None
+    patterns: Float32[Tensor, "layer head target source"]
 
 
-@torch.inference_mode()
-def answers(module: PreTrainedModel, texts: Sequence[str], **how: Any) -> tuple[DateAnswer, ...]:
-    """Greedy answers. how: what a model's forward is told besides (`choice` of hard attention)."""
+@torch.no_grad()
+def answer_dates(module: PreTrainedModel, texts: Sequence[str], **how: Any) -> tuple[DateAnswer, ...]:
+    """The likeliest character each time. how: what a model's forward is told besides (`choice` of hard attention)."""
     found: dict[int, DateAnswer] = {}
-    order = sorted(range(len(texts)), key=lambda number: len(texts[number]))
-    for start in range(0, len(order), _AT_ONCE):
-        numbers = order[start : start + _AT_ONCE]
-        made = _answer_batch(module, [texts[number] for number in numbers], how)
-        found |= dict(zip(numbers, made, strict=True))
+    order = sorted(range(len(texts)), key=lambda number: len(texts[number]))  # little padding
+    with default_dtype_kept():
+        for start in range(0, len(order), _AT_ONCE):
+            numbers = order[start : start + _AT_ONCE]
+            made = _answer_batch(module, [texts[number] for number in numbers], how)
+            found |= dict(zip(numbers, made, strict=True))
     return tuple(found[number] for number in range(len(texts)))
 
 
 def _answer_batch(module: Any, texts: list[str], how: dict[str, Any]) -> list[DateAnswer]:
     batch = as_batch([DateExample(text, "", ()) for text in texts])
-    read = module.get_encoder()(input_ids=batch.input_ids, attention_mask=batch.attention_mask)
-    ids, state, patterns = torch.full((len(texts), 1), START_ID), None, []
-    for _ in range(ANSWER_LENGTH):
+    mask = batch.attention_mask
+    read = module.get_encoder()(input_ids=batch.input_ids, attention_mask=mask)
+    ids, past, looked = torch.full((len(texts), 1), START_ID), None, []
+    for _ in range(_LONGEST_ANSWER):
         step = module(
             encoder_outputs=read,
-            attention_mask=batch.attention_mask,
+            attention_mask=mask,
             decoder_input_ids=ids[:, -1:],
-            past_key_values=state,
+            past_key_values=past,
             use_cache=True,
             output_attentions=True,
             **how,
         )
-        state = step.past_key_values
-        patterns.append(step.cross_attentions[-1].mean(1)[:, 0] if step.cross_attentions else None)
+        past = step.past_key_values
+        looked.append(_stacked(step.cross_attentions, mask))
         ids = torch.cat([ids, step.logits[:, -1:].argmax(-1)], dim=1)
-    looked = None if patterns[0] is None else torch.stack([one for one in patterns if one is not None], dim=1)
-    return [
-        _as_answer(text, row, None if looked is None else looked[number])
-        for number, (text, row) in enumerate(zip(texts, ids[:, 1:].tolist(), strict=True))
-    ]
+    patterns = torch.cat(looked, dim=3)
+    rows = zip(texts, ids[:, 1:].tolist(), patterns, strict=True)
+    return [_as_answer(text, row, pattern) for text, row, pattern in rows]
 
 
-def _as_answer(text: str, ids: list[int], pattern: Tensor | None) -> DateAnswer:
+def _stacked(patterns: Sequence[Tensor], mask: Tensor) -> Tensor:
+    """[batch, layer, head, 1, source]."""
+    if not patterns:
+        return torch.zeros(len(mask), 0, 1, 1, mask.shape[1], dtype=torch.float32)
+    return torch.stack([layer.float() for layer in patterns], dim=1)
+
+
+def _as_answer(text: str, ids: list[int], patterns: Tensor) -> DateAnswer:
     length = ids.index(END_ID) if END_ID in ids else len(ids)
-    written = "".join(ALPHABET[number - 4] if number >= 4 else "·" for number in ids[:length])
-    looked = None if pattern is None else pattern[:length, : len(text) + 1].float()
-    return DateAnswer(text, written, looked)
+    written = "".join(
+        ALPHABET[number - FIRST_CHARACTER] if number >= FIRST_CHARACTER else UNWRITABLE
+        for number in ids[:length]
+    )
+    return DateAnswer(text, written, patterns[:, :, : length + 1, : len(text) + 1].clone())

@@ -6,22 +6,28 @@ both directions, so that they differ in their attention alone.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from huggingface_hub.dataclasses import strict
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForSeq2SeqLM
 
 from models.classic.recurrent import Look, RecurrentConfig, RecurrentModel, Source, last_states
+from models.shape.attention_geometry import Form
 
 
 @strict
 class BottleneckConfig(RecurrentConfig):
     model_type = "headlight_bottleneck"
+    attention_form: ClassVar[Form] = "none"
 
 
 class BottleneckModel(RecurrentModel):
     config_class = BottleneckConfig
+
+    def __init__(self, config: BottleneckConfig) -> None:
+        super().__init__(config)
+        self.post_init()
 
     def _look(self, state: Tensor, source: Source, how: dict[str, Any]) -> Look:
         return Look(source.mask.new_zeros(source.mask.shape), last_states(source))

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
-from transformers import GenerationConfig, PreTrainedConfig, PreTrainedModel
+from transformers import GenerationConfig, GenerationMixin, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput, Seq2SeqLMOutput
 
 from models.classic.characters import ALPHABET, END_ID, PAD_ID, START_ID
@@ -74,9 +74,9 @@ class Written:
 class Reader(nn.Module):
     """A bidirectional GRU: an annotation of every character, from what stands before it and what stands behind."""
 
-    def __init__(self, config: RecurrentConfig, embedding: nn.Embedding) -> None:
+    def __init__(self, config: RecurrentConfig) -> None:
         super().__init__()
-        self.embedding = embedding
+        self.embedding = nn.Embedding(config.vocab_size, config.embedding_size)
         self.gru = nn.GRU(
             config.embedding_size, config.hidden_size // 2, batch_first=True, bidirectional=True
         )
@@ -94,7 +94,7 @@ class Reader(nn.Module):
         return BaseModelOutput(last_hidden_state=annotations)
 
 
-class RecurrentModel(PreTrainedModel):
+class RecurrentModel(PreTrainedModel, GenerationMixin):
     """Reads a text, writes another; its `attention` is what the models differ in."""
 
     config_class = RecurrentConfig
@@ -105,8 +105,7 @@ class RecurrentModel(PreTrainedModel):
         super().__init__(config)
         self.attention: nn.Module | None = None
         hidden = config.hidden_size
-        self.embedding = nn.Embedding(config.vocab_size, config.embedding_size)
-        self.encoder = Reader(config, self.embedding)
+        self.encoder = Reader(config)
         self.begin = nn.Linear(hidden, hidden)
         self.cell = nn.GRUCell(config.embedding_size + hidden, hidden)
         self.readout = nn.Linear(config.embedding_size + 2 * hidden, config.vocab_size)
@@ -114,18 +113,13 @@ class RecurrentModel(PreTrainedModel):
             decoder_start_token_id=START_ID, eos_token_id=END_ID, pad_token_id=PAD_ID
         )
 
-    @classmethod
-    def can_generate(cls) -> bool:
-        """It writes, though not by transformers' own loop."""
-        return True
-
     def get_encoder(self, modality: str | None = None) -> Reader:
         """What reads the source."""
         return self.encoder
 
     def get_input_embeddings(self) -> nn.Embedding:
         """One table for what is read and what is written."""
-        return self.embedding
+        return self.encoder.embedding
 
     @staticmethod
     def demand_readable(text: str) -> None:
@@ -154,7 +148,7 @@ class RecurrentModel(PreTrainedModel):
             encoder_outputs = self.encoder(input_ids, attention_mask)
         source = self._source(encoder_outputs.last_hidden_state, attention_mask)
         begun = past_key_values or Written(self._first_state(source), 0)
-        logits, weights, done = self._write(source, begun, self.embedding(decoder_input_ids), how)
+        logits, weights, done = self._write(source, begun, self.encoder.embedding(decoder_input_ids), how)
         return Seq2SeqLMOutput(
             logits=logits,
             past_key_values=done if use_cache else None,  # pyright: ignore[reportArgumentType]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -17,7 +17,8 @@ from models.progress import Progress, no_progress
 
 IGNORED = -100
 _SORTED_AT_ONCE = 32  # batches; texts of like length lie together, or most of each batch would be padding
-_NUMBERS = {sign: number for number, sign in enumerate(ALPHABET, start=4)}
+FIRST_CHARACTER = 4  # behind the special tokens
+_NUMBERS = {sign: number for number, sign in enumerate(ALPHABET, start=FIRST_CHARACTER)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,10 @@ class Recipe:
     warm_up: int = 100
     clip: float = 1.0
     seed: int = 0
+
+    def with_seed(self, seed: int) -> Recipe:
+        """The same with another seed."""
+        return replace(self, seed=seed)
 
     def rate_at(self, step: int) -> float:
         """Learning rate of a step, as a share of `learning_rate`."""
