@@ -25,12 +25,13 @@ UNWRITABLE = "·"  # stands for a mark that is no character
 class DateAnswer:
     """What a model wrote for a text.
 
-    patterns: weights from each written character, its end mark among them, to the text and its end mark,
-    [layer, head, target, source]; without layers where the model has no attention.
+    probabilities: [target], what the model gave each written character, its end mark among them. patterns: weights from each of
+    them to the text and its end mark, [layer, head, target, source]; without layers where the model has no attention.
     """
 
     text: str
     written: str
+    probabilities: Float32[Tensor, " target"]
     patterns: Float32[Tensor, "layer head target source"]
 
 
@@ -49,9 +50,9 @@ def answer_dates(module: PreTrainedModel, texts: Sequence[str], **how: Any) -> t
 
 def _answer_batch(module: Any, texts: list[str], how: dict[str, Any]) -> list[DateAnswer]:
     batch = as_batch([DateExample(text, "", ()) for text in texts])
-    mask = batch.attention_mask
-    read = module.get_encoder()(input_ids=batch.input_ids, attention_mask=mask)
-    ids, past, looked = torch.full((len(texts), 1), START_ID), None, []
+    mask = batch.attention_mask.to(module.device)
+    read = module.get_encoder()(input_ids=batch.input_ids.to(module.device), attention_mask=mask)
+    ids, past, looked, likely = mask.new_full((len(texts), 1), START_ID), None, [], []
     for _ in range(_LONGEST_ANSWER):
         step = module(
             encoder_outputs=read,
@@ -63,11 +64,13 @@ def _answer_batch(module: Any, texts: list[str], how: dict[str, Any]) -> list[Da
             **how,
         )
         past = step.past_key_values
-        looked.append(_stacked(step.cross_attentions, mask))
-        ids = torch.cat([ids, step.logits[:, -1:].argmax(-1)], dim=1)
+        looked.append(_stacked(step.cross_attentions, mask).cpu())
+        best = torch.softmax(step.logits[:, -1:].float(), dim=-1).max(-1)
+        likely.append(best.values.cpu())
+        ids = torch.cat([ids, best.indices], dim=1)
     patterns = torch.cat(looked, dim=3)
-    rows = zip(texts, ids[:, 1:].tolist(), patterns, strict=True)
-    return [_as_answer(text, row, pattern) for text, row, pattern in rows]
+    rows = zip(texts, ids[:, 1:].tolist(), torch.cat(likely, dim=1), patterns, strict=True)
+    return [_as_answer(*row) for row in rows]
 
 
 def _stacked(patterns: Sequence[Tensor], mask: Tensor) -> Tensor:
@@ -77,10 +80,11 @@ def _stacked(patterns: Sequence[Tensor], mask: Tensor) -> Tensor:
     return torch.stack([layer.float() for layer in patterns], dim=1)
 
 
-def _as_answer(text: str, ids: list[int], patterns: Tensor) -> DateAnswer:
+def _as_answer(text: str, ids: list[int], likely: Tensor, patterns: Tensor) -> DateAnswer:
     length = ids.index(END_ID) if END_ID in ids else len(ids)
     written = "".join(
         ALPHABET[number - FIRST_CHARACTER] if number >= FIRST_CHARACTER else UNWRITABLE
         for number in ids[:length]
     )
-    return DateAnswer(text, written, patterns[:, :, : length + 1, : len(text) + 1].clone())
+    rows = length + 1
+    return DateAnswer(text, written, likely[:rows].clone(), patterns[:, :, :rows, : len(text) + 1].clone())

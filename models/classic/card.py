@@ -70,8 +70,8 @@ tags: [attention, headlight]
 
 # {card.name}
 
-{card.parameters:,} weights, trained by `{card.command}` in {card.train_seconds:,.0f} s on {card.device} with {card.threads} threads
-(torch {card.torch}, {card.date}). {card.trained_on}
+{card.parameters:,} weights, trained by `{card.command}` in {card.train_seconds:,.0f} s on
+{card.device} with {card.threads} threads (torch {card.torch}, {card.date}). {card.trained_on}
 
 | measured | |
 | --- | --- |

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ from models.classic.hard import HardConfig, HardModel
 from models.classic.local import LocalConfig, LocalModel
 from models.classic.reinforce import GradientVariance, HardLoss
 from models.classic.soft import SoftConfig, SoftModel
-from models.classic.training import DateBatch, Recipe, batches, cross_entropy, train
+from models.classic.training import Recipe, batches, train
 from models.classic.transformer import CrossConfig, CrossModel
 from models.progress import Progress, no_progress
 
@@ -71,7 +71,8 @@ def train_dates(name: str, folder: Path, seed: int = 0, *, progress: Progress = 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module = known.module(known.config())
-        loss = HardLoss(module.config.hidden_size, seed) if isinstance(module, HardModel) else None
+        hard = isinstance(module, HardModel)
+        loss = HardLoss(module.config.hidden_size, recipe.steps, seed) if hard else None
         began = time.perf_counter()
         record = _train(module, recipe, loss, progress)
         seconds = time.perf_counter() - began
@@ -99,7 +100,7 @@ def _train(module: Any, recipe: Recipe, hard: HardLoss | None, progress: Progres
     if hard is None:
         train(module, recipe, heard=heard, progress=progress)
     else:
-        train(module, recipe, hard.at(recipe.steps), [*hard.parameters()], heard=heard, progress=progress)
+        train(module, recipe, hard, [*hard.parameters()], heard=heard, progress=progress)
     return record
 
 

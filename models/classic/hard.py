@@ -14,7 +14,7 @@ from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForSeq2SeqLM
 
-from models.classic.recurrent import Look, RecurrentConfig, RecurrentModel, Source
+from models.classic.recurrent import Attention, Look, RecurrentConfig, RecurrentModel, Source
 from models.classic.soft import AdditiveScore
 from models.shape.attention_geometry import Form
 
@@ -29,10 +29,8 @@ class Draw(NamedTuple):
     state: Tensor
 
 
-class HardAttention(nn.Module):
+class HardAttention(Attention):
     """alpha = softmax(scores), place ~ alpha, context = h_place."""
-
-    stack = "cross"
 
     def __init__(self, config: RecurrentConfig) -> None:
         super().__init__()
@@ -55,7 +53,7 @@ class HardAttention(nn.Module):
         generator: torch.Generator | None = None,
         seen: list[Draw] | None = None,
     ) -> Look:
-        """state: of the writer, [batch, hidden]. choice: of the place; "expected" takes the mean over all, as soft attention does.
+        """state: of the writer, [batch, hidden]. choice: of the place; "expected" takes the mean over all, as soft attention.
 
         generator: what "drawn" draws with. seen: is given what each step drew.
         """
@@ -69,7 +67,9 @@ class HardAttention(nn.Module):
 def _place(alpha: Tensor, choice: Choice, generator: torch.Generator | None) -> Tensor:
     if choice == "likeliest":
         return alpha.argmax(-1)
-    return torch.multinomial(alpha, 1, generator=generator)[:, 0]
+    return torch.multinomial(alpha.cpu(), 1, generator=generator)[:, 0].to(
+        alpha.device
+    )  # the same draws on every device
 
 
 def _one_hot(place: Tensor, like: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Local attention: the writer first says where to look, then looks softly at a window around that place.
 
-Source: Luong et al. 2015 (arXiv 1508.04025), section 3.2, local-p, equations 9 and 10; on the encoder-decoder of soft.py, so with
-its additive score and with the state before the step.
+Source: Luong et al. 2015 (arXiv 1508.04025), section 3.2, local-p, equations 9 and 10; on the encoder-decoder of soft.py,
+so with its additive score and with the state before the step.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForSeq2SeqLM
 
-from models.classic.recurrent import Look, RecurrentConfig, RecurrentModel, Source
+from models.classic.recurrent import Attention, Look, RecurrentConfig, RecurrentModel, Source
 from models.classic.soft import AdditiveScore
 from models.shape.attention_geometry import Form
 
@@ -35,13 +35,11 @@ class Window(NamedTuple):
     closeness: Tensor
 
 
-class LocalAttention(nn.Module):
+class LocalAttention(Attention):
     """p = S sigmoid(v_p . tanh(W_p s)); weights = softmax of the scores in [p - D, p + D], times exp(-(j - p)^2 / 2 (D/2)^2).
 
     Rows do not sum to 1: the Gaussian is not made up for, as in the paper.
     """
-
-    stack = "cross"
 
     def __init__(self, config: LocalConfig) -> None:
         super().__init__()

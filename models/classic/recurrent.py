@@ -81,9 +81,9 @@ class Reader(nn.Module):
             config.embedding_size, config.hidden_size // 2, batch_first=True, bidirectional=True
         )
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None, **_: Any) -> BaseModelOutput:
+    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None, **unused: Any) -> BaseModelOutput:
         """input_ids: [batch, source]; attention_mask: 1 where there is a character, padding behind."""
-        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        mask = input_ids.new_ones(input_ids.shape) if attention_mask is None else attention_mask
         # packed, so that the direction which begins at the end does not begin in padding
         packed = nn.utils.rnn.pack_padded_sequence(
             self.embedding(input_ids), mask.sum(1).cpu(), batch_first=True, enforce_sorted=False
@@ -92,6 +92,16 @@ class Reader(nn.Module):
             self.gru(packed)[0], batch_first=True, total_length=input_ids.shape[1]
         )
         return BaseModelOutput(last_hidden_state=annotations)
+
+
+class Attention(nn.Module):
+    """How a writer looks at what was read before each step: called with its state [batch, hidden] and the source, gives a Look."""
+
+    stack = "cross"
+
+    def keys(self, annotations: Tensor) -> Tensor:
+        """What of the looking does not depend on the step, [batch, source, attention]."""
+        raise NotImplementedError
 
 
 class RecurrentModel(PreTrainedModel, GenerationMixin):
@@ -103,7 +113,7 @@ class RecurrentModel(PreTrainedModel, GenerationMixin):
 
     def __init__(self, config: RecurrentConfig) -> None:
         super().__init__(config)
-        self.attention: nn.Module | None = None
+        self.attention: Attention | None = None
         hidden = config.hidden_size
         self.encoder = Reader(config)
         self.begin = nn.Linear(hidden, hidden)
@@ -145,7 +155,7 @@ class RecurrentModel(PreTrainedModel, GenerationMixin):
         assert decoder_input_ids is not None, "a target is needed, be it the start token alone"
         if encoder_outputs is None:
             assert input_ids is not None, "a text is needed, or what was read of one"
-            encoder_outputs = self.encoder(input_ids, attention_mask)
+            encoder_outputs = self.encoder.forward(input_ids, attention_mask)
         source = self._source(encoder_outputs.last_hidden_state, attention_mask)
         begun = past_key_values or Written(self._first_state(source), 0)
         logits, weights, done = self._write(source, begun, self.encoder.embedding(decoder_input_ids), how)
@@ -182,7 +192,7 @@ class RecurrentModel(PreTrainedModel, GenerationMixin):
             looks.append(look)
             read.append(torch.cat([state, context, character], dim=-1))
         logits, done = self.readout(torch.stack(read, dim=1)), Written(state, begun.steps + target.shape[1])
-        if call is None:
+        if self.attention is None or call is None:
             return logits, None, done
         weights = torch.stack([look.weights for look in looks], dim=1)[
             :, None
@@ -191,8 +201,8 @@ class RecurrentModel(PreTrainedModel, GenerationMixin):
         return logits, weights, done
 
     def _look(self, state: Tensor, source: Source, how: dict[str, Any]) -> Look:
-        assert self.attention is not None, "a model without attention looks in its own way"
-        return self.attention(state, source, **how)
+        attention: Any = self.attention
+        return attention(state, source, **how)
 
 
 def last_states(source: Source) -> Tensor:

@@ -12,7 +12,7 @@ from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForSeq2SeqLM
 
-from models.classic.recurrent import Look, RecurrentConfig, RecurrentModel, Source
+from models.classic.recurrent import Attention, Look, RecurrentConfig, RecurrentModel, Source
 from models.shape.attention_geometry import Form
 
 
@@ -30,10 +30,8 @@ class AdditiveScore(nn.Module):
         return self.score(torch.tanh(self.query(state)[:, None] + keys))[..., 0]
 
 
-class SoftAttention(nn.Module):
+class SoftAttention(Attention):
     """alpha = softmax(scores), context = sum of alpha_j h_j."""
-
-    stack = "cross"
 
     def __init__(self, config: RecurrentConfig) -> None:
         super().__init__()

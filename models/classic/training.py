@@ -88,9 +88,9 @@ def batches(recipe: Recipe) -> Iterator[DateBatch]:
             yield as_batch(drawn[number * recipe.batch : (number + 1) * recipe.batch])
 
 
-def cross_entropy(model: PreTrainedModel, batch: DateBatch) -> Tensor:
-    """Nats per character of the answer, its end mark among them."""
-    logits = model(**batch.inputs).logits
+def cross_entropy(model: PreTrainedModel, batch: DateBatch, **how: Any) -> Tensor:
+    """Nats per character of the answer, its end mark among them. how: what the model's forward is told besides."""
+    logits = model(**batch.inputs, **how).logits
     return torch.nn.functional.cross_entropy(
         logits.flatten(0, 1), batch.labels.flatten(), ignore_index=IGNORED
     )

@@ -60,7 +60,7 @@ class Entry:
     """One model of the catalogue.
 
     title: how the picker names it behind its group; short, for a narrow column. parameters: how many weights, tied ones
-    counted once. task: what it reads; "dates" and "stories" for models that were trained for one task and can read nothing else.
+    counted once. task: what it reads; "dates" and "stories" for models that were trained for one task alone.
     """
 
     name: str
@@ -111,7 +111,7 @@ _ANCESTOR_ROWS: tuple[tuple[str, str, Form, int, str], ...] = (
     ("hard", "Hard attention", "hard", 205_128, f"{_DATES}; before each character it looks at one place of the text alone."),
     ("local", "Local attention", "local", 213_448, f"{_DATES}; it says where to look, then looks softly around that place."),
     ("cross", "Self and cross", "dot product", 239_616, f"{_DATES}: a Transformer of 2 + 2 layers with 4 heads."),
-    ("memory", "Memory network", "memory", 20_000, "Reads a short story and answers a question, by three hops over its sentences."),
+    ("memory", "Memory network", "memory", 20_000, "Answers a question on a short story, by three hops over its sentences."),
 )  # fmt: skip
 
 

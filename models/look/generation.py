@@ -79,7 +79,9 @@ def stream(
     BadSelection.
     """
     if model.geometry.role == "answerer":
-        raise BadSelection(f"{model.name} answers by one word and writes no text; `capture` gives its answer.")
+        raise BadSelection(
+            f"{model.name} answers by one word and writes no text; `capture` gives its answer."
+        )
     if model.geometry.role != "encoder-decoder" and "decoder" not in model.plan.stacks:
         raise BadSelection(f"{model.name} looks both ways and cannot continue a text; choose a decoder.")
     if temperature is not None and not 0 <= temperature < math.inf:
