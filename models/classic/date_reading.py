@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from models.classic.characters import ALPHABET
 from models.classic.dates import CENTURY_FROM, FIRST, LAST, LONGEST, MONTHS, ORDINALS
@@ -11,21 +13,44 @@ from models.errors import BadText
 
 EXAMPLE = "Give a day, a month and a year, such as “9 May 2018”."
 VOCABULARY = "letters from A to Z without accents, digits, spaces and , . / - '"
-_ALL_NUMBERS = (
-    (re.compile(r"(?<!\d)(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?!\d)"), (1, 3, 4)),
-    (re.compile(r"(?<!\d)(\d{1,2})()([.-])(\d{1,2})\3(\d{4}|\d{2})(?!\d)"), (5, 4, 1)),
-    (re.compile(r"(?<!\d)(\d{1,2})()(/)(\d{1,2})\3(\d{4}|\d{2})(?!\d)"), (5, 1, 4)),
-    (re.compile(r"(?<!\d)(\d{4})()(\d{2})(\d{2})(?!\d)"), (1, 3, 4)),
+Span = tuple[int, int]
+
+_Y, _M, _D = r"(?P<year>\d{4}|\d{2})", r"(?P<month>\d{1,2})", r"(?P<day>\d{1,2})"
+_ALL_NUMBERS = tuple(
+    re.compile(rf"(?<!\d){pattern}(?!\d)")
+    for pattern in (
+        rf"(?P<year>\d{{4}})(?P<sign>[-/.]){_M}(?P=sign){_D}",
+        rf"{_D}(?P<sign>[.-]){_M}(?P=sign){_Y}",
+        rf"{_M}/{_D}/{_Y}",
+        r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})",
+    )
 )
-_MONTH = re.compile(
-    r"(?<![a-z])(" + "|".join(f"{name[:3]}(?:{name[3:]}|t)?" for name in MONTHS) + r")(?![a-z])",
-    re.IGNORECASE,
-)
-_DAY_IN_WORDS = re.compile(
-    r"(?<![a-z-])(" + "|".join(sorted(ORDINALS, key=len, reverse=True)) + r")(?![a-z-])", re.IGNORECASE
-)
+_NAMES = "|".join(f"{name[:3]}(?:{name[3:]}|t)?" for name in MONTHS)
+_MONTH = re.compile(rf"(?<![a-z])(?:{_NAMES})(?![a-z])", re.IGNORECASE)
+_IN_WORDS = "|".join(sorted(ORDINALS, key=len, reverse=True))
+_DAY_IN_WORDS = re.compile(rf"(?<![a-z-])(?:{_IN_WORDS})(?![a-z-])", re.IGNORECASE)
 _LONG_YEAR = re.compile(r"(?<!\d)\d{4}(?!\d)")
-_SHORT_NUMBER = re.compile(r"(?<!\d)(\d{1,2})(?:st|nd|rd|th)?(?![\da-z])", re.IGNORECASE)
+_SHORT_NUMBER = re.compile(r"(?<!\d)(?P<number>\d{1,2})(?:st|nd|rd|th)?(?![\da-z])", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class DateSaid:
+    """The date that a text says. origins: for each character of the ISO date the characters that say it; see DateExample."""
+
+    day: date
+    origins: tuple[Span | None, ...]
+
+    @property
+    def iso(self) -> str:
+        """Year, month and day, ten characters."""
+        return self.day.isoformat()
+
+
+class _Piece(NamedTuple):
+    """A part of a text, and where it stands."""
+
+    written: str
+    span: Span
 
 
 def demand_date(text: str) -> None:
@@ -41,47 +66,73 @@ def demand_date(text: str) -> None:
     read_date(text)
 
 
-def read_date(text: str) -> date:
+def read_date(text: str) -> DateSaid:
     """The date in a text. Raises BadText where there is none, or no such day.
 
-    Numbers alone are read as they were trained on: year-month-day, day.month.year, and month/day/year.
+    Numbers alone are read as the models were trained to: year-month-day, day.month.year, and month/day/year.
     """
     year, month, day = _numbers_alone(text) or _with_a_name(text)
+    named = not month.written.isdigit()
+    month_number = 1 + _month_place(month.written) if named else int(month.written)
+    in_words = not day.written.isdigit()
+    day_number = 1 + ORDINALS.index(day.written.lower()) if in_words else int(day.written)
+    found = _existing(text, _whole_year(year.written), month_number, day_number)
+    origins = (*_said(year, 4), None, *_said(month, 2, named), None, *_said(day, 2, in_words))
+    return DateSaid(found, origins)
+
+
+def _existing(text: str, year: int, month: int, day: int) -> date:
     if not 1 <= month <= 12:
         raise BadText(f"“{text.strip()}” would be in month {month}, and there are twelve. {EXAMPLE}")
-    try:
-        found = date(year, month, day)
-    except ValueError:
-        raise BadText(f"{MONTHS[month - 1]} {year} has no day {day}. {EXAMPLE}") from None
-    if not FIRST <= found <= LAST:
+    if not FIRST.year <= year <= LAST.year:
         raise BadText(
             f"The models were trained on the years {FIRST.year} to {LAST.year}, and this is {year}; choose another."
         )
-    return found
+    try:
+        return date(year, month, day)
+    except ValueError:
+        raise BadText(f"{MONTHS[month - 1]} {year} has no day {day}. {EXAMPLE}") from None
 
 
-def _numbers_alone(text: str) -> tuple[int, int, int] | None:
-    for pattern, order in _ALL_NUMBERS:
+def _said(piece: _Piece, places: int, whole: bool = False) -> tuple[Span | None, ...]:
+    """A digit of the answer by each digit of the piece, counted from behind, or all of them by the whole of it."""
+    start, stop = piece.span
+    if whole or stop - start == 1:
+        return (piece.span,) * places
+    return (*(None,) * (places - (stop - start)), *((at, at + 1) for at in range(start, stop)))
+
+
+def _numbers_alone(text: str) -> tuple[_Piece, _Piece, _Piece] | None:
+    for pattern in _ALL_NUMBERS:
         found = pattern.search(text)
         if found is not None:
-            year, month, day = (found[group] for group in order)
-            return _whole_year(year), int(month), int(day)
+            return _piece(found, "year"), _piece(found, "month"), _piece(found, "day")
     return None
 
 
-def _with_a_name(text: str) -> tuple[int, int, int]:
+def _with_a_name(text: str) -> tuple[_Piece, _Piece, _Piece]:
     month = _MONTH.search(text)
     if month is None:
         raise BadText(f"“{text.strip()}” names no month. {EXAMPLE}")
-    number = 1 + [name[:3] for name in MONTHS].index(month[1][:3].capitalize())
-    rest = text[: month.start()] + " ; " + text[month.end() :]
-    word, long_year = _DAY_IN_WORDS.search(rest), _LONG_YEAR.search(rest)
-    numbers = _SHORT_NUMBER.findall(rest)
-    days = [ORDINALS.index(word[1].lower()) + 1] if word is not None else [int(one) for one in numbers[:1]]
-    years = [long_year[0]] if long_year is not None else numbers[0 if word is not None else 1 :][:1]
+    start, stop = month.span()
+    rest = text[:start] + ";" * (stop - start) + text[stop:]  # every other character keeps its place
+    numbers = [_piece(found, "number") for found in _SHORT_NUMBER.finditer(rest)]
+    days = [_piece(found) for found in _DAY_IN_WORDS.finditer(rest)][:1]
+    if not days:
+        days, numbers = numbers[:1], numbers[1:]
+    years = ([_piece(found) for found in _LONG_YEAR.finditer(rest)] or numbers)[:1]
     if not days or not years:
-        raise BadText(f"“{text.strip()}” names a month, but no {'day' if not days else 'year'}. {EXAMPLE}")
-    return _whole_year(years[0]), number, days[0]
+        missing = "year" if days else "day"
+        raise BadText(f"“{text.strip()}” names a month, but no {missing}. {EXAMPLE}")
+    return years[0], _piece(month), days[0]
+
+
+def _piece(found: re.Match[str], group: str | int = 0) -> _Piece:
+    return _Piece(found[group], found.span(group))
+
+
+def _month_place(name: str) -> int:
+    return [known[:3] for known in MONTHS].index(name[:3].capitalize())
 
 
 def _whole_year(written: str) -> int:

@@ -100,9 +100,10 @@ def _plain(places: Sequence[int], of: Callable[[date], int]) -> _Part:
 
 def _month_name(spelled: _Spelled, day: date, chance: random.Random) -> None:
     name = MONTHS[day.month - 1]
-    short = name[:3] + ("." if chance.random() < 0.2 and len(name) > 3 else "")
-    written = chance.choice((name, name, short))
+    written = chance.choice((name, name, name[:3]))
     spelled.add(_cased(written, chance), MONTH)
+    if len(written) < len(name) and chance.random() < 0.2:
+        spelled.add(".")
 
 
 def _ordinal(spelled: _Spelled, day: date, _: random.Random) -> None:
