@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import BadCard
+from models.loading.catalog import Shipped, entry
 
 FILE = "task_card.json"
 
@@ -59,6 +60,16 @@ class TaskCard:
         if not isinstance(held, dict) or held.keys() != known:
             raise BadCard(f"{path} is not a card of this version: train the model again.")
         return cls(**held)
+
+
+def task_card(name: str) -> TaskCard:
+    """The card of one of the ancestors that come with Headlight. Raises BadCard, UnknownModel."""
+    row = entry(name)
+    if row.task == "any text" or not isinstance(row.source, Shipped):
+        raise BadCard(
+            f"“{name}” was not trained for one task; its card, where it has one, is models.card_of's."
+        )
+    return TaskCard.read(row.source.folder)
 
 
 def _readme(card: TaskCard) -> str:

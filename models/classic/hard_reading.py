@@ -18,8 +18,8 @@ MOST_DRAWS = 500
 
 @dataclass(frozen=True, slots=True)
 class HardReading:
-    """likeliest: what is written where the likeliest place is taken each time; expected: where the mean over all places is read,
-    as soft attention does; drawn: one answer for each draw.
+    """likeliest: what is written where the likeliest place is taken each time; expected: where the mean over all places is
+    read, as soft attention does; drawn: one answer for each draw.
 
     probabilities: [target, source], of each place along the likeliest answer. places: [draw, target], what was drawn at each
     step of an answer, -1 behind its end.

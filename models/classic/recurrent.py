@@ -81,7 +81,9 @@ class Reader(nn.Module):
             config.embedding_size, config.hidden_size // 2, batch_first=True, bidirectional=True
         )
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None, **unused: Any) -> BaseModelOutput:
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, **unused: Any
+    ) -> BaseModelOutput:
         """input_ids: [batch, source]; attention_mask: 1 where there is a character, padding behind."""
         mask = input_ids.new_ones(input_ids.shape) if attention_mask is None else attention_mask
         # packed, so that the direction which begins at the end does not begin in padding
@@ -95,7 +97,7 @@ class Reader(nn.Module):
 
 
 class Attention(nn.Module):
-    """How a writer looks at what was read before each step: called with its state [batch, hidden] and the source, gives a Look."""
+    """How a writer looks at what was read: called before each step with its state [batch, hidden] and the source."""
 
     stack = "cross"
 

@@ -18,7 +18,14 @@ from viz.services.kept import Kept, results
 from viz.services.lanes import turn
 from viz.services.runs import model
 
-DATE_MODELS = ("classic-none", "classic-soft", "classic-hard", "classic-local", "classic-cross")
+TITLES = {
+    "classic-none": "No attention",
+    "classic-soft": "Soft",
+    "classic-hard": "Hard",
+    "classic-local": "Local",
+    "classic-cross": "Self and cross",
+}
+DATE_MODELS = tuple(TITLES)
 TIMED_PASSES = 5
 
 T = TypeVar("T")

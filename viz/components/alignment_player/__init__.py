@@ -16,8 +16,8 @@ _mount = register("alignment_player")
 
 @dataclass(frozen=True, slots=True)
 class WrittenCharacter:
-    """probability: what the model gave it. origin: (start, stop) of the text's characters that say it, None where none do or it is
-    not known. right: whether it is what the text says; None where that is not known. centre: of the window that it looked
+    """probability: what the model gave it. origin: (start, stop) of the text's characters that say it, None where none do or
+    it is not known. right: whether it is what the text says; None where that is not known. centre: of the window that it looked
     through, in characters from 0; None where there is no window.
     """
 

@@ -44,7 +44,9 @@ def verdict(answer: DateAnswer, said: DateSaid) -> None:
     if answer.written == said.iso:
         st.markdown(f":material/check_circle: **{answer.written}** is what the text says.")
     else:
-        st.markdown(f":material/error: It writes **{answer.written or 'nothing'}**, but the text says **{said.iso}**.")
+        st.markdown(
+            f":material/error: It writes **{answer.written or 'nothing'}**, but the text says **{said.iso}**."
+        )
 
 
 def written(
@@ -77,7 +79,9 @@ def _pattern(answer: DateAnswer) -> Tensor:
 
 
 def _head(layers: int, heads: int) -> tuple[int, int] | None:
-    known = {MEAN: None} | {f"L{layer} H{head}": (layer, head) for layer in range(layers) for head in range(heads)}
+    known = {MEAN: None} | {
+        f"L{layer} H{head}": (layer, head) for layer in range(layers) for head in range(heads)
+    }
     if session.get(keys.CROSS_HEAD) not in known:
         session.put({keys.CROSS_HEAD: MEAN})
     st.segmented_control(
