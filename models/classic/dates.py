@@ -14,24 +14,26 @@ FIRST, LAST = date(1900, 1, 1), date(2099, 12, 31)
 LONGEST = 128  # characters that a model is asked to read
 TEST_SIZE, TEST_SEED = 2_000, 2_000
 CENTURY_FROM = 70  # 70 to 99 are of the twentieth century, 00 to 69 of the twenty-first
-MONTHS = "January February March April May June July August September October November December".split()
-WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-ONES = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth".split()
+MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_TO_NINTH = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
 ORDINALS = (
-    *ONES,
-    *"sixteenth seventeenth eighteenth nineteenth twentieth".split(),
-    *(f"twenty-{one}" for one in ONES[:9]),
-    "thirtieth",
-    "thirty-first",
-)
+    *_TO_NINTH,
+    "tenth", "eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth",
+    "nineteenth", "twentieth",
+    *(f"twenty-{ordinal}" for ordinal in _TO_NINTH),
+    "thirtieth", "thirty-first",
+)  # fmt: skip
 BEFORE = (
     "on", "by", "due", "since", "until", "dated", "signed on", "born on", "the meeting on", "not later than", "it was",
     "the letter was dated", "please pay the rest before", "we shall meet again in the old town on",
-    "the ship that they had waited for came in on",
+    "the ship that they had waited for came in on", "the quiz is on", "kept from", "the next one, of another size, is on",
 )  # fmt: skip
 BEHIND = (
     "at noon", "in the evening", "or later", "as agreed", "at the latest", "in Paris", "if it does not rain",
-    "when the others had left", "and not a day before that",
+    "when the others had left", "and not a day before that", "for a week", "at half past six",
 )  # fmt: skip
 SIGNS = " ,./-'"
 
@@ -165,6 +167,8 @@ def draw(day: date, chance: random.Random) -> DateExample:
     within = FIRST.year + CENTURY_FROM <= day.year < FIRST.year + 100 + CENTURY_FROM
     known = SPELLINGS if within else [one for one in SPELLINGS if one not in _TWO_DIGITS]
     before = chance.choice(BEFORE) if chance.random() < 0.3 else ""
+    if chance.random() < 0.3:
+        before = before.capitalize()
     behind = chance.choice(BEHIND) if chance.random() < 0.2 else ""
     return spell(day, chance.choice(known), chance, before, behind)
 
@@ -173,7 +177,7 @@ def _days() -> tuple[list[date], list[date]]:
     """All days, shuffled once: those to train on, and those to test on."""
     days = [FIRST + timedelta(offset) for offset in range((LAST - FIRST).days + 1)]
     random.Random(TEST_SEED).shuffle(days)
-    return days[2 * TEST_SIZE :], days[:TEST_SIZE]
+    return days[TEST_SIZE:], days[:TEST_SIZE]
 
 
 def training_examples(seed: int) -> Iterator[DateExample]:

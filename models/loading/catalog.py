@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal
 
 from models.errors import UnknownModel
 from models.shape.architecture import Role
-from models.shape.attention_geometry import Kind
+from models.shape.attention_geometry import Form, Kind
 from models.shape.family import family_name
+
+Task = Literal["any text", "dates", "stories"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class Entry:
     """One model of the catalogue.
 
     title: how the picker names it behind its group; short, for a narrow column. parameters: how many weights, tied ones
-    counted once.
+    counted once. task: what it reads; "dates" and "stories" for models that were trained for one task alone.
     """
 
     name: str
@@ -69,9 +72,11 @@ class Entry:
     parameters: int
     licence: str
     source: Shipped | Fetched
+    task: Task = "any text"
+    form: Form = "dot product"
 
 
-FAMILY, PRETRAINED = "The attention family", "Pretrained"
+FAMILY, ANCESTORS, PRETRAINED = "The attention family", "Its ancestors", "Pretrained"
 WEIGHTS = Path(__file__).parents[1] / "weights"
 
 _FAMILY_ROWS: tuple[tuple[Kind, int, str], ...] = (
@@ -95,6 +100,36 @@ def _family(kind: Kind, parameters: int, shares: str) -> Entry:
         parameters=parameters,
         licence="Apache-2.0",
         source=Shipped(WEIGHTS / name, WEIGHTS / "tokenizer"),
+    )
+
+
+_DATES = "Reads a date as people spell it and writes it as ISO 8601"
+_ANCESTOR_ROWS: tuple[tuple[str, str, Form, int, str], ...] = (
+    # name, title, form, parameters, summary
+    ("none", "No attention", "none", 188_616, f"{_DATES}, from the one vector that its encoder ends with."),
+    ("soft", "Soft attention", "additive", 205_128, f"{_DATES}; before each character it looks softly at the whole text."),
+    ("hard", "Hard attention", "hard", 205_128, f"{_DATES}; before each character it looks at one place of the text alone."),
+    ("local", "Local attention", "local", 213_448, f"{_DATES}; it says where to look, then looks softly around that place."),
+    ("cross", "Self and cross", "dot product", 239_616, f"{_DATES}: a Transformer of 2 + 2 layers with 4 heads."),
+    ("memory", "Memory network", "memory", 20_000, "Answers a question on a short story, by three hops over its sentences."),
+)  # fmt: skip
+
+
+def _ancestor(name: str, title: str, form: Form, parameters: int, summary: str) -> Entry:
+    folder = WEIGHTS / f"classic-{name}"
+    stories = form == "memory"
+    return Entry(
+        name=folder.name,
+        group=ANCESTORS,
+        title=title,
+        summary=summary,
+        role="answerer" if stories else "encoder-decoder",
+        kind="mha",
+        parameters=parameters,
+        licence="Apache-2.0",
+        source=Shipped(folder, folder),
+        task="stories" if stories else "dates",
+        form=form,
     )
 
 
@@ -162,7 +197,12 @@ _MINILM = _pretrained(
     ),
 )
 
-_ENTRIES = (*(_family(*row) for row in _FAMILY_ROWS), _SMOLLM2, _MINILM)
+_ENTRIES = (
+    *(_family(*row) for row in _FAMILY_ROWS),
+    *(_ancestor(*row) for row in _ANCESTOR_ROWS),
+    _SMOLLM2,
+    _MINILM,
+)
 # In the order of the picker.
 CATALOG: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
 DEFAULT = family_name("mha")

@@ -38,8 +38,8 @@ class Candidate:
 class Capture(LatentViews):
     """One text's run through one model. Patterns are worked out when asked for, from the queries and keys kept.
 
-    layers_of[stack]: the stack's layers in order. ids: token ids per axis ("text", or "source" and "target"; of a memory network
-    "text", "hop" and "memory", the latter two counted from 0).
+    layers_of[stack]: the stack's layers in order. ids: token ids per axis ("text", or "source" and "target"; of a memory
+    network "text", "hop" and "memory", the latter two counted from 0).
     predictions: probabilities of the predicted token, float32 [place, vocab]; places: their positions in the text.
     second_start: position of a sentence pair's second sentence; dropped: tokens beyond max_tokens, left out.
     switched_off, latents_off: what was switched off in this run. What its caches hold is in models.look.latent_views.

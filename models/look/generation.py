@@ -78,7 +78,11 @@ def stream(
     that replaces by zeros or means, at every step. heard: is told of each step, before its token. Raises BadText,
     BadSelection.
     """
-    if "decoder" not in model.plan.stacks:
+    if model.geometry.role == "answerer":
+        raise BadSelection(
+            f"{model.name} answers by one word and writes no text; `capture` gives its answer."
+        )
+    if model.geometry.role != "encoder-decoder" and "decoder" not in model.plan.stacks:
         raise BadSelection(f"{model.name} looks both ways and cannot continue a text; choose a decoder.")
     if temperature is not None and not 0 <= temperature < math.inf:
         raise BadSelection(

@@ -43,8 +43,8 @@ Observer = Callable[[nn.Module, AttentionCall | FinishedPatterns, Tensor], None]
 class Tap:
     """What one forward pass is watched and changed by.
 
-    observer: called once a call with the module, the call's inputs for the first text of the batch (its finished patterns, where
-    the attention is no scaled dot product), and the output [batch, query, head, d_value] before any gate.
+    observer: called once a call with the module, the call's inputs for the first text of the batch (its finished patterns,
+    where the attention is no scaled dot product), and the output [batch, query, head, d_value] before any gate.
     gates: for the n-th call of the pass, which heads' outputs are replaced, before the output projection.
     cuts: for the n-th call, what its heads can no longer read of the latents (MLA) and of the rotary key.
     kv_latent, q_latent: while a call is observed, what models.run.latent_tap saw of its latents [pos, rank].

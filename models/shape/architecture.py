@@ -14,8 +14,8 @@ Role = Literal["decoder", "encoder", "encoder-decoder", "answerer"]
 class Architecture(NamedTuple):
     """module_class: what to load; may_lack_head: its language head was guessed, the weights may have none.
 
-    role: "decoder" (writes a text on), "encoder" (fills masks), "encoder-decoder" (answers a text by one), "answerer" (answers a
-    story and a question by one word).
+    role: "decoder" (writes a text on), "encoder" (fills masks), "encoder-decoder" (answers a text by one), "answerer" (answers
+    a story and a question by one word).
     """
 
     role: Role

@@ -26,10 +26,11 @@ KIND_NAMES: Mapping[Kind, str] = MappingProxyType(
 )
 
 
-Form = Literal["dot product", "additive", "hard", "local", "memory"]
+Form = Literal["dot product", "none", "additive", "hard", "local", "memory"]
 FORM_NAMES: Mapping[Form, str] = MappingProxyType(
     {
         "dot product": "scaled dot-product attention",
+        "none": "no attention",
         "additive": "soft (additive) attention",
         "hard": "hard (stochastic) attention",
         "local": "local attention with a predicted centre (local-p)",
@@ -190,7 +191,9 @@ def _geometry(config: PreTrainedConfig) -> Geometry:
     role = architecture(config).role
     both = role == "encoder-decoder"
     side = config_sizes.side_of(config, "decoder") if both else config_sizes.text_of(config)
-    encoder = config_sizes.side_of(config, "encoder") if both else None
+    form: Form = getattr(type(config), "attention_form", "dot product")  # never what a config.json says
+    attends = both and form == "dot product"  # recurrent encoders do not
+    encoder = config_sizes.side_of(config, "encoder") if attends else None
     prefix, layers = ("decoder" if both else ""), config_sizes.count_layers(side, "decoder" if both else "")
     demand_few_layers(layers)
     rank = config_sizes.number(side, "kv_lora_rank")
@@ -214,7 +217,7 @@ def _geometry(config: PreTrainedConfig) -> Geometry:
         sliding_window=config_sizes.window_of(side),
         kv_lora_ranks=config_sizes.latent_ranks(side),
         index_head_dim=config_sizes.number(side, "index_head_dim"),
-        form=getattr(type(config), "attention_form", "dot product"),  # never what a config.json says
+        form=form,
     )
     # One config for encoder and decoder (T5, BART) says nothing of windows in its decoder.
     return replace(whole, sliding_window=None) if both and side is config else _in_layers(whole, side)

@@ -1,0 +1,81 @@
+"""The card of a model that was trained for one task: what it is, how it was made, and how well it does its task."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from models.errors import BadCard
+
+FILE = "task_card.json"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCard:
+    """Every number is measured.
+
+    task: "dates" or "stories". train_seconds: wall time on `device` with `threads` CPU threads. date: ISO, when training ended.
+    figures: by name, shares from 0 to 1 (see models.classic.date_figures and memory_training). by_length: (shortest, longest,
+    texts, right) of the common test set. curve: (step, loss in nats), means over the steps since the point before.
+    variance: of hard attention, (step, without baseline, with baseline, expected); see models.classic.reinforce.
+    """
+
+    name: str
+    task: str
+    parameters: int
+    recipe: Mapping[str, Any]
+    train_seconds: float
+    device: str
+    threads: int
+    torch: str
+    transformers: str
+    date: str
+    licence: str
+    trained_on: str
+    command: str
+    figures: Mapping[str, float]
+    by_length: Sequence[Sequence[int]] = ()
+    curve: Sequence[Sequence[float]] = ()
+    variance: Sequence[Sequence[float]] = ()
+
+    def write(self, folder: Path) -> None:
+        """Write task_card.json and a README.md in the Hub's form for model cards."""
+        text = json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False)
+        (folder / FILE).write_text(text + "\n", "utf-8")
+        (folder / "README.md").write_text(_readme(self), "utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> TaskCard:
+        """The card in a folder. Raises BadCard where there is none, or it is of another version."""
+        path = folder / FILE
+        try:
+            held = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise BadCard(f"{path} cannot be read ({error}): train the model again, or do without.") from None
+        known = {field.name for field in fields(cls)}
+        if not isinstance(held, dict) or held.keys() != known:
+            raise BadCard(f"{path} is not a card of this version: train the model again.")
+        return cls(**held)
+
+
+def _readme(card: TaskCard) -> str:
+    shares = "\n".join(f"| {name.replace('_', ' ')} | {share:.2%} |" for name, share in card.figures.items())
+    return f"""---
+license: {card.licence.lower()}
+tags: [attention, headlight]
+---
+
+# {card.name}
+
+{card.parameters:,} weights, trained by `{card.command}` in {card.train_seconds:,.0f} s on
+{card.device} with {card.threads} threads (torch {card.torch}, {card.date}). {card.trained_on}
+
+| measured | |
+| --- | --- |
+{shares}
+
+Opened by `models.load("{card.name}")` of Headlight; the class is Headlight's own.
+"""
