@@ -30,6 +30,7 @@ from transformers.models.bart.modeling_bart import shift_tokens_right
 from transformers.utils.generic import can_return_tuple, merge_with_config_defaults
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
+from models.classic.date_reading import demand_date
 from models.classic.transformer_layers import (
     MODEL_TYPE,
     CrossAttention,
@@ -149,6 +150,11 @@ class CrossModel(CrossPreTrainedModel, GenerationMixin):
     def get_input_embeddings(self) -> nn.Embedding:
         """The one embedding."""
         return self.encoder.embed_tokens
+
+    @staticmethod
+    def demand_readable(text: str) -> None:
+        """Raise BadText for what is no date."""
+        demand_date(text)
 
     @can_return_tuple
     def forward(

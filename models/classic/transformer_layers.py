@@ -17,6 +17,9 @@ from transformers import EncoderDecoderCache, PreTrainedConfig
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.bart.modeling_bart import eager_attention_forward
 
+from models.classic.characters import ALPHABET, END_ID, PAD_ID, START_ID
+from models.classic.dates import LONGEST
+
 MODEL_TYPE = "headlight-cross"
 
 
@@ -27,22 +30,22 @@ class CrossConfig(PreTrainedConfig):
     model_type = MODEL_TYPE
     keys_to_ignore_at_inference = ("past_key_values",)
 
-    vocab_size: int = 64
+    vocab_size: int = 4 + len(ALPHABET)
     hidden_size: int = 64
     intermediate_size: int = 256
     encoder_layers: int = 2
     decoder_layers: int = 2
     encoder_attention_heads: int = 4
     decoder_attention_heads: int = 4
-    max_position_embeddings: int = 160
+    max_position_embeddings: int = LONGEST + 1  # characters of a text and its end mark
     layer_norm_eps: float = 1e-5
     use_cache: bool = True
     is_encoder_decoder: bool = True
     tie_word_embeddings: bool = True
-    pad_token_id: int | None = 0
-    bos_token_id: int | None = 1
-    eos_token_id: int | list[int] | None = 2
-    decoder_start_token_id: int | None = 1
+    pad_token_id: int | None = PAD_ID
+    bos_token_id: int | None = START_ID
+    eos_token_id: int | list[int] | None = END_ID
+    decoder_start_token_id: int | None = START_ID
 
     def validate_sizes(self) -> None:
         """Part of `@strict`'s validation: heads share the width evenly, and each sine has its cosine."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForSeq2SeqLM
 
 import models
+from models.classic.characters import character_tokenizer
 from models.classic.transformer import CrossModel
 from models.classic.transformer_layers import (
     CrossAttention,
@@ -18,17 +19,18 @@ from models.classic.transformer_layers import (
     CrossEncoderLayer,
     sinusoidal_positions,
 )
-from models.errors import UnsupportedModel
+from models.errors import BadText, UnsupportedModel
 from models.loading.loader import load, wrap
 from models.look.capturing import capture, capture_inputs
 from models.look.generation import stream
 from models.run.inputs import Encoded
 from models.run.model import AttentionModel
 from tests import tiny_models
+from tests.sentences import assert_sentence
 
 # Sizes that differ wherever they can, so that swapped axes cannot pass.
 SIZES: dict[str, Any] = {
-    "vocab_size": 131,
+    "vocab_size": 73,
     "hidden_size": 30,
     "intermediate_size": 37,
     "encoder_layers": 2,
@@ -38,6 +40,7 @@ SIZES: dict[str, Any] = {
     "max_position_embeddings": 41,
 }
 SOURCE, TARGET, PADDED = 13, 7, 9
+SPELLED = "on 9 May 2018"
 
 
 def config(**changed: Any) -> CrossConfig:
@@ -57,8 +60,8 @@ def tiny(implementation: str = "eager") -> CrossModel:
 def texts() -> tuple[Tensor, Tensor, Tensor]:
     """Ids and mask of two sources, of which the second is padded, and ids of two targets."""
     generator = torch.Generator().manual_seed(1)
-    source = torch.randint(3, SIZES["vocab_size"], (2, SOURCE), generator=generator)
-    target = torch.randint(3, SIZES["vocab_size"], (2, TARGET), generator=generator)
+    source = torch.randint(4, SIZES["vocab_size"], (2, SOURCE), generator=generator)
+    target = torch.randint(4, SIZES["vocab_size"], (2, TARGET), generator=generator)
     mask = torch.ones_like(source)
     mask[1, PADDED:] = 0
     return source, mask, target
@@ -197,7 +200,7 @@ def test_captured_patterns_are_those_of_the_eager_pass():
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cross") / "tiny-cross"
-    return tiny_models.save(tiny(), tiny_models.unigram_tokenizer(), folder)
+    return tiny_models.save(tiny(), character_tokenizer(), folder)
 
 
 @pytest.fixture(scope="module")
@@ -220,18 +223,18 @@ def test_a_saved_folder_loads_with_its_weights(loaded: AttentionModel, saved: Pa
 
 
 def test_written_on_as_transformers_generate_does(loaded: AttentionModel):
-    text = "the cat sat"
+    text = SPELLED
     module: Any = loaded.module
     tokenizer: Any = loaded.tokenizer
     whole = module.generate(**tokenizer(text, return_tensors="pt"), max_new_tokens=8, do_sample=False)
     expected = tokenizer.decode(whole[0], skip_special_tokens=True)
-    assert "".join(stream(loaded, text, 8)).strip() == expected.strip()
+    assert "".join(stream(loaded, text, 8)) == expected
 
 
 @pytest.mark.parametrize("stack", ["encoder", "decoder", "cross"])
 def test_a_head_switched_off_is_one_whose_output_is_nought(loaded: AttentionModel, stack: str):
     """As if its columns of the output projection were."""
-    given: dict[str, Any] = {"source": "the cat sat on the mat", "target": "the dog"}
+    given: dict[str, Any] = {"source": SPELLED, "target": "2018-05"}
     plain = capture(loaded, **given)
     off = capture(loaded, **given, heads_off=models.HeadsOff(((1, 2),), stack))
     copy = tiny("headlight")
@@ -247,17 +250,23 @@ def test_a_head_switched_off_is_one_whose_output_is_nought(loaded: AttentionMode
 def test_saved_by_the_engine_and_loaded_again(loaded: AttentionModel, tmp_path: Path):
     models.save(loaded, tmp_path / "kept")
     again = load(tmp_path / "kept", device="cpu")
-    run, expected = (capture(model, source="the cat sat", target="the dog") for model in (again, loaded))
+    run, expected = (capture(model, source=SPELLED, target="2018-05") for model in (again, loaded))
     torch.testing.assert_close(run.predictions, expected.predictions, atol=1e-6, rtol=0)
 
 
 def test_a_capture_saved_and_opened_again(loaded: AttentionModel, tmp_path: Path):
-    run = capture(loaded, source="the cat sat on the mat", target="the dog")
+    run = capture(loaded, source=SPELLED, target="2018-05")
     run.save(tmp_path / "run.npz")
     again = models.Capture.load(tmp_path / "run.npz")
     for stack in loaded.plan.stacks:
         expected = run.pattern(1, 2, stack=stack)
         torch.testing.assert_close(again.pattern(1, 2, stack=stack), expected, atol=1e-6, rtol=0)
+
+
+def test_a_text_that_is_no_date_is_refused(loaded: AttentionModel):
+    with pytest.raises(BadText) as refusal:
+        capture(loaded, source="the cat sat on the mat")
+    assert_sentence(refusal.value)
 
 
 def test_heads_are_not_removed_from_two_stacks(loaded: AttentionModel):
@@ -272,7 +281,7 @@ def test_sizes_that_do_not_fit_are_refused():
 
 @pytest.mark.parametrize("stack", ["encoder", "decoder", "cross"])
 def test_a_sweep_is_as_with_each_head_off_in_a_run_of_its_own(loaded: AttentionModel, stack: str):
-    text = "the cat sat"
+    text = SPELLED
     found = models.sweep(loaded, text, stack=stack)
     given = models.baseline(loaded, text)
     for layer, head in [(0, 0), (1, 2)]:
