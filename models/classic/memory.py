@@ -171,7 +171,7 @@ class MemoryNetwork(PreTrainedModel):
 
     def stories(self, rows: list[list[int]]) -> Stories:
         """Texts of token ids, cut where their sentences end; of each the most recent sentences that there is memory for."""
-        cut = [self._cut(ids) for ids in rows]
+        cut = [self.cut(ids) for ids in rows]
         told = [sentences[-self.config.memory_size :] for sentences, _ in cut]
         place = {sentence: row for row, sentence in enumerate(dict.fromkeys(sum(told, [])), start=1)}
         most = max(map(len, told))
@@ -182,7 +182,7 @@ class MemoryNetwork(PreTrainedModel):
             self._padded([question for _, question in cut]),
         )
 
-    def _cut(self, ids: list[int]) -> tuple[list[tuple[int, ...]], tuple[int, ...]]:
+    def cut(self, ids: list[int]) -> tuple[list[tuple[int, ...]], tuple[int, ...]]:
         """Sentences and question; words behind the last full stop are the question, whether or not they end with its mark."""
         pieces: list[list[int]] = [[]]
         for token in ids:
@@ -200,7 +200,7 @@ class MemoryNetwork(PreTrainedModel):
     def attention_axes(self, ids: tuple[int, ...], tokens: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
         """Labels of what looks and of what is looked at. Raises BadText where the text was cut before its first sentence ends."""
         spelled = dict(zip(ids, tokens, strict=True))
-        told, _ = self._cut(list(ids))
+        told, _ = self.cut(list(ids))
         if not told:
             raise BadText(
                 f"The first {len(ids)} tokens hold no whole sentence of the story; read more of it (max_tokens)."
