@@ -38,6 +38,7 @@ def check_description(head: Any, file: ArrayFile) -> None:
     _check_geometry(_part(head, "geometry", dict))
     lengths = _check_tokens(_part(head, "ids", dict), _part(head, "tokens", dict))
     _check_rest(head)
+    _check_hops(head, lengths.get("hop", 0))
     stacks = _part(head, "stacks", dict)
     if not stacks or not stacks.keys() <= _AXES.keys():
         raise Unsound("its stacks are not encoder, decoder, cross or memory")
@@ -112,6 +113,13 @@ def _check_rest(head: dict[str, Any]) -> None:
         raise Unsound("the heads that were off are not pairs of layer and head")
     if not all(isinstance(cut, dict) for cut in head.get("latents_off", ())):
         raise Unsound("what was cut of its latents is not what it should be")
+
+
+def _check_hops(head: dict[str, Any], hops: int) -> None:
+    told = head.get("switched_off")
+    off = told.get("hops", []) if isinstance(told, dict) else []
+    if not isinstance(off, list) or not all(is_count(hop, hops - 1) for hop in off):
+        raise Unsound("the hops that were off are not those of its memory")
 
 
 def _check_record(record: Any, file: ArrayFile, queries: int, keys: int) -> None:

@@ -152,7 +152,8 @@ def _switched_off(head: dict[str, Any]) -> SwitchedOff:
     if not isinstance(told, dict) or (heads and told.get("stack") not in head["stacks"]):
         raise Unsound("heads of a stack that is not here were off")
     try:
-        return SwitchedOff(heads, told["stack"], told["stood_in"], told["source"])
+        hops = tuple(told.get("hops", ()))  # absent from files that are older than memory networks
+        return SwitchedOff(heads, told["stack"], told["stood_in"], told["source"], hops)
     except (KeyError, TypeError, ValueError):
         raise Unsound("what stood for the heads that were off is not what it should be") from None
 

@@ -89,6 +89,11 @@ class Capture(LatentViews):
         return self.switched_off.heads
 
     @property
+    def hops_off(self) -> tuple[int, ...]:
+        """Hops of a memory network that were off, counted from 0."""
+        return self.switched_off.hops
+
+    @property
     def stacks(self) -> tuple[str, ...]:
         """Names of the stacks that were captured: "decoder", "encoder", "cross", "memory"."""
         return tuple(self.layers_of)

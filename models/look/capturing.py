@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,7 @@ from models.look.captured import Capture
 from models.run.attention_call import AttentionCall
 from models.run.eager import eager_patterns
 from models.run.forward_pass import forward_pass
-from models.run.head_gates import Heads, gates, switched_off
+from models.run.head_gates import Heads, gates, hop_gates, known_hops, switched_off
 from models.run.inputs import Encoded, Text, encode, encode_pair, with_target
 from models.run.latent_cut import LatentCut, cuts, listed
 from models.run.latent_tap import latent_record
@@ -36,6 +37,7 @@ def capture(
     target: str | None = None,
     heads_off: Heads = (),
     latents_off: LatentCut | Iterable[LatentCut] = (),
+    hops_off: Iterable[int] = (),
     max_tokens: int | None = None,
 ) -> Capture:
     """Run a text through a model and keep what its heads did.
@@ -44,11 +46,13 @@ def capture(
     is given, the model writes one greedily, or without a language head reads the source again). heads_off: (layer, head)
     of the default stack, whose output is zeroed before the output projection for this run alone; or a HeadsOff, for
     another stack or replacement. latents_off: parts of what latent attention (MLA) caches that no head can read, for this
-    run alone. max_tokens: cut the text there (Capture.dropped says how much went); without it a text beyond the model's
+    run alone. hops_off: hops of a memory network, counted from 0, of which nothing that is read goes on. max_tokens: cut the text there (Capture.dropped says how much went); without it a text beyond the model's
     context raises TextTooLong. Raises BadText, BadSelection.
     """
     encoded = encode_for(model, text, source=source, target=target, max_tokens=max_tokens)
-    return capture_inputs(model, encoded, heads_off=heads_off, latents_off=latents_off)
+    return capture_inputs(
+        model, encoded, heads_off=heads_off, latents_off=latents_off, hops_off=hops_off
+    )
 
 
 def capture_inputs(
@@ -57,9 +61,10 @@ def capture_inputs(
     *,
     heads_off: Heads = (),
     latents_off: LatentCut | Iterable[LatentCut] = (),
+    hops_off: Iterable[int] = (),
 ) -> Capture:
     """The same for a text that is encoded already."""
-    return _run(model, encoded, heads_off, latents_off)[0]
+    return _run(model, encoded, heads_off, latents_off, hops_off)[0]
 
 
 def capture_with_logits(
@@ -76,10 +81,12 @@ def _run(
     encoded: Encoded,
     heads_off: Heads,
     latents_off: LatentCut | Iterable[LatentCut],
+    hops_off: Iterable[int] = (),
     all_logits: bool = False,
 ) -> tuple[Capture, Any]:
-    cut = listed(latents_off)
-    tap = Tap(gates=gates(model, heads_off), cuts=cuts(model, cut))
+    cut, hops = listed(latents_off), known_hops(model, hops_off)
+    # A call all of whose heads are off needs no gate on its hops.
+    tap = Tap(gates=hop_gates(model, hops) | gates(model, heads_off), cuts=cuts(model, cut))
     if model.plan.route == "eager":
         layers_of, output = _eager_layers(model, encoded, all_logits)
     else:
@@ -96,7 +103,7 @@ def _run(
         model_name=model.name,
         dropped=encoded.dropped,
         second_start=encoded.second_start,
-        switched_off=switched_off(model, heads_off),
+        switched_off=replace(switched_off(model, heads_off), hops=hops),
         latents_off=cut,
     )
     return run, output

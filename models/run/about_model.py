@@ -10,7 +10,7 @@ from models.shape.architecture import Role
 
 def about_head(module: PreTrainedModel, role: Role) -> str:
     """That a model which could predict words has no head for it; "" otherwise."""
-    if role == "encoder" or module.can_generate():
+    if role in ("encoder", "answerer") or module.can_generate():
         return ""
     source = (
         " Where no target is given, its decoder reads the text again." if role == "encoder-decoder" else ""

@@ -122,6 +122,38 @@ def gates(model: AttentionModel, off: Heads) -> dict[int, Gate]:
     return {call: Gate(keep, _instead(wanted, call)) for call, keep in keeps.items()}
 
 
+def known_hops(model: AttentionModel, hops: Iterable[int]) -> tuple[int, ...]:
+    """Hops of a memory network, each once and in order. Raises BadSelection for those that the model does not have."""
+    wanted = tuple(sorted({_hop(hop) for hop in _listed(hops)}))
+    if not wanted:
+        return ()
+    if "memory" not in model.plan.stacks:
+        raise BadSelection(f"{model.name} is no memory network, so it has no hops to switch off; give heads_off.")
+    config: Any = model.module.config
+    for hop in wanted:
+        if not 0 <= hop < config.hops:
+            raise BadSelection(
+                f"Hop {hop} cannot be switched off: {model.name} has {config.hops} hops, counted from 0."
+            )
+    return wanted
+
+
+def hop_gates(model: AttentionModel, hops: tuple[int, ...]) -> dict[int, Gate]:
+    """Gate on the one call of a memory network: nothing of what these hops read goes on."""
+    if not hops:
+        return {}
+    (call,) = model.plan.calls_of("memory", 0)
+    off = torch.zeros(model.plan.sites[call].heads, device=model.device, dtype=torch.float32)
+    return {call: Gate(off, queries=hops)}
+
+
+def _hop(given: Any) -> int:
+    try:
+        return operator.index(given)
+    except TypeError:
+        raise BadSelection(f"A hop is given as a whole number from 0, but {given!r} came.") from None
+
+
 def gated_stack(model: AttentionModel, stack: str | None = None) -> str:
     """The stack whose heads are meant. Raises BadSelection where the model does not have it."""
     stacks = model.plan.stacks

@@ -14,17 +14,28 @@ class Gate:
 
     keep: 1 for a head that stays and 0 for one that is switched off, [head], or [batch, head] for a run of its own in each
     row. instead: what stands for the latter's output, [pos | 1, head, d_value], begun again where the text is longer.
+    queries: at which queries it stands (of a memory network: in which hops); None for all.
     """
 
     keep: Tensor
     instead: Tensor | None = None
+    queries: tuple[int, ...] | None = None
 
     def repeated(self, rows: int) -> Gate:
         """The same for each of so many rows."""
-        return Gate(self.keep.repeat(rows, 1), self.instead)
+        return Gate(self.keep.repeat(rows, 1), self.instead, self.queries)
 
     def __call__(self, output: Tensor, first: int = 0) -> Tensor:
         """output: [batch, query, head, d_value]; first: the position of its first query."""
+        gated = self._everywhere(output, first)
+        if self.queries is None:
+            return gated
+        own = [place in self.queries for place in range(first, first + output.shape[1])]
+        return torch.where(
+            torch.tensor(own, dtype=torch.bool, device=output.device)[:, None, None], gated, output
+        )
+
+    def _everywhere(self, output: Tensor, first: int) -> Tensor:
         keep = self.keep.to(output)
         keep = keep[None, None, :, None] if keep.ndim == 1 else keep[:, None, :, None]
         if self.instead is None:

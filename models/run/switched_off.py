@@ -16,13 +16,14 @@ class SwitchedOff:
 
     stood_in: what stood for their outputs: "zero", "mean" or "resample" as in `ablate`, "given" for outputs of the caller's
     own, "unknown" in a capture whose file is older than this record. source: what these outputs were worked out on, in a few
-    words. Raises ValueError for anything else.
+    words. hops: those of a memory network that were off, counted from 0. Raises ValueError for anything else.
     """
 
     heads: tuple[Head, ...] = ()
     stack: str | None = None
     stood_in: StoodIn = "zero"
     source: str = ""
+    hops: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         source: Any = self.source  # of a file that a stranger may have written
