@@ -19,6 +19,7 @@ LEVELS = {
     "app": 6,
 }
 COMMANDS = (
+    "models.classic.train",
     "models.fetch",
     "models.training.__main__",
     "models.training.evaluate",

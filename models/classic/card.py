@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import torch
+import transformers
 
 from models.errors import BadCard
 from models.loading.catalog import Shipped, entry
@@ -60,6 +64,18 @@ class TaskCard:
         if not isinstance(held, dict) or held.keys() != known:
             raise BadCard(f"{path} is not a card of this version: train the model again.")
         return cls(**held)
+
+
+def made_with() -> dict[str, Any]:
+    """What a card says of the machine and of the day, and under which licence the weights are given."""
+    return {
+        "device": "cpu",
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "date": datetime.now(UTC).date().isoformat(),
+        "licence": "Apache-2.0",
+    }
 
 
 def task_card(name: str) -> TaskCard:

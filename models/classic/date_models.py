@@ -5,17 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import torch
-import transformers
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from models.classic.bottleneck import BottleneckConfig, BottleneckModel
-from models.classic.card import TaskCard
+from models.classic.card import TaskCard, made_with
 from models.classic.characters import character_tokenizer
 from models.classic.date_figures import DateFigures, date_figures
 from models.classic.hard import HardConfig, HardModel
@@ -28,7 +26,6 @@ from models.progress import Progress, no_progress
 
 CURVE_POINTS = 60
 VARIANCE_STEPS = 12  # how often in a training the variance of REINFORCE is measured
-LICENCE = "Apache-2.0"
 TRAINED_ON = (
     "Trained on dates that models/classic/dates.py spells by chance, none of them of a day that is in the test set; "
     "tested on one spelling of each of 2,000 other days."
@@ -48,7 +45,7 @@ DATE_MODELS: Mapping[str, DateModel] = MappingProxyType(
     {
         "classic-none": DateModel(BottleneckConfig, BottleneckModel, Recipe(3_000)),
         "classic-soft": DateModel(SoftConfig, SoftModel, Recipe(3_000)),
-        "classic-hard": DateModel(HardConfig, HardModel, Recipe(3_000)),
+        "classic-hard": DateModel(HardConfig, HardModel, Recipe(4_000)),
         "classic-local": DateModel(LocalConfig, LocalModel, Recipe(3_000)),
         "classic-cross": DateModel(CrossConfig, CrossModel, Recipe(3_000)),
     }
@@ -117,18 +114,13 @@ def _card(name: str, module: PreTrainedModel, recipe: Recipe, seconds: float, re
         parameters=sum(weight.numel() for weight in module.parameters()),
         recipe=asdict(recipe),
         train_seconds=round(seconds, 1),
-        device="cpu",
-        threads=torch.get_num_threads(),
-        torch=torch.__version__,
-        transformers=transformers.__version__,
-        date=datetime.now(UTC).date().isoformat(),
-        licence=LICENCE,
         trained_on=TRAINED_ON,
         command=f"python -m models.classic.train {name} --seed {recipe.seed}",
         figures=figures,
         by_length=[list(asdict(band).values()) for band in found.by_length],
         curve=record.curve,
         variance=[list(asdict(one).values()) for one in record.variance],
+        **made_with(),
     )
 
 

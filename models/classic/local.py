@@ -24,7 +24,7 @@ class LocalConfig(RecurrentConfig):
 
     model_type = "headlight_local"
     attention_form: ClassVar[Form] = "local"
-    window: int = 8
+    window: int = 10
 
 
 class Window(NamedTuple):

@@ -17,7 +17,7 @@ PAD, UNKNOWN, FULL_STOP, QUESTION_MARK = "<pad>", "<unk>", ".", "?"
 NAMES = (*PEOPLE, *DEDUCED)
 _KINDS = tuple(dict.fromkeys((*ANIMALS, *ANIMALS.values())))
 _ACTS = tuple(dict.fromkeys(word for act in (*MOVES, *TAKES, *DROPS) for word in act.split()))
-_SMALL = "to the there where is was before what afraid of a are".split()
+_SMALL = ["to", "the", "there", "where", "is", "was", "before", "what", "afraid", "of", "a", "are"]
 WORDS = (*NAMES, *PLACES, *THINGS, *_KINDS, *_ACTS, *_SMALL)
 _LISTED = (
     f"names ({', '.join(NAMES)}), places ({', '.join(PLACES)}), things ({', '.join(THINGS)}), animals ({', '.join(_KINDS)}), what is "

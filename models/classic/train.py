@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from models.classic.date_models import DATE_MODELS, train_dates
-from models.classic.memory_training import MEMORY, train_stories
+from models.classic.story_model import MEMORY, train_stories
 from models.errors import HeadlightError
 
 NAMES = (*DATE_MODELS, MEMORY)
