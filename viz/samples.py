@@ -92,3 +92,13 @@ SAMPLES: tuple[Sample, ...] = (
 )
 
 DEFAULT = SAMPLES[0]
+
+# Dates as people spell them, for the models that read nothing else.
+DATES = (
+    "Wednesday, the 9th of May 2018",
+    "Feb 3rd, '98",
+    "5/9/2018",
+    "31.12.1999",
+    "twenty-first of June 1969",
+    "born on 14-Oct-66 in Paris",
+)

@@ -34,26 +34,28 @@ class HardLoss(nn.Module):
     """The loss of hard attention, over a training of so many steps.
 
     At first some batches read the expected annotation, as soft attention does, fewer and fewer of them, and none after two
-    thirds of the steps (the paper: half of the images, always). entropy: what a nat of the places' entropy is worth.
+    thirds of the steps (the paper: half of the images, always). entropy: what a nat of the places' entropy is worth at first; it
+    falls to nothing.
     """
 
     def __init__(self, hidden_size: int, steps: int, seed: int, entropy: float = 0.02) -> None:
         super().__init__()
         self.baseline = nn.Linear(hidden_size, 1)
         self.generator = torch.Generator().manual_seed(seed)
-        self.entropy, self.softened, self.step = entropy, 2 * steps / 3, 0
+        self.entropy, self.steps, self.step = entropy, steps, 0
 
     def forward(self, model: HardModel, batch: DateBatch) -> Tensor:
         """What is written, on the places that were drawn; what is drawn; and the baseline's own error."""
         self.step += 1
-        if torch.rand((), generator=self.generator).item() < 0.5 * (1 - self.step / self.softened):
+        done = self.step / self.steps
+        if torch.rand((), generator=self.generator).item() < 0.5 - 0.75 * done:
             return cross_entropy(model, batch, choice="expected")
         nats, draws = self.draw(model, batch)
         reward, foretold = to_come(-nats), self.foretell(draws)
         credit = credit_of(draws, reward - foretold)
         surprise = torch.stack([_entropy(draw.probabilities) for draw in draws], dim=1)
         off = (foretold - reward.detach()).square()
-        return nats.mean() - credit.mean() - self.entropy * surprise.mean() + 0.1 * off.mean()
+        return nats.mean() - credit.mean() - self.entropy * (1 - done) * surprise.mean() + 0.1 * off.mean()
 
     def draw(self, model: HardModel, batch: DateBatch) -> tuple[Tensor, list[Draw]]:
         """Nats of each character [batch, target], on places that were drawn."""

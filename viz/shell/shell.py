@@ -27,6 +27,7 @@ page = st.navigation(
         ],
         "Cost": [st.Page(PAGES / "compare.py", title="Compare", icon=":material/speed:")],
         "Learn": [
+            st.Page(PAGES / "evolution.py", title="Evolution", icon=":material/history_edu:"),
             st.Page(PAGES / "family.py", title="Family", icon=":material/view_column:"),
             st.Page(PAGES / "formation.py", title="Formation", icon=":material/timeline:"),
         ],

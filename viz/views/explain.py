@@ -30,6 +30,18 @@ foreseen. Where lines part, one kind of attention knew something that another di
 
 **Bytes per token** is what one more token adds to the key/value cache, by formula: the memory that long texts cost.
 """,
+    "Evolution": """
+**The text** stands on top, a row below it for every character that is written. A cell is the weight with which the model looked
+at that character of the text when it wrote this one: darker is more (brighter in the dark theme).
+Framed are the characters that say what is written, where the text says it. Play writes the answer again.
+
+**Without attention** a model keeps of a whole text the one vector that its reader ends with. **Soft attention** looks at every
+character before each step, at some more. **Hard attention** draws one place and reads it alone; dots are the places that it
+might have drawn. **Local attention** says where to look and looks softly around there; its window is underlined. The
+**Transformer** has no recurrence at all: several heads of several layers look at the same time.
+
+All of them were trained on the same dates and are *measured* on the same 2,000 others, each of a day that no model has seen.
+""",
     "Formation": """
 An untrained model's heads all do the same: they spread their attention evenly, so each token gets its share by chance (the
 dashed line). In training some take on a task. A **previous-token head** looks one token back. An **induction head** looks for

@@ -1,6 +1,7 @@
 // An answer being written, a row for each of its characters; what each looked at stands in the row, under the text.
 
 const STEP_MS = 420;
+const LEAST_WIDTH = 11; // of a character, in CSS pixels; a longer text scrolls
 const SIGNS = { Play: "M6 3.5v13l11-6.5z", Pause: "M5 3.5h4v13H5zM11 3.5h4v13h-4z" };
 const END = "⏎";
 
@@ -61,7 +62,9 @@ class AlignmentPlayer {
     const { source, written, title } = this.data;
     this.table.setAttribute("aria-label", title);
     this.table.setAttribute("role", "img");
-    this.table.style.gridTemplateColumns = `92px repeat(${source.length}, minmax(13px, 30px))`;
+    this.table.style.gridTemplateColumns = `92px repeat(${source.length}, minmax(${LEAST_WIDTH}px, 1fr))`;
+    this.table.style.maxWidth = `${92 + 30 * source.length}px`;
+    this.top = this.weights ? this.weights.reduce((most, byte) => Math.max(most, byte), LEAST_TOP) : 1;
     this.heads = source.map((character) => make("span", { className: "source", textContent: shown(character) }));
     this.rows = written.map((one, row) => this.row(one, row));
     this.table.replaceChildren(make("span", {}), ...this.heads, ...this.rows.flat());
@@ -71,16 +74,14 @@ class AlignmentPlayer {
     const wrong = one.right === false ? " wrong" : "";
     const label = make("span", { className: `written${wrong}`, dataset: { row } },
       make("b", { textContent: shown(one.character) }), make("i", { textContent: one.probability.toFixed(3) }));
-    const columns = this.data.source.length;
-    const top = this.weights ? Math.max(LEAST_TOP, ...this.weights.subarray(row * columns, (row + 1) * columns)) : 1;
-    return [label, ...this.data.source.map((_, column) => this.cell(one, row, column, top))];
+    return [label, ...this.data.source.map((_, column) => this.cell(one, row, column))];
   }
 
-  cell(one, row, column, top) {
+  cell(one, row, column) {
     const element = make("span", { className: "cell", dataset: { row, column } });
     const at = row * this.data.source.length + column;
     if (this.weights && this.weights[at] > 0) {
-      element.style.background = cssColour(this.colours.table[Math.round((this.weights[at] / top) * 255)]);
+      element.style.background = cssColour(this.colours.table[Math.round((this.weights[at] / this.top) * 255)]);
     }
     if (this.faint && this.faint[at] > 12) {
       const size = Math.round(3 + (this.faint[at] / 255) * 5);

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-import models
 from models.classic.date_reading import VOCABULARY, DateSaid, demand_date, read_date
 from models.classic.dates import LONGEST
+from models.errors import BadText
 from viz.markdown import escaped
+from viz.samples import DATES
 from viz.state import keys, session
-
-DEFAULT = "Wednesday, the 9th of May 2018"
-SAMPLES = (
-    DEFAULT,
-    "Feb 3rd, '98",
-    "5/9/2018",
-    "31.12.1999",
-    "twenty-first of June 1969",
-    "the letter was dated 14-Oct-66 when the others had left",
-)
-
 
 def date_text() -> tuple[str, DateSaid] | None:
     """Draw the field; the text and the date it says, None where it says none, which is then told."""
@@ -30,12 +20,12 @@ def date_text() -> tuple[str, DateSaid] | None:
         help=f"In English, with {VOCABULARY}. Numbers alone are read as year-month-day, day.month.year, or month/day/year.",
     )
     with st.container(horizontal=True, gap="small"):
-        for number, sample in enumerate(SAMPLES):
+        for number, sample in enumerate(DATES):
             st.button(sample, key=f"date-sample-{number}", type="tertiary", on_click=_take, args=(sample,))
     text = session.get(keys.DATE)
     try:
         demand_date(text)
-    except models.BadText as error:
+    except BadText as error:
         st.error(escaped(str(error)), icon=":material/error:")
         return None
     return text, read_date(text)
