@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from models.loading.catalog import Task
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -102,3 +104,20 @@ DATES = (
     "twenty-first of June 1969",
     "born on 14-Oct-66 in Paris",
 )
+
+# Short stories with a question, for the memory network.
+STORIES = (
+    "Mary went to the kitchen. John went to the garden. Mary got the milk. Mary went to the bathroom. John went to the "
+    "hallway. Where is the milk?",
+    "Sandra journeyed to the office. Daniel moved to the bedroom. Sandra travelled to the garden. Where is Sandra?",
+)
+
+
+def samples_of(task: Task) -> tuple[Sample, ...]:
+    """For models that read any text, or that were trained for one task alone."""
+    texts = {"dates": DATES, "stories": STORIES}.get(task)
+    return (
+        SAMPLES
+        if texts is None
+        else tuple(Sample(text, text, "One that the model was trained to read.") for text in texts)
+    )

@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from models.classic.milestones import Milestone
 from viz.state import keys, session
 from viz.views.columns import column_style
 from viz.views.evolution.cards import training
 from viz.views.evolution.date_text import date_text
+from viz.views.evolution.milestones import about, milestones
 from viz.views.evolution.side_by_side import side_by_side
 from viz.views.evolution.watch import watch
 from viz.views.explain import explain
@@ -23,10 +25,10 @@ def _beside(dark: bool) -> None:
         side_by_side(*found, dark)
 
 
-VIEWS: dict[str, Callable[[bool], None]] = {
+VIEWS: dict[str, Callable[[Milestone, bool], None]] = {
     "Watch": watch,
-    "Side by side": _beside,
-    "Training": training,
+    "Side by side": lambda _, dark: _beside(dark),
+    "Training": lambda _, dark: training(dark),
 }
 
 
@@ -46,8 +48,14 @@ def page() -> None:
 def evolution() -> None:
     """All that follows a click: redrawn by itself, without the rest of the page."""
     session.hold_on()
-    view = tabs(VIEWS, keys.EVOLUTION_VIEW, "Watch the chosen model work, all of them on one date, or how they were trained.")
-    view(st.context.theme.type == "dark")
+    milestone = milestones()
+    about(milestone)
+    view = tabs(
+        VIEWS,
+        keys.EVOLUTION_VIEW,
+        "Watch the chosen model work, all of them on one date, or how they were trained.",
+    )
+    view(milestone, st.context.theme.type == "dark")
     explain("Evolution")
     session.remember()
 

@@ -66,6 +66,10 @@ LOSSES_TABLE, LOSSES_CHART = "family-losses", "family-loss-lines"  # Family
 
 # What is remembered from run to run.
 LAST_REQUEST, CANCELLED_REQUEST = "_last_good_request", "_cancelled_request"  # every page with a text
+TEXT_TASK, TEXTS_OF_TASKS = (
+    "_text_task",
+    "_texts_of_tasks",
+)  # of which task the text is, and the last text of each
 MODEL_TAKEN = "_made_model_taken"  # Convert and Prune: Explore is to be opened
 CONTINUATION = "_written"  # Explore
 WORTH_ASKED = "_latent_worth_asked"  # Latents

@@ -6,14 +6,14 @@ import streamlit as st
 import torch
 
 import models
-from models.loading.catalog import FAMILY, PRETRAINED
+from models.loading.catalog import ANCESTORS, FAMILY, PRETRAINED, Task
 from viz.components.text_guard import text_guard
-from viz.samples import SAMPLES, Sample
+from viz.samples import DEFAULT, Sample, samples_of
 from viz.services import Request
 from viz.state import choices, keys, session
 from viz.views.obtain import start_again
 
-GROUP_WORDS = {FAMILY: "Family", PRETRAINED: "Pretrained"}
+GROUP_WORDS = {FAMILY: "Family", ANCESTORS: "Ancestor", PRETRAINED: "Pretrained"}
 
 
 def sidebar(models_shown: str = "") -> Request:
@@ -21,12 +21,14 @@ def sidebar(models_shown: str = "") -> Request:
 
     models_shown: for a page that shows models of its own choice, a sentence in place of the model picker.
     """
+    task = "any text" if models_shown else _task()
+    _fitting_text(task)
     with st.sidebar:
         if models_shown:
             st.caption(models_shown)
         else:
             _model_picker()
-        _samples()
+        _samples(task)
         st.text_area(
             "Text",
             key=keys.TEXT,
@@ -65,7 +67,7 @@ def device_sidebar(sentence: str) -> None:
 
 
 def _model_picker() -> None:
-    known = list(models.CATALOG)
+    known = [name for name, row in models.CATALOG.items() if row.form != "none"]
     chosen = session.get(keys.MODEL)
     st.selectbox(
         "Model",
@@ -96,9 +98,30 @@ def _undertrained(name: str) -> bool:
     return card is not None and card.undertrained
 
 
-def _samples() -> None:
+def _task() -> Task:
+    """What the chosen model reads."""
+    row = models.CATALOG.get(session.get(keys.MODEL) or "")
+    return "any text" if row is None else row.task
+
+
+def _fitting_text(task: Task) -> None:
+    """Where the model reads texts of its own kind, and the present one is of another kind: the one that was there last.
+
+    A text that came with the address stays: whoever sent it meant it.
+    """
+    texts: dict[str, str] = session.find(keys.TEXTS_OF_TASKS, {})
+    before = session.find(keys.TEXT_TASK)
+    if before is None and session.get(keys.TEXT) == DEFAULT.text:
+        before = "any text"
+    if before not in (None, task):
+        texts = texts | {before: session.get(keys.TEXT)}
+        session.put({keys.TEXT: texts.get(task, samples_of(task)[0].text), keys.TOKEN: None})
+    session.put({keys.TEXT_TASK: task, keys.TEXTS_OF_TASKS: texts})
+
+
+def _samples(task: Task) -> None:
     with st.popover("Samples", width="stretch", help="Texts on which heads show what they do."):
-        for sample in SAMPLES:
+        for sample in samples_of(task):
             st.button(
                 sample.title,
                 key=f"sample-{sample.title}",

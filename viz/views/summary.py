@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 import models
-from models.shape.attention_geometry import KIND_NAMES
+from models.shape.attention_geometry import FORM_NAMES, KIND_NAMES
 from viz import services
 from viz.markdown import escaped
 from viz.services import Request
@@ -56,9 +56,11 @@ def _facts(model: models.AttentionModel, run: models.Capture, card: models.Card 
     shape = model.geometry
     heads = sum(run.heads(layer, stack) for stack in run.stacks for layer in range(run.layers(stack)))
     facts = [
-        f"**{KIND_NAMES[shape.kind]}** ({shape.kind.upper()})",
+        f"**{KIND_NAMES[shape.kind]}** ({shape.kind.upper()})"
+        if shape.form == "dot product"
+        else f"**{FORM_NAMES[shape.form]}**",
         _sizes(shape),
-        f"{heads} patterns on {len(run.tokens)} tokens",
+        f"{heads} pattern{'s' * (heads > 1)} on {len(run.tokens)} tokens",
         f"{model.device}, {str(model.dtype).removeprefix('torch.')}",
     ]
     if card is not None and card.undertrained:
@@ -79,7 +81,7 @@ def _more(model: models.AttentionModel, run: models.Capture) -> str:
 
 def _sizes(shape: models.Geometry) -> str:
     heads = _range(shape.heads_per_layer, shape.heads)
-    sizes = f"{shape.layers} layers x {heads} heads"
+    sizes = f"{shape.layers} layer{'s' * (shape.layers > 1)} x {heads} head{'s' * (heads != '1')}"
     if shape.encoder_layers is not None:
         sizes = f"encoder {shape.encoder_layers} layers x {shape.encoder_heads} heads, decoder {sizes}"
     kv_heads = _range(shape.kv_heads_per_layer, shape.kv_heads)

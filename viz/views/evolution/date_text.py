@@ -11,6 +11,7 @@ from viz.markdown import escaped
 from viz.samples import DATES
 from viz.state import keys, session
 
+
 def date_text() -> tuple[str, DateSaid] | None:
     """Draw the field; the text and the date it says, None where it says none, which is then told."""
     st.text_input(

@@ -17,8 +17,8 @@ from viz.views.evolution.alignment import END
 
 _RIGHT = "Exact match on 2,000 dates that no model saw, *measured*."
 _LOOKS = (
-    "How often the most attended character is one that the written character came from; of the best head, *measured* on the same "
-    "dates."
+    "How often the most attended character is one that the written character came from; of the best head, *measured* on the "
+    "same dates."
 )
 _TIME = "To read and write this text, the best of five passes, *measured* on this machine just now."
 

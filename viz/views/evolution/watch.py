@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
+from models.classic.milestones import Milestone
 from viz.services.ancestors import TITLES
-from viz.state import keys, session
 from viz.views.evolution.alignment import alignment
 from viz.views.evolution.date_text import date_text
 from viz.views.evolution.draws import draws
 
 
-def watch(dark: bool) -> None:
+def watch(milestone: Milestone, dark: bool) -> None:
     """A date being written, or a story being read."""
-    name = session.get(keys.ANCESTOR)
+    name = milestone.model
     found = date_text()
     if found is None:
         return
