@@ -46,7 +46,7 @@ DATE_MODELS: Mapping[str, DateModel] = MappingProxyType(
         "classic-none": DateModel(BottleneckConfig, BottleneckModel, Recipe(3_000)),
         "classic-soft": DateModel(SoftConfig, SoftModel, Recipe(3_000)),
         "classic-hard": DateModel(HardConfig, HardModel, Recipe(4_000)),
-        "classic-local": DateModel(LocalConfig, LocalModel, Recipe(3_000)),
+        "classic-local": DateModel(LocalConfig, LocalModel, Recipe(5_000, learning_rate=3e-3)),
         "classic-cross": DateModel(CrossConfig, CrossModel, Recipe(3_000)),
     }
 )

@@ -46,9 +46,9 @@ class LocalAttention(Attention):
         self.window = config.window
         self.additive = AdditiveScore(config)
         self.place = nn.Sequential(
-            nn.Linear(config.hidden_size, config.attention_size),
+            nn.Linear(config.hidden_size, config.hidden_size),
             nn.Tanh(),
-            nn.Linear(config.attention_size, 1, bias=False),
+            nn.Linear(config.hidden_size, 1, bias=False),
         )
 
     def keys(self, annotations: Tensor) -> Tensor:

@@ -208,6 +208,11 @@ CATALOG: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in 
 DEFAULT = family_name("mha")
 
 
+def task_of(name: str) -> Task:
+    """What a model reads; any text, where it is none of the catalogue."""
+    return CATALOG[name].task if name in CATALOG else "any text"
+
+
 def entry(name: str) -> Entry:
     """The catalogue's row of that name; UnknownModel, with the names there are, where it has none."""
     if name not in CATALOG:

@@ -20,7 +20,7 @@ from viz.views.latents.overlap import overlap
 from viz.views.latents.position import position
 from viz.views.latents.scores import scores
 from viz.views.latents.spectrum import spectrum
-from viz.views.latents.subject import Subject, chosen_place, obtain_subject
+from viz.views.latents.subject import Subject, chosen_place, keeps_a_cache, obtain_subject
 from viz.views.latents.switch_off.view import switch_off
 from viz.views.sidebar import sidebar
 from viz.views.summary import summary
@@ -75,6 +75,12 @@ def latents(request: Request, run: models.Capture, other: Request | None) -> Non
 
 def _beside(request: Request, other: Request) -> None:
     """That another model is looked at than the one chosen, and where the chosen one stands."""
+    if not keeps_a_cache(other):
+        st.caption(
+            f":material/info: {escaped(other.model)} keeps neither latents nor keys and values of what it writes, so this page "
+            f"shows {escaped(request.model)} on the same text."
+        )
+        return
     st.caption(
         f":material/info: {escaped(other.model)} keeps keys and values, not latents, so this page shows "
         f"{escaped(request.model)}. What {escaped(other.model)} caches of the same text stands under “Other kinds” below."

@@ -6,7 +6,7 @@ import streamlit as st
 import torch
 
 import models
-from models.loading.catalog import ANCESTORS, FAMILY, PRETRAINED, Task
+from models.loading.catalog import ANCESTORS, FAMILY, PRETRAINED, Task, task_of
 from viz.components.text_guard import text_guard
 from viz.samples import DEFAULT, Sample, samples_of
 from viz.services import Request
@@ -21,7 +21,7 @@ def sidebar(models_shown: str = "") -> Request:
 
     models_shown: for a page that shows models of its own choice, a sentence in place of the model picker.
     """
-    task = "any text" if models_shown else _task()
+    task = "any text" if models_shown else task_of(session.get(keys.MODEL) or "")
     _fitting_text(task)
     with st.sidebar:
         if models_shown:
@@ -96,12 +96,6 @@ def _undertrained(name: str) -> bool:
     except models.BadCard:  # said where the model is shown
         return False
     return card is not None and card.undertrained
-
-
-def _task() -> Task:
-    """What the chosen model reads."""
-    row = models.CATALOG.get(session.get(keys.MODEL) or "")
-    return "any text" if row is None else row.task
 
 
 def _fitting_text(task: Task) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 import models
+from models.loading.catalog import task_of
 from viz.figures.heatmap import difference_heatmap, heatmap
 from viz.figures.layout.config import with_bar
 from viz.markdown import escaped
@@ -98,7 +99,12 @@ def _other_text(request: Request) -> Request | None:
 
 
 def _other_model(request: Request) -> Request | None:
-    others = [name for name in models.CATALOG if name != request.model]
+    task = task_of(request.model)
+    others = [
+        name
+        for name, row in models.CATALOG.items()
+        if name != request.model and row.task == task and row.form != "none"
+    ]
     name = st.selectbox(
         "Other model",
         others,

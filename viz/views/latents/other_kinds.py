@@ -24,7 +24,7 @@ from viz.views.columns import pair
 from viz.views.explain import explain
 from viz.views.latents.background import is_done
 from viz.views.latents.spectrum import spectra_of
-from viz.views.latents.subject import Subject
+from viz.views.latents.subject import Subject, keeps_a_cache
 
 FAMILY = tuple(family_name(kind) for kind in ("gqa", "mqa", "mha"))
 
@@ -48,10 +48,9 @@ def other_kinds(subject: Subject, other: Request | None) -> None:
 
 
 def _choice(subject: Subject, other: Request | None) -> str | None:
-    own = [] if other is None else [other.model]
-    names = [
-        name for name in dict.fromkeys([*own, *FAMILY, *models.CATALOG]) if name != subject.request.model
-    ]
+    own = [] if other is None or not keeps_a_cache(other) else [other.model]
+    readers = [name for name, row in models.CATALOG.items() if row.task == "any text"]
+    names = [name for name in dict.fromkeys([*own, *FAMILY, *readers]) if name != subject.request.model]
     return st.selectbox(
         "Model to stand beside it", names, key="latents-other-model", accept_new_options=True,
         help="Any model that reads with a cache: one of the list, a Hub id, or a folder.",

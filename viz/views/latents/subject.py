@@ -64,6 +64,11 @@ def obtain_subject(request: Request) -> tuple[Request, models.Capture, Request |
     return None if run is None else (own, run, shown[0])
 
 
+def keeps_a_cache(request: Request) -> bool:
+    """Whether a model keeps something of each token that it has read, to be looked at beside latents."""
+    return services.model_of(request).geometry.form == "dot product"
+
+
 def latent_layers(run: models.Capture) -> list[int]:
     """The layers whose latents the capture kept."""
     return [layer for layer in range(run.layers()) if run.has_latents(layer)]

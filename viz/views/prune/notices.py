@@ -6,7 +6,7 @@ import streamlit as st
 
 from viz.markdown import escaped
 from viz.views.prune.presets import in_words
-from viz.views.prune.subject import Subject
+from viz.views.prune.subject import EXAMPLE_SCORES, Subject, example_score
 
 
 def notices(subject: Subject) -> None:
@@ -32,7 +32,7 @@ def _example(subject: Subject) -> None:
     what = (
         f"the strongest {role.replace(' token', '-token')} head"
         if role
-        else "the head that looks most at the token before"
+        else EXAMPLE_SCORES.get(example_score(subject.run, subject.stack) or "", "one of its heads")
     )
     why = (
         " Induction heads, where a model has some, read what it writes."

@@ -13,7 +13,12 @@ from viz.services import Request
 from viz.services.ablations import Choice
 from viz.state import keys, session
 
-EXAMPLE_SCORES = ("previous_token", "induction", "first_token")  # the first that the text gives queries for
+# What an example is the strongest of: the first that the text gives queries for.
+EXAMPLE_SCORES = {
+    "previous_token": "the head that looks most at the token before",
+    "induction": "the head that looks most at what followed earlier copies of a token",
+    "first_token": "the head that looks most at the first token",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +74,18 @@ def subject_of(request: Request, run: models.Capture, dark: bool) -> Subject:
 
 def telling(run: models.Capture, stack: str, every: tuple[Head, ...]) -> Head:
     """The head whose loss is seen best: the strongest previous-token head, without which induction heads go blind."""
+    name = example_score(run, stack)
+    if name is None:
+        return every[0]
+    scores = run.scores(stack).values[name].nan_to_num(-1.0)
+    layer, head = divmod(int(scores.argmax()), scores.shape[1])
+    return layer, head
+
+
+def example_score(run: models.Capture, stack: str) -> str | None:
+    """The score by which `telling` chooses, one of EXAMPLE_SCORES; None where the text gives no query for any."""
     values = run.scores(stack).values
-    for name in EXAMPLE_SCORES:
-        scores = values[name].nan_to_num(-1.0)
-        if scores.max() > 0:
-            layer, head = divmod(int(scores.argmax()), scores.shape[1])
-            return layer, head
-    return every[0]
+    return next((name for name in EXAMPLE_SCORES if values[name].nan_to_num(-1.0).max() > 0), None)
 
 
 def other_titles(request: Request) -> list[str]:
