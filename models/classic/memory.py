@@ -161,7 +161,9 @@ class MemoryNetwork(PreTrainedModel):
         """What each sentence is by each pair of matrices: hop k compares with the k-th and reads the one behind it."""
         held = [
             sentences[stories.memories] + times(stories.times)
-            for sentences, times in zip(self._encoded(stories.sentences, *self.words), self.times, strict=True)
+            for sentences, times in zip(
+                self._encoded(stories.sentences, *self.words), self.times, strict=True
+            )
         ]
         return torch.stack(held, 1)
 

@@ -105,7 +105,9 @@ _Sentence = tuple[int, ...]
 
 def _network(model: AttentionModel) -> MemoryNetwork:
     if not isinstance(model.module, MemoryNetwork):
-        raise BadSelection(f"{model.name} is no memory network, so it has no memories; load “classic-memory”.")
+        raise BadSelection(
+            f"{model.name} is no memory network, so it has no memories; load “classic-memory”."
+        )
     return model.module
 
 

@@ -89,9 +89,7 @@ class _World:
         person = self.people[name]
         held = [thing for thing, kept in self.things.items() if kept.holder is person]
         near = [
-            thing
-            for thing, kept in self.things.items()
-            if kept.holder is None and kept.place == person.place
+            thing for thing, kept in self.things.items() if kept.holder is None and kept.place == person.place
         ]
         if held and self.chance.random() < 0.15:
             self._leave(name, person, self.chance.choice(held))
@@ -120,7 +118,10 @@ class _World:
         self.things[thing].holder, self.things[thing].told = person, said
 
     def _leave(self, name: str, person: _Person, thing: str) -> None:
-        said, left = self._say(f"{name} {self.chance.choice(DROPS)} the {thing}{self._there()}"), self.things[thing]
+        said, left = (
+            self._say(f"{name} {self.chance.choice(DROPS)} the {thing}{self._there()}"),
+            self.things[thing],
+        )
         assert person.place is not None
         left.place, left.holder, left.told, left.stays = person.place, None, said, person.moved
 
@@ -182,7 +183,9 @@ def _deduced(chance: random.Random) -> Iterator[StoryExample]:
     """One story of task 15: what each animal is afraid of and who is which animal, in any order, and a question on each."""
     fears = {one: chance.choice([other for other in ANIMALS if other != one]) for one in ANIMALS}
     kinds = {name: chance.choice(list(ANIMALS)) for name in DEDUCED}
-    of_kind = {one: f"{many.capitalize()} are afraid of {ANIMALS[fears[one]]}" for one, many in ANIMALS.items()}
+    of_kind = {
+        one: f"{many.capitalize()} are afraid of {ANIMALS[fears[one]]}" for one, many in ANIMALS.items()
+    }
     of_name = {name: f"{name} is a {kind}" for name, kind in kinds.items()}
     sentences = [*of_kind.values(), *of_name.values()]
     chance.shuffle(sentences)

@@ -38,8 +38,8 @@ def read_story(
     memory network has no place for others. Raises BadText.
     """
     told = _parts(text)
-    _demand_order(told)
     _demand_known(word for _, sentence in told for word in sentence)
+    _demand_order(told)
     _demand_short((sentence for _, sentence in told), sentence_size)
     *story, (_, question) = told
     kept = [sentence for _, sentence in story[-memory_size:]]
@@ -65,7 +65,9 @@ def spelled(word: str) -> str:
 
 def story_tokenizer() -> PreTrainedTokenizerFast:
     """The tokenizer of these words, one token each; a line that ends without a mark ends a sentence."""
-    vocabulary = {word: number for number, word in enumerate((PAD, UNKNOWN, FULL_STOP, QUESTION_MARK, *WORDS))}
+    vocabulary = {
+        word: number for number, word in enumerate((PAD, UNKNOWN, FULL_STOP, QUESTION_MARK, *WORDS))
+    }
     backend = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
     backend.normalizer = normalizers.Sequence(
         [
@@ -94,12 +96,16 @@ def _demand_order(told: Sequence[tuple[str, list[str]]]) -> None:
     """Raise BadText unless sentences come first and one question last."""
     questions = [place for place, (end, _) in enumerate(told) if end == QUESTION_MARK]
     if not told:
-        raise BadText("The story is empty; type sentences and a question, such as “Mary went to the garden. Where is Mary?”")
+        raise BadText(
+            "The story is empty; type sentences and a question, such as “Mary went to the garden. Where is Mary?”."
+        )
     if not questions:
-        raise BadText("The story has no question; end it with one, such as “Where is Mary?”")
+        raise BadText("The story has no question; end it with one, such as “Where is Mary?”.")
     if questions[0] == 0:
         asked = joined(told[0][1])
-        raise BadText(f"“{asked}?” comes before any sentence of the story; tell the story first, and ask at its end.")
+        raise BadText(
+            f"“{asked}?” comes before any sentence of the story; tell the story first, and ask at its end."
+        )
     if questions[0] < len(told) - 1:
         asked = joined(told[questions[0]][1])
         raise BadText(f"More follows the question “{asked}?”; ask one question, at the end of the story.")

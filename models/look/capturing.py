@@ -50,9 +50,7 @@ def capture(
     context raises TextTooLong. Raises BadText, BadSelection.
     """
     encoded = encode_for(model, text, source=source, target=target, max_tokens=max_tokens)
-    return capture_inputs(
-        model, encoded, heads_off=heads_off, latents_off=latents_off, hops_off=hops_off
-    )
+    return capture_inputs(model, encoded, heads_off=heads_off, latents_off=latents_off, hops_off=hops_off)
 
 
 def capture_inputs(

@@ -128,7 +128,9 @@ def known_hops(model: AttentionModel, hops: Iterable[int]) -> tuple[int, ...]:
     if not wanted:
         return ()
     if "memory" not in model.plan.stacks:
-        raise BadSelection(f"{model.name} is no memory network, so it has no hops to switch off; give heads_off.")
+        raise BadSelection(
+            f"{model.name} is no memory network, so it has no hops to switch off; give heads_off."
+        )
     config: Any = model.module.config
     for hop in wanted:
         if not 0 <= hop < config.hops:
