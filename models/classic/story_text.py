@@ -17,11 +17,11 @@ PAD, UNKNOWN, FULL_STOP, QUESTION_MARK = "<pad>", "<unk>", ".", "?"
 NAMES = (*PEOPLE, *DEDUCED)
 _KINDS = tuple(dict.fromkeys((*ANIMALS, *ANIMALS.values())))
 _ACTS = tuple(dict.fromkeys(word for act in (*MOVES, *TAKES, *DROPS) for word in act.split()))
-_SMALL = "to the there where is was before what afraid of a are".split()
+_SMALL = ("to", "the", "there", "where", "is", "was", "before", "what", "afraid", "of", "a", "are")
 WORDS = (*NAMES, *PLACES, *THINGS, *_KINDS, *_ACTS, *_SMALL)
 _LISTED = (
-    f"names ({', '.join(NAMES)}), places ({', '.join(PLACES)}), things ({', '.join(THINGS)}), animals ({', '.join(_KINDS)}), what is "
-    f"done ({', '.join(_ACTS)}) and {', '.join(_SMALL)}"
+    f"names ({', '.join(NAMES)}), places ({', '.join(PLACES)}), things ({', '.join(THINGS)}), animals ({', '.join(_KINDS)}), "
+    f"what is done ({', '.join(_ACTS)}) and {', '.join(_SMALL)}"
 )
 _NAMED = {name.lower(): name for name in NAMES}
 # What a question can be about: it must stand in the story, too.
@@ -123,8 +123,8 @@ def _demand_short(sentences: Iterable[list[str]], most: int) -> None:
     for sentence in sentences:
         if len(sentence) > most:
             raise BadText(
-                f"“{joined(sentence)}” has {len(sentence)} words, and at most {most} are read in one sentence; say it in several "
-                "sentences."
+                f"“{joined(sentence)}” has {len(sentence)} words, and at most {most} are read in one sentence; say it in "
+                "several sentences."
             )
 
 
@@ -137,7 +137,7 @@ def _demand_told(question: list[str], kept: list[list[str]], sentences: int) -> 
     what = joined([missing[0] if missing[0] in NAMES else f"the {missing[0]}"])
     if sentences > len(kept):
         raise BadText(
-            f"{what} does not appear in the last {len(kept)} sentences of the story, and no more are read; ask about what does, or "
-            "tell a shorter story."
+            f"{what} does not appear in the last {len(kept)} sentences of the story, and no more are read; ask about what "
+            "does, or tell a shorter story."
         )
     raise BadText(f"{what} does not appear in the story; ask about what does.")
