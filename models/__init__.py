@@ -6,6 +6,19 @@ run.pattern(layer=5, head=3)        # float32 [query, key]
 run.scores().values["induction"]    # float32 [layer, head]
 """
 
+from models.classic.answering import DateAnswer, answer_dates
+from models.classic.card import TaskCard, task_card
+from models.classic.date_reading import DateSaid, read_date
+from models.classic.hard_reading import HardReading, read_hard
+from models.classic.local_reading import LocalReading, read_local
+from models.classic.memory_reading import (
+    MemoryReading,
+    WithoutSentences,
+    read_memories,
+    without_each_sentence,
+)
+from models.classic.milestones import Milestone
+from models.classic.timeline import TIMELINE
 from models.conversion.calibration import Calibration, LayerMoments
 from models.conversion.convert import (
     LatentSpectra,
@@ -87,6 +100,7 @@ from models.shape.removed_heads import Head, RemovedHeads
 __all__ = [
     "CATALOG",
     "DEFAULT",
+    "TIMELINE",
     "Ablation",
     "Anatomy",
     "AttentionCall",
@@ -105,6 +119,8 @@ __all__ = [
     "ChanceLoss",
     "Contender",
     "Cost",
+    "DateAnswer",
+    "DateSaid",
     "Encoded",
     "Entry",
     "Factors",
@@ -112,6 +128,7 @@ __all__ = [
     "FinishedPatterns",
     "Geometry",
     "GradientImportance",
+    "HardReading",
     "Head",
     "HeadChange",
     "HeadImportance",
@@ -131,9 +148,12 @@ __all__ = [
     "LayerRecord",
     "Layers",
     "Line",
+    "LocalReading",
     "Measurement",
+    "MemoryReading",
     "Method",
     "Metric",
+    "Milestone",
     "Order",
     "Passes",
     "PeakIs",
@@ -161,6 +181,7 @@ __all__ = [
     "Stage",
     "StoodIn",
     "SwitchedOff",
+    "TaskCard",
     "Text",
     "TextTooLong",
     "UnknownModel",
@@ -168,10 +189,12 @@ __all__ = [
     "WeightPart",
     "Weights",
     "Wheel",
+    "WithoutSentences",
     "Work",
     "WritingStep",
     "ablate",
     "anatomy",
+    "answer_dates",
     "as_kind",
     "baseline",
     "cache_bytes",
@@ -208,14 +231,20 @@ __all__ = [
     "rank_curve",
     "ranks_for_budget",
     "ranks_for_share",
+    "read_date",
+    "read_hard",
+    "read_local",
+    "read_memories",
     "removal_cost",
     "remove_heads",
     "save",
     "start_healing",
     "stream",
     "sweep",
+    "task_card",
     "token_loss",
     "whole_groups",
     "with_languages",
+    "without_each_sentence",
     "wrap",
 ]

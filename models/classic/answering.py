@@ -14,7 +14,10 @@ from transformers import PreTrainedModel
 from models.classic.characters import ALPHABET, END_ID, START_ID
 from models.classic.dates import DateExample
 from models.classic.training import FIRST_CHARACTER, as_batch
+from models.errors import BadSelection
 from models.run.default_dtype import default_dtype_kept
+from models.run.inputs import listed_texts
+from models.run.model import AttentionModel
 
 _AT_ONCE = 250
 _LONGEST_ANSWER = 12
@@ -35,9 +38,22 @@ class DateAnswer:
     patterns: Float32[Tensor, "layer head target source"]
 
 
+def answer_dates(model: AttentionModel, texts: str | Sequence[str]) -> tuple[DateAnswer, ...]:
+    """What one of the models that read dates writes for one text or several. Raises BadText, BadSelection."""
+    demand = getattr(model.module, "demand_readable", None)
+    if demand is None or model.geometry.role != "encoder-decoder":
+        raise BadSelection(
+            f"{model.name} was not trained to read dates; choose classic-soft or another of its kind."
+        )
+    given = listed_texts(texts)
+    for text in given:
+        demand(text)
+    return written_dates(model.module, given)
+
+
 @torch.no_grad()
-def answer_dates(module: PreTrainedModel, texts: Sequence[str], **how: Any) -> tuple[DateAnswer, ...]:
-    """The likeliest character each time. how: what a model's forward is told besides (`choice` of hard attention)."""
+def written_dates(module: PreTrainedModel, texts: Sequence[str], **how: Any) -> tuple[DateAnswer, ...]:
+    """The likeliest character each time, of texts that were checked. how: what a model's forward is told besides (`choice` of hard attention)."""
     found: dict[int, DateAnswer] = {}
     order = sorted(range(len(texts)), key=lambda number: len(texts[number]))  # little padding
     with default_dtype_kept():

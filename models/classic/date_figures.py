@@ -11,7 +11,7 @@ from jaxtyping import Float32
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from models.classic.answering import DateAnswer, answer_dates
+from models.classic.answering import DateAnswer, written_dates
 from models.classic.dates import LONGEST, DateExample, test_examples
 
 BANDS = ((1, 10), (11, 15), (16, 20), (21, 30), (31, 45), (46, LONGEST))  # characters of a text
@@ -45,9 +45,9 @@ class DateFigures:
 def date_figures(
     module: PreTrainedModel, examples: Sequence[DateExample] | None = None, **how: Any
 ) -> DateFigures:
-    """Measured on the common test set, or on other examples. how: as in `answer_dates`."""
+    """Measured on the common test set, or on other examples. how: as in `written_dates`."""
     given = test_examples() if examples is None else examples
-    found = answer_dates(module, [example.text for example in given], **how)
+    found = written_dates(module, [example.text for example in given], **how)
     pairs = list(zip(given, found, strict=True))
     right = [example.iso == answer.written for example, answer in pairs]
     alignment, aligned = _alignment(pairs)

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
-from models.classic.answering import DateAnswer, answer_dates
+from models.classic.answering import DateAnswer, written_dates
 from models.classic.hard import Draw, HardModel
 from models.errors import BadSelection
 from models.run.model import AttentionModel
@@ -62,10 +62,10 @@ def read_hard(model: AttentionModel, text: str, *, draws: int = 100, seed: int =
         )
     module.demand_readable(text)
     seen: list[Draw] = []
-    (likeliest,) = answer_dates(module, [text], seen=seen)
-    (expected,) = answer_dates(module, [text], choice="expected")
+    (likeliest,) = written_dates(module, [text], seen=seen)
+    (expected,) = written_dates(module, [text], choice="expected")
     generator = torch.Generator().manual_seed(seed)
-    drawn = answer_dates(module, [text] * draws, choice="drawn", generator=generator)
+    drawn = written_dates(module, [text] * draws, choice="drawn", generator=generator)
     steps = max(answer.patterns.shape[2] for answer in drawn)
     places = torch.full((draws, steps), -1, dtype=torch.int64)
     for number, answer in enumerate(drawn):

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
-from models.classic.answering import DateAnswer, answer_dates
+from models.classic.answering import DateAnswer, written_dates
 from models.classic.local import LocalModel, Window
 from models.errors import BadSelection
 from models.run.model import AttentionModel
@@ -34,7 +34,7 @@ def read_local(model: AttentionModel, text: str) -> LocalReading:
         raise BadSelection(f"{model.name} foretells no place; choose classic-local.")
     module.demand_readable(text)
     seen: list[Window] = []
-    (answer,) = answer_dates(module, [text], seen=seen)
+    (answer,) = written_dates(module, [text], seen=seen)
     rows = seen[: answer.patterns.shape[2]]
     centres = torch.cat([window.centre for window in rows]).float().cpu()
     closeness = torch.cat([window.closeness * window.inside for window in rows]).float().cpu()

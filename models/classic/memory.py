@@ -8,6 +8,7 @@ the state itself: u -> u + sum_i softmax(u . m_i) c_i, and the last u says the a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 import torch
@@ -24,10 +25,10 @@ from models.run.own_call import OwnCall
 
 @strict
 class MemoryConfig(PreTrainedConfig):
-    """hops: how often the story is read. memory_size: the most recent sentences that are kept. sentence_size: the most words in one.
+    """hops: how often the story is read. memory_size: how many of the last sentences are kept. sentence_size: words in one.
 
-    full_stop_id, question_mark_id: of the tokens that end a sentence and a question. There is one head, since a hop compares and
-    reads at full width, and all hops are one call of attention.
+    full_stop_id, question_mark_id: of the tokens that end a sentence and a question. There is one head, since a hop compares
+    and reads at full width; all hops are one call of attention.
     """
 
     model_type = "headlight-memory"
@@ -49,8 +50,8 @@ class MemoryConfig(PreTrainedConfig):
 class Stories(NamedTuple):
     """A batch of stories, each different sentence of theirs once; 0 stands for no word.
 
-    sentences: token ids; the first is the empty sentence. memories: for each story rows of `sentences`, the oldest first, 0 where
-    there is none. times: how long ago each was told, the last sentence 0. questions: token ids.
+    sentences: token ids; the first is the empty sentence. memories: for each story rows of `sentences`, the oldest first,
+    0 where there is none. times: how long ago each was told, the last sentence 0. questions: token ids.
     """
 
     sentences: Int[Tensor, "sentence word"]
@@ -81,7 +82,7 @@ class MemoryOutput(ModelOutput):
 
 
 def position_encoding(words: Int[Tensor, "*batch word"], width: int) -> Float[Tensor, "*batch word {width}"]:
-    """What each word of a sentence weighs in each of `width` places, so that their sum knows their order; 0 where there is none.
+    """What each word of a sentence weighs in each of `width` places, so that their sum knows the order; 0 where there is none.
 
     Source: section 4.1, PE: l_kj = (1 - j / J) - (k / d)(1 - 2j / J), word j of J and place k of d counted from 1.
     """
@@ -130,7 +131,7 @@ class MemoryNetwork(PreTrainedModel):
 
     def read(self, stories: Stories, *, linear: bool = False) -> MemoryPass:
         """Read each story in all hops. linear: with the scores themselves as weights, as training starts (section 4.2, LS)."""
-        # Sentences recur from story to story, so a memory is held as two places: its sentence's and its time's, m = sentence + time.
+        # Sentences recur from story to story, so a memory is held as two rows, m = its sentence's + its time's.
         sentences = self._encoded(stories.sentences, *self.words)
         states = self._encoded(stories.questions, self.words[0])
         there, call = stories.memories != 0, OwnCall()
@@ -175,7 +176,7 @@ class MemoryNetwork(PreTrainedModel):
         """Texts of token ids, cut where their sentences end; of each the most recent sentences that there is memory for."""
         cut = [self.cut(ids) for ids in rows]
         told = [sentences[-self.config.memory_size :] for sentences, _ in cut]
-        place = {sentence: row for row, sentence in enumerate(dict.fromkeys(sum(told, [])), start=1)}
+        place = {sentence: row for row, sentence in enumerate(dict.fromkeys(chain(*told)), start=1)}
         most = max(map(len, told))
         return Stories(
             self._padded([(), *place]),
@@ -200,7 +201,7 @@ class MemoryNetwork(PreTrainedModel):
         return torch.tensor(filled, device=self.device, dtype=torch.long).reshape(len(rows), width)
 
     def attention_axes(self, ids: tuple[int, ...], tokens: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-        """Labels of what looks and of what is looked at. Raises BadText where the text was cut before its first sentence ends."""
+        """Labels of what looks and of what is looked at. Raises BadText where the text was cut within its first sentence."""
         spelled = dict(zip(ids, tokens, strict=True))
         told, _ = self.cut(list(ids))
         if not told:

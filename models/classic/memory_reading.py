@@ -21,11 +21,11 @@ from models.run.tokens import display_tokens
 class MemoryReading:
     """One story as the network reads it.
 
-    scores: u . m, before the softmax; weights: after it, each hop's sum to 1. input_memories: what a hop compares its state with,
-    the sentence by A and T_A of that hop; output_memories: what it reads, by C and T_C. states: the question, and what it has
-    become after each hop. answers: probability of each word of `vocabulary` as the answer read off each state by W. Off the last
-    state that is the network's own answer; off those before it is a reading in the manner of the logit lens, since W was trained
-    for the last alone.
+    scores: u . m, before the softmax; weights: after it, each hop's sum to 1. input_memories: what a hop compares its state
+    with, the sentence by A and T_A of that hop; output_memories: what it reads, by C and T_C. states: the question, and what it
+    has become after each hop. answers: probability of each word of `vocabulary` as the answer read off each state by W. Off the
+    last state that is the network's own answer; off those before it is a reading in the manner of the logit lens, since W was
+    trained for the last alone.
     """
 
     sentences: tuple[str, ...]
@@ -83,7 +83,7 @@ def read_memories(model: AttentionModel, text: str) -> MemoryReading:
 
 @torch.no_grad()
 def without_each_sentence(model: AttentionModel, text: str) -> WithoutSentences:
-    """Answer a story without each of its sentences in turn, in one pass. Raises BadText, and BadSelection as `read_memories`."""
+    """Answer a story without each of its sentences in turn, in one pass. Raises as `read_memories`."""
     network = _network(model)
     told, asked = _cut(model, network, text)
     stories = [told, *(told[:place] + told[place + 1 :] for place in range(len(told)))]

@@ -1,7 +1,7 @@
-"""The task of the memory network: short stories with a question, in the manner of bAbI's tasks 1, 2, 3 and 15; our own generator.
+"""The task of the memory network: short stories with a question, in the manner of bAbI's tasks 1, 2, 3 and 15.
 
-Source of the tasks: Weston et al. 2015 (arXiv 1502.05698), section 3. Not a sentence of theirs is in here: where people go and
-what they take is drawn anew, so what a model does with these stories is near what it does with theirs, but not the same.
+Source of the tasks: Weston et al. 2015 (arXiv 1502.05698), section 3. The generator is our own: where people go and what they
+take is drawn anew, so what a model does with these stories is near what it does with theirs, but not the same.
 """
 
 from __future__ import annotations

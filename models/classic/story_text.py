@@ -17,11 +17,11 @@ PAD, UNKNOWN, FULL_STOP, QUESTION_MARK = "<pad>", "<unk>", ".", "?"
 NAMES = (*PEOPLE, *DEDUCED)
 _KINDS = tuple(dict.fromkeys((*ANIMALS, *ANIMALS.values())))
 _ACTS = tuple(dict.fromkeys(word for act in (*MOVES, *TAKES, *DROPS) for word in act.split()))
-_SMALL = ["to", "the", "there", "where", "is", "was", "before", "what", "afraid", "of", "a", "are"]
+_SMALL = ("to", "the", "there", "where", "is", "was", "before", "what", "afraid", "of", "a", "are")
 WORDS = (*NAMES, *PLACES, *THINGS, *_KINDS, *_ACTS, *_SMALL)
 _LISTED = (
-    f"names ({', '.join(NAMES)}), places ({', '.join(PLACES)}), things ({', '.join(THINGS)}), animals ({', '.join(_KINDS)}), what is "
-    f"done ({', '.join(_ACTS)}) and {', '.join(_SMALL)}"
+    f"names ({', '.join(NAMES)}), places ({', '.join(PLACES)}), things ({', '.join(THINGS)}), animals ({', '.join(_KINDS)}), "
+    f"what is done ({', '.join(_ACTS)}) and {', '.join(_SMALL)}"
 )
 _NAMED = {name.lower(): name for name in NAMES}
 # What a question can be about: it must stand in the story, too.
@@ -38,8 +38,8 @@ def read_story(
     memory network has no place for others. Raises BadText.
     """
     told = _parts(text)
-    _demand_order(told)
     _demand_known(word for _, sentence in told for word in sentence)
+    _demand_order(told)
     _demand_short((sentence for _, sentence in told), sentence_size)
     *story, (_, question) = told
     kept = [sentence for _, sentence in story[-memory_size:]]
@@ -97,10 +97,10 @@ def _demand_order(told: Sequence[tuple[str, list[str]]]) -> None:
     questions = [place for place, (end, _) in enumerate(told) if end == QUESTION_MARK]
     if not told:
         raise BadText(
-            "The story is empty; type sentences and a question, such as “Mary went to the garden. Where is Mary?”"
+            "The story is empty; type sentences and a question, such as “Mary went to the garden. Where is Mary?”."
         )
     if not questions:
-        raise BadText("The story has no question; end it with one, such as “Where is Mary?”")
+        raise BadText("The story has no question; end it with one, such as “Where is Mary?”.")
     if questions[0] == 0:
         asked = joined(told[0][1])
         raise BadText(
@@ -123,8 +123,8 @@ def _demand_short(sentences: Iterable[list[str]], most: int) -> None:
     for sentence in sentences:
         if len(sentence) > most:
             raise BadText(
-                f"“{joined(sentence)}” has {len(sentence)} words, and at most {most} are read in one sentence; say it in several "
-                "sentences."
+                f"“{joined(sentence)}” has {len(sentence)} words, and at most {most} are read in one sentence; say it in "
+                "several sentences."
             )
 
 
@@ -137,7 +137,7 @@ def _demand_told(question: list[str], kept: list[list[str]], sentences: int) -> 
     what = joined([missing[0] if missing[0] in NAMES else f"the {missing[0]}"])
     if sentences > len(kept):
         raise BadText(
-            f"{what} does not appear in the last {len(kept)} sentences of the story, and no more are read; ask about what does, or "
-            "tell a shorter story."
+            f"{what} does not appear in the last {len(kept)} sentences of the story, and no more are read; ask about what "
+            "does, or tell a shorter story."
         )
     raise BadText(f"{what} does not appear in the story; ask about what does.")

@@ -46,8 +46,9 @@ def capture(
     is given, the model writes one greedily, or without a language head reads the source again). heads_off: (layer, head)
     of the default stack, whose output is zeroed before the output projection for this run alone; or a HeadsOff, for
     another stack or replacement. latents_off: parts of what latent attention (MLA) caches that no head can read, for this
-    run alone. hops_off: hops of a memory network, counted from 0, of which nothing that is read goes on. max_tokens: cut the text there (Capture.dropped says how much went); without it a text beyond the model's
-    context raises TextTooLong. Raises BadText, BadSelection.
+    run alone. hops_off: hops of a memory network, counted from 0, of which nothing that is read goes on, for this run alone.
+    max_tokens: cut the text there (Capture.dropped says how much went); without it a text beyond the model's context raises
+    TextTooLong. Raises BadText, BadSelection.
     """
     encoded = encode_for(model, text, source=source, target=target, max_tokens=max_tokens)
     return capture_inputs(model, encoded, heads_off=heads_off, latents_off=latents_off, hops_off=hops_off)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import streamlit as st
 
 import models
-from models.classic.answering import DateAnswer, answer_dates
+from models.classic.answering import DateAnswer, written_dates
 from models.classic.date_reading import demand_date
 from models.classic.hard_reading import HardReading, read_hard
 from models.classic.local_reading import LocalReading, read_local
@@ -81,7 +81,7 @@ def _read(what: str, name: str, text: str, read: Callable[[models.AttentionModel
 
 
 def _answer(loaded: models.AttentionModel, text: str) -> DateAnswer:
-    return answer_dates(loaded.module, [text])[0]
+    return written_dates(loaded.module, [text])[0]
 
 
 def _timed(loaded: models.AttentionModel, text: str) -> TimedAnswer:
