@@ -17,7 +17,8 @@ from models.classic.memory_reading import (
     read_memories,
     without_each_sentence,
 )
-from models.classic.milestones import Milestone
+from models.classic.milestones import Milestone, MilestoneCost
+from models.classic.papers import Paper
 from models.classic.timeline import TIMELINE
 from models.conversion.calibration import Calibration, LayerMoments
 from models.conversion.convert import (
@@ -50,7 +51,7 @@ from models.errors import (
     UnsupportedModel,
 )
 from models.loading.card import Card
-from models.loading.catalog import CATALOG, DEFAULT, Entry, Fetched, Shipped, Wheel
+from models.loading.catalog import CATALOG, DEFAULT, Entry, Fetched, Shipped, Task, Wheel
 from models.loading.loader import load, wrap
 from models.loading.saved_folder import save
 from models.loading.source import card_of
@@ -92,7 +93,7 @@ from models.run.records import FinishedPatterns, LayerRecord
 from models.run.switched_off import StoodIn, SwitchedOff
 from models.run.translator_languages import Languages, languages, with_languages
 from models.shape.architecture import Role
-from models.shape.attention_geometry import Geometry, Kind, geometry
+from models.shape.attention_geometry import Form, Geometry, Kind, geometry
 from models.shape.cache_size import CacheMode
 from models.shape.layer_kinds import Keeps
 from models.shape.removed_heads import Head, RemovedHeads
@@ -126,6 +127,7 @@ __all__ = [
     "Factors",
     "Fetched",
     "FinishedPatterns",
+    "Form",
     "Geometry",
     "GradientImportance",
     "HardReading",
@@ -154,7 +156,9 @@ __all__ = [
     "Method",
     "Metric",
     "Milestone",
+    "MilestoneCost",
     "Order",
+    "Paper",
     "Passes",
     "PeakIs",
     "Peaks",
@@ -181,6 +185,7 @@ __all__ = [
     "Stage",
     "StoodIn",
     "SwitchedOff",
+    "Task",
     "TaskCard",
     "Text",
     "TextTooLong",

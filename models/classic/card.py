@@ -46,16 +46,17 @@ class TaskCard:
     curve: Sequence[Sequence[float]] = ()
     variance: Sequence[Sequence[float]] = ()
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: str | Path) -> None:
         """Write task_card.json and a README.md in the Hub's form for model cards."""
         text = json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False)
-        (folder / FILE).write_text(text + "\n", "utf-8")
-        (folder / "README.md").write_text(_readme(self), "utf-8")
+        place = Path(folder)
+        (place / FILE).write_text(text + "\n", "utf-8")
+        (place / "README.md").write_text(_readme(self), "utf-8")
 
     @classmethod
-    def read(cls, folder: Path) -> TaskCard:
+    def read(cls, folder: str | Path) -> TaskCard:
         """The card in a folder. Raises BadCard where there is none, or it is of another version."""
-        path = folder / FILE
+        path = Path(folder) / FILE
         try:
             held = json.loads(path.read_text("utf-8"))
         except (OSError, ValueError) as error:

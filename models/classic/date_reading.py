@@ -13,7 +13,6 @@ from models.errors import BadText
 
 EXAMPLE = "Give a day, a month and a year, such as “9 May 2018”."
 VOCABULARY = "letters from A to Z without accents, digits, spaces and , . / - '"
-Span = tuple[int, int]
 
 _Y, _M, _D = r"(?P<year>\d{4}|\d{2})", r"(?P<month>\d{1,2})", r"(?P<day>\d{1,2})"
 _ALL_NUMBERS = tuple(
@@ -38,7 +37,7 @@ class DateSaid:
     """The date that a text says. origins: for each character of the ISO date the characters that say it; see DateExample."""
 
     day: date
-    origins: tuple[Span | None, ...]
+    origins: tuple[tuple[int, int] | None, ...]
 
     @property
     def iso(self) -> str:
@@ -50,7 +49,7 @@ class _Piece(NamedTuple):
     """A part of a text, and where it stands."""
 
     written: str
-    span: Span
+    span: tuple[int, int]
 
 
 def demand_date(text: str) -> None:
@@ -94,7 +93,7 @@ def _existing(text: str, year: int, month: int, day: int) -> date:
         raise BadText(f"{MONTHS[month - 1]} {year} has no day {day}. {EXAMPLE}") from None
 
 
-def _said(piece: _Piece, places: int, whole: bool = False) -> tuple[Span | None, ...]:
+def _said(piece: _Piece, places: int, whole: bool = False) -> tuple[tuple[int, int] | None, ...]:
     """A digit of the answer by each digit of the piece, counted from behind, or all of them by the whole of it."""
     start, stop = piece.span
     if whole or stop - start == 1:

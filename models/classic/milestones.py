@@ -10,7 +10,7 @@ from models.shape.cache_size import cache_elements_per_token_and_layer
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class MilestoneCost:
     """What attention costs, in LaTeX.
 
     time: to read one text and write the other, or of a text with itself. memory: what is held meanwhile, patterns written out.
@@ -38,7 +38,7 @@ class Milestone:
     papers: tuple[Paper, ...]
     formula: str
     mended: str
-    cost: Cost
+    cost: MilestoneCost
     used_by: str
     model: str
     warning: bool = False

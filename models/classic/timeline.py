@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.classic.milestones import Cost, Milestone
+from models.classic.milestones import MilestoneCost, Milestone
 from models.classic.nominal_latent import NominalLatentConfig
 from models.classic.papers import ALIGN, GQA, LOCAL, MEMORY, MLA, MQA, PHRASES, SEQ2SEQ, SHOW, TRANSFORMER
 from models.shape.attention_geometry import Geometry, Kind, geometry
@@ -32,7 +32,7 @@ TIMELINE: tuple[Milestone, ...] = (
             r"p(y \mid x) &= \prod_{t=1}^{T_y} p(y_t \mid v, y_1, \dots, y_{t-1}) \end{aligned}"
         ),
         mended="Translation was put together from parts that were built apart; here one network learns all of it, end to end.",
-        cost=Cost(
+        cost=MilestoneCost(
             r"O(T_x + T_y)", r"O(1)", "", f"{_TEXTS}; the whole source is held in one vector of fixed width."
         ),
         used_by="The split into encoder and decoder lives on in T5, BART and Whisper, with attention between them.",
@@ -50,7 +50,9 @@ TIMELINE: tuple[Milestone, ...] = (
             "One vector had to hold the whole source, so long texts were forgotten. Now every step looks at all annotations "
             "of the source again, with weights that say where."
         ),
-        cost=Cost(r"O(T_x T_y)", r"O(T_x)", "", f"{_TEXTS}; one annotation of each source token is held."),
+        cost=MilestoneCost(
+            r"O(T_x T_y)", r"O(T_x)", "", f"{_TEXTS}; one annotation of each source token is held."
+        ),
         used_by="Tacotron 2 has a form of it that also sees where it looked before; as pooling it weighs parts of a whole.",
         model="classic-soft",
     ),
@@ -66,7 +68,7 @@ TIMELINE: tuple[Milestone, ...] = (
             "Soft attention looks once for each word. Several hops over the same memory let what one finds decide what the "
             "next looks for; what is matched and what is read out are two embeddings."
         ),
-        cost=Cost(
+        cost=MilestoneCost(
             r"O(K\,N)",
             r"O(N)",
             "",
@@ -90,7 +92,7 @@ TIMELINE: tuple[Milestone, ...] = (
             "Soft attention mixes all places into one context. Here one place is drawn and read alone, so what was looked at "
             "is beyond doubt; since a draw has no gradient, it is trained by REINFORCE with a baseline."
         ),
-        cost=Cost(
+        cost=MilestoneCost(
             r"O(T_x T_y)",
             r"O(T_x)",
             "",
@@ -112,7 +114,7 @@ TIMELINE: tuple[Milestone, ...] = (
             "Hard attention has no gradient through its choice, soft attention reads every place. A window around a predicted "
             "centre reads few places, and its bell curve lets the gradient through."
         ),
-        cost=Cost(
+        cost=MilestoneCost(
             r"O(D\,T_y)",
             r"O(T_x)",
             "",
@@ -130,7 +132,7 @@ TIMELINE: tuple[Milestone, ...] = (
             "Recurrence reads one token after the other. Where a text attends to itself, all tokens are read at once and any "
             "two are one step apart."
         ),
-        cost=Cost(
+        cost=MilestoneCost(
             r"O(n^2 d)",
             r"O(n^2)",
             r"2\,d",
@@ -153,7 +155,7 @@ TIMELINE: tuple[Milestone, ...] = (
             "Additive attention runs a small network for each pair of places, step by step. A dot product is one matrix "
             "product for all steps of training, and every layer of the decoder looks at the source anew."
         ),
-        cost=Cost(
+        cost=MilestoneCost(
             r"O(T_x T_y d)",
             r"O(T_x T_y)",
             r"2\,n_h d_h",
@@ -175,7 +177,9 @@ TIMELINE: tuple[Milestone, ...] = (
             "One head averages over all that it looks at. Several narrow heads look at several places at once, for no more "
             "arithmetic than one wide head."
         ),
-        cost=Cost(r"O(n^2 d)", r"O(n^2)", r"2\,n_h d_h", f"{_ONE_TEXT}, $d$ the model's width; {_HEADS}."),
+        cost=MilestoneCost(
+            r"O(n^2 d)", r"O(n^2)", r"2\,n_h d_h", f"{_ONE_TEXT}, $d$ the model's width; {_HEADS}."
+        ),
         used_by="BERT, GPT-2, GPT-3 and Llama 2 7B.",
         model=family_name("mha"),
         layer=_family("mha"),
@@ -192,7 +196,7 @@ TIMELINE: tuple[Milestone, ...] = (
             "Each step of writing reads the keys and values of every head, and memory is slower than arithmetic. All heads "
             "share one key and one value, so there is less to read by as many times as there are heads."
         ),
-        cost=Cost(
+        cost=MilestoneCost(
             r"O(n^2 d)",
             r"O(n^2)",
             r"2\,d_h",
@@ -215,7 +219,7 @@ TIMELINE: tuple[Milestone, ...] = (
             "One shared key and value costs quality. Groups of heads share one each: nearly as good as many, nearly as quick "
             "as one, and a trained multi-head model can be turned into it."
         ),
-        cost=Cost(
+        cost=MilestoneCost(
             r"O(n^2 d)",
             r"O(n^2)",
             r"2\,n_g d_h",
@@ -238,7 +242,7 @@ TIMELINE: tuple[Milestone, ...] = (
             "Fewer keys and values cost quality. One narrow latent is kept of each token instead, and every head expands keys "
             "and values of its own from it; a small rotary key beside it holds the position."
         ),
-        cost=Cost(
+        cost=MilestoneCost(
             r"O(n^2 d)",
             r"O(n^2)",
             r"d_c + d_h^R",
@@ -260,7 +264,7 @@ TIMELINE: tuple[Milestone, ...] = (
             "Nothing: articles show it as latent attention, but it makes nothing narrower than keys and values, so it keeps "
             "all that multi-head attention keeps."
         ),
-        cost=Cost(
+        cost=MilestoneCost(
             r"O(n^2 d)",
             r"O(n^2)",
             r"2\,n_h d_h",
