@@ -13,7 +13,7 @@ import torch
 import transformers
 
 from models.errors import BadCard
-from models.loading.catalog import Shipped, entry
+from models.loading.catalog import CATALOG, Shipped
 
 FILE = "task_card.json"
 
@@ -79,14 +79,16 @@ def made_with() -> dict[str, Any]:
     }
 
 
-def task_card(name: str) -> TaskCard:
-    """The card of one of the ancestors that come with Headlight. Raises BadCard, UnknownModel."""
-    row = entry(name)
-    if row.task == "any text" or not isinstance(row.source, Shipped):
+def task_card(name: str | Path) -> TaskCard:
+    """The card of a model that was trained for one task: of the catalogue, or in a folder. Raises BadCard."""
+    known = CATALOG.get(str(name))
+    if known is None:
+        return TaskCard.read(name)
+    if known.task == "any text" or not isinstance(known.source, Shipped):
         raise BadCard(
-            f"“{name}” was not trained for one task; its card, where it has one, is models.card_of's."
+            f"“{name}” was not trained for one task; its card, where it has one, is given by card_of."
         )
-    return TaskCard.read(row.source.folder)
+    return TaskCard.read(known.source.folder)
 
 
 def _readme(card: TaskCard) -> str:
