@@ -63,7 +63,8 @@ def test_what_it_keeps_is_what_multi_head_attention_does_and_a_latent_does_not()
     held: dict[Kind, int] = {}
     kinds: tuple[tuple[Kind, Any], ...] = (("mha", LlamaForCausalLM), ("mla", DeepseekV3ForCausalLM))
     for kind, module in kinds:
-        cache: Any = module(family_config(kind))(torch.arange(5)[None], use_cache=True).past_key_values
+        config_of_kind: Any = family_config(kind)
+        cache: Any = module(config_of_kind)(torch.arange(5)[None], use_cache=True).past_key_values
         held[kind] = (cache.layers[0].keys.numel() + cache.layers[0].values.numel()) // 5
     assert held == {"mha": ours, "mla": cache_elements_per_token_and_layer(geometry(family_config("mla")))}
 
