@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from models.errors import BadSelection
 from models.run.default_dtype import default_dtype_kept
 from models.run.inputs import listed_texts
 from models.run.model import AttentionModel
+from models.run.own_call import tells_its_attention
 
 _AT_ONCE = 250
 _LONGEST_ANSWER = 12
@@ -48,12 +50,23 @@ def answer_dates(model: AttentionModel, texts: str | Sequence[str]) -> tuple[Dat
     given = listed_texts(texts)
     for text in given:
         demand(text)
-    return written_dates(model.module, given)
+    return written_dates(reporting(model.module), given)
+
+
+def reporting(module: PreTrainedModel) -> PreTrainedModel:
+    """A module with the same weights that reports its attention: itself, or a twin that attends as transformers' eager way does."""
+    if tells_its_attention(module) or module.config._attn_implementation == "eager":
+        return module
+    config = copy.deepcopy(module.config)
+    config._attn_implementation = "eager"  # pyright: ignore[reportPrivateUsage]
+    twin = type(module)(config)
+    twin.load_state_dict(module.state_dict(), assign=True)
+    return twin.to(module.device).eval().requires_grad_(False)
 
 
 @torch.no_grad()
 def written_dates(module: PreTrainedModel, texts: Sequence[str], **how: Any) -> tuple[DateAnswer, ...]:
-    """The likeliest character each time, of texts that were checked. how: what a model's forward is told besides (`choice` of hard attention)."""
+    """The likeliest character each time, of texts that were checked; module: see `reporting`. how: what a model's forward is told besides (`choice` of hard attention)."""
     found: dict[int, DateAnswer] = {}
     order = sorted(range(len(texts)), key=lambda number: len(texts[number]))  # little padding
     with default_dtype_kept():

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedConfig, PreTrainedModel
 
+from models.classic.answering import reporting
 from models.classic.bottleneck import BottleneckConfig, BottleneckModel
 from models.classic.card import TaskCard, made_with
 from models.classic.characters import character_tokenizer
@@ -47,7 +48,7 @@ DATE_MODELS: Mapping[str, DateModel] = MappingProxyType(
         "classic-soft": DateModel(SoftConfig, SoftModel, Recipe(3_000)),
         "classic-hard": DateModel(HardConfig, HardModel, Recipe(4_000)),
         "classic-local": DateModel(LocalConfig, LocalModel, Recipe(5_000, learning_rate=3e-3)),
-        "classic-cross": DateModel(CrossConfig, CrossModel, Recipe(3_000)),
+        "classic-cross": DateModel(CrossConfig, CrossModel, Recipe(6_000, batch=64, warm_up=500)),
     }
 )
 
@@ -102,6 +103,7 @@ def _train(module: Any, recipe: Recipe, hard: HardLoss | None, progress: Progres
 
 
 def _card(name: str, module: PreTrainedModel, recipe: Recipe, seconds: float, record: _Record) -> TaskCard:
+    module = reporting(module)
     found = date_figures(module)
     figures = _shares(found)
     if isinstance(module, HardModel):

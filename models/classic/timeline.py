@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.classic.milestones import MilestoneCost, Milestone
+from models.classic.milestones import Milestone, MilestoneCost
 from models.classic.nominal_latent import NominalLatentConfig
 from models.classic.papers import ALIGN, GQA, LOCAL, MEMORY, MLA, MQA, PHRASES, SEQ2SEQ, SHOW, TRANSFORMER
 from models.shape.attention_geometry import Geometry, Kind, geometry

@@ -8,12 +8,19 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import streamlit as st
+from transformers import PreTrainedModel
 
 import models
-from models.classic.answering import DateAnswer, written_dates
+from models.classic.answering import DateAnswer, reporting, written_dates
 from models.classic.date_reading import demand_date
 from models.classic.hard_reading import HardReading, read_hard
 from models.classic.local_reading import LocalReading, read_local
+from models.classic.memory_reading import (
+    MemoryReading,
+    WithoutSentences,
+    read_memories,
+    without_each_sentence,
+)
 from viz.services.kept import Kept, results
 from viz.services.lanes import turn
 from viz.services.runs import model
@@ -26,6 +33,7 @@ TITLES = {
     "classic-cross": "Self and cross",
 }
 DATE_MODELS = tuple(TITLES)
+MEMORY = "classic-memory"
 TIMED_PASSES = 5
 
 T = TypeVar("T")
@@ -52,12 +60,12 @@ def ancestor(name: str) -> models.AttentionModel:
 
 def answer(name: str, text: str) -> DateAnswer:
     """What a model writes for a text. Raises BadText for one that says no date."""
-    return _read("answer", name, text, lambda loaded: _answer(loaded, text))
+    return _read("answer", name, text, lambda loaded: _answer(reporting(loaded.module), text))
 
 
 def timed_answer(name: str, text: str) -> TimedAnswer:
     """The same with how long it takes. Raises BadText."""
-    return _read("time", name, text, lambda loaded: _timed(loaded, text))
+    return _read("time", name, text, lambda loaded: _timed(reporting(loaded.module), text))
 
 
 def hard_reading(text: str) -> HardReading:
@@ -70,9 +78,23 @@ def local_reading(text: str) -> LocalReading:
     return _read("windows", "classic-local", text, lambda loaded: read_local(loaded, text))
 
 
+def story_reading(text: str) -> tuple[MemoryReading, WithoutSentences]:
+    """What the memory network does with a story, and without each of its sentences. Raises BadText."""
+    return _kept(
+        "story",
+        MEMORY,
+        text,
+        lambda loaded: (read_memories(loaded, text), without_each_sentence(loaded, text)),
+    )
+
+
 def _read(what: str, name: str, text: str, read: Callable[[models.AttentionModel], T]) -> T:
+    demand_date(text)
+    return _kept(what, name, text, read)
+
+
+def _kept(what: str, name: str, text: str, read: Callable[[models.AttentionModel], T]) -> T:
     def make() -> T:
-        demand_date(text)
         loaded = ancestor(name)
         with turn(models.no_progress):
             return read(loaded)
@@ -80,14 +102,14 @@ def _read(what: str, name: str, text: str, read: Callable[[models.AttentionModel
     return _readings().get((what, name, text), make)
 
 
-def _answer(loaded: models.AttentionModel, text: str) -> DateAnswer:
-    return written_dates(loaded.module, [text])[0]
+def _answer(module: PreTrainedModel, text: str) -> DateAnswer:
+    return written_dates(module, [text])[0]
 
 
-def _timed(loaded: models.AttentionModel, text: str) -> TimedAnswer:
-    found, times = _answer(loaded, text), []
+def _timed(module: PreTrainedModel, text: str) -> TimedAnswer:
+    found, times = _answer(module, text), []
     for _ in range(TIMED_PASSES):
         began = time.perf_counter()
-        _answer(loaded, text)
+        _answer(module, text)
         times.append(time.perf_counter() - began)
     return TimedAnswer(found, min(times))
