@@ -54,7 +54,7 @@ def answer_dates(model: AttentionModel, texts: str | Sequence[str]) -> tuple[Dat
 
 
 def reporting(module: PreTrainedModel) -> PreTrainedModel:
-    """A module with the same weights that reports its attention: itself, or a twin that attends as transformers' eager way does."""
+    """A module with the same weights that reports its attention: itself, or a twin with transformers' eager attention."""
     if tells_its_attention(module) or module.config._attn_implementation == "eager":
         return module
     config = copy.deepcopy(module.config)
@@ -66,7 +66,10 @@ def reporting(module: PreTrainedModel) -> PreTrainedModel:
 
 @torch.no_grad()
 def written_dates(module: PreTrainedModel, texts: Sequence[str], **how: Any) -> tuple[DateAnswer, ...]:
-    """The likeliest character each time, of texts that were checked; module: see `reporting`. how: what a model's forward is told besides (`choice` of hard attention)."""
+    """The likeliest character each time, of texts that were checked.
+
+    module: see `reporting`. how: what its forward is told besides (`choice` of hard attention).
+    """
     found: dict[int, DateAnswer] = {}
     order = sorted(range(len(texts)), key=lambda number: len(texts[number]))  # little padding
     with default_dtype_kept():

@@ -25,7 +25,7 @@ class MemoryReading:
     with, the sentence by A and T_A of that hop; output_memories: what it reads, by C and T_C. states: the question, and what it
     has become after each hop. answers: probability of each word of `vocabulary` as the answer read off each state by W. Off the
     last state that is the network's own answer; off those before it is a reading in the manner of the logit lens, since W was
-    trained for the last alone.
+    trained for the last alone. read_out: the logits W c of each output memory.
     """
 
     sentences: tuple[str, ...]
@@ -36,12 +36,29 @@ class MemoryReading:
     output_memories: Float32[Tensor, "hop memory d_model"]
     states: Float32[Tensor, "hops_and_one d_model"]
     answers: Float32[Tensor, "hops_and_one vocab"]
+    read_out: Float32[Tensor, "hop memory vocab"]
     vocabulary: tuple[str, ...]
 
     @property
     def answer(self) -> str:
         """The word that the network answers with."""
         return self.vocabulary[int(self.answers[-1].argmax())]
+
+    def adds(self, word: str) -> Float32[Tensor, "hop memory"]:
+        """What each hop's reading of each sentence adds to a word's logit, less what it adds to the mean word's.
+
+        The answer's logits are W (u + sum of all that was read), so with these weights the sum over hops and sentences, and what
+        the question adds by itself, is the logit. Raises BadSelection for a word outside of the vocabulary.
+        """
+        if word not in self.vocabulary:
+            raise BadSelection(f"“{word}” is not in the vocabulary: choose one of {', '.join(self.vocabulary)}.")
+        centred = self.read_out - self.read_out.mean(-1, keepdim=True)
+        return self.weights * centred[..., self.vocabulary.index(word)]
+
+    def says(self, hop: int, sentence: int, words: int = 3) -> tuple[str, ...]:
+        """The words whose logits the output memory of a sentence raises most, where it is read alone and whole."""
+        best = self.read_out[hop, sentence].topk(words).indices.tolist()
+        return tuple(self.vocabulary[word] for word in best)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +94,7 @@ def read_memories(model: AttentionModel, text: str) -> MemoryReading:
         output_memories=held[1:],
         states=found.states[0].float().cpu(),
         answers=logits.float().softmax(-1).cpu(),
+        read_out=held[1:] @ network.words[-1].weight.T.float().cpu(),
         vocabulary=_vocabulary(model, network),
     )
 

@@ -34,8 +34,8 @@ class HardLoss(nn.Module):
     """The loss of hard attention, over a training of so many steps.
 
     At first some batches read the expected annotation, as soft attention does, fewer and fewer of them, and none after two
-    thirds of the steps (the paper: half of the images, always). entropy: what a nat of the places' entropy is worth at first; it
-    falls to nothing.
+    thirds of the steps (the paper: half of the images, always). entropy: what a nat of the places' entropy is worth at first;
+    it falls to nothing.
     """
 
     def __init__(self, hidden_size: int, steps: int, seed: int, entropy: float = 0.02) -> None:
