@@ -41,7 +41,7 @@ class MemoryRecipe:
     held_out: float = 0.1
     clip: float = 40.0
     weight_decay: float = 0.1
-    restarts: int = 3
+    restarts: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from models.classic.stories import training_examples
 from models.classic.story_text import story_tokenizer
 from models.errors import BadSelection, BadText, HeadlightError
 from models.loading.loader import wrap
-from models.run.model import AttentionModel
+from models.run.model import AttentionModel, demand_tokenizer
 from tests.models.engine_models import TEXT, engine
 from tests.sentences import assert_sentence
 
@@ -33,6 +34,11 @@ def network(hops: int = 3, width: int = 7, memory_size: int = 11, seed: int = 0)
         for parameter in module.parameters():
             parameter.mul_(8.0)
     return wrap(module, tokenizer, "Memory")
+
+
+def inside(model: AttentionModel) -> Any:
+    """The network; without types, since PyTorch has none for what a module list holds."""
+    return model.module
 
 
 # --- by hand -----------------------------------------------------------------------------------------------------------
@@ -117,7 +123,7 @@ def encoded(table, words: list[int]) -> list[float]:
     return total
 
 
-def by_loops(module: MemoryNetwork, sentences: list[list[int]], question: list[int]):
+def by_loops(module: Any, sentences: list[list[int]], question: list[int]):
     """Weights [hop, memory] and logits, one number after the other."""
     state = encoded(module.words[0].weight, question)
     weights = []
@@ -146,7 +152,9 @@ def by_loops(module: MemoryNetwork, sentences: list[list[int]], question: list[i
 def parts(model: AttentionModel, text: str) -> tuple[list[list[int]], list[int]]:
     """Cut by the text's own marks, with no help of the network's."""
     *told, question = text.removesuffix("?").split(".")
-    return [model.tokenizer(one)["input_ids"] for one in told], model.tokenizer(question)["input_ids"]
+    return [demand_tokenizer(model)(one)["input_ids"] for one in told], demand_tokenizer(model)(question)[
+        "input_ids"
+    ]
 
 
 def near(one: torch.Tensor, other: torch.Tensor) -> None:
@@ -157,7 +165,7 @@ def near(one: torch.Tensor, other: torch.Tensor) -> None:
 @pytest.mark.parametrize("hops", [1, 2, 3])
 def test_weights_and_answer_are_those_of_loops(hops):
     model = network(hops)
-    weights, logits = by_loops(model.module, *parts(model, STORY))
+    weights, logits = by_loops(inside(model), *parts(model, STORY))
     run = models.capture(model, STORY)
     near(run.pattern(0, 0), weights)
     near(run.predictions[0], logits.softmax(-1))
@@ -177,11 +185,11 @@ def test_position_encoding_is_the_papers(count):
 def test_a_batch_answers_as_each_story_alone_and_nothing_looks_at_padding():
     model = network()
     texts = [STORY, "Mary moved to the garden. Where is Mary?"]
-    batch = model.tokenizer(texts, padding=True, return_tensors="pt")
-    together = model.module(batch["input_ids"], batch["attention_mask"]).logits
+    batch = demand_tokenizer(model)(texts, padding=True, return_tensors="pt")
+    together = inside(model)(batch["input_ids"], batch["attention_mask"]).logits
     for text, logits in zip(texts, together, strict=True):
-        near(logits[0].detach(), by_loops(model.module, *parts(model, text))[1])
-    found = model.module.read(model.module.stories([row.tolist() for row in batch["input_ids"]]))
+        near(logits[0].detach(), by_loops(inside(model), *parts(model, text))[1])
+    found = inside(model).read(inside(model).stories([row.tolist() for row in batch["input_ids"]]))
     assert found.weights.shape == (2, 3, 3)
     assert bool((found.weights[1, :, 1:] == 0).all())
     torch.testing.assert_close(found.weights.sum(-1), torch.ones(2, 3))
@@ -192,7 +200,7 @@ def test_only_the_last_sentences_are_kept():
     run = models.capture(model, STORY)
     assert run.key_tokens() == ("John went back to the hallway", "Mary got the milk there")
     sentences, question = parts(model, STORY)
-    near(run.pattern(0, 0), by_loops(model.module, sentences[-2:], question)[0])
+    near(run.pattern(0, 0), by_loops(inside(model), sentences[-2:], question)[0])
 
 
 # --- through the engine ------------------------------------------------------------------------------------------------
@@ -218,8 +226,8 @@ def test_attention_off_leaves_the_question_alone():
     model = network()
     run = models.capture(model, STORY, heads_off=[(0, 0)])
     _, question = parts(model, STORY)
-    state = torch.tensor(encoded(model.module.words[0].weight, question), dtype=torch.float32)
-    near(run.predictions[0], (model.module.words[-1].weight.detach() @ state).softmax(-1))
+    state = torch.tensor(encoded(inside(model).words[0].weight, question), dtype=torch.float32)
+    near(run.predictions[0], (inside(model).words[-1].weight.detach() @ state).softmax(-1))
     assert run.heads_off == ((0, 0),)
 
 
@@ -234,7 +242,7 @@ def test_a_hop_that_is_off_reads_nothing(off):
         weights = (reading.input_memories[hop] @ state).softmax(-1)
         near(run.pattern(0, 0)[hop], weights)
         state += 0 if hop in off else weights @ reading.output_memories[hop]
-    near(run.predictions[0], (model.module.words[-1].weight.detach() @ state).softmax(-1))
+    near(run.predictions[0], (inside(model).words[-1].weight.detach() @ state).softmax(-1))
     assert run.hops_off == tuple(off)
     assert run.heads_off == ()
     assert not torch.allclose(run.predictions, whole.predictions)
@@ -339,7 +347,7 @@ def test_a_reading_holds_what_each_hop_compares_and_reads():
     assert reading.answer == run.top_next(1)[0].token
     torch.testing.assert_close(reading.answers.sum(-1), torch.ones(4))
     sentence = parts(model, STORY)[0][1]
-    want = torch.tensor(encoded(model.module.words[1].weight, sentence)) + model.module.times[1].weight[1]
+    want = torch.tensor(encoded(inside(model).words[1].weight, sentence)) + inside(model).times[1].weight[1]
     near(reading.output_memories[0, 1], want.detach())
     near(reading.input_memories[1, 1], want.detach())  # tied: A^2 is C^1
 
@@ -348,7 +356,7 @@ def test_without_a_sentence_as_if_it_had_never_been_told():
     model = network()
     found = without_each_sentence(model, STORY)
     sentences = STORY.removesuffix(" Where is the milk?").split(". ")
-    word = model.tokenizer.convert_tokens_to_ids(found.answer)
+    word = demand_tokenizer(model).convert_tokens_to_ids(found.answer)
     assert found.sentences == models.capture(model, STORY).key_tokens()
     assert found.probability == pytest.approx(
         models.capture(model, STORY).predictions[0, word].item(), rel=1e-5
