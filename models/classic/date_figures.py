@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from models.classic.answering import DateAnswer, written_dates
-from models.classic.dates import LONGEST, DateExample, test_examples
+from models.classic.dates import LONGEST, DateExample, unseen_examples
 
 BANDS = ((1, 10), (11, 15), (16, 20), (21, 30), (31, 45), (46, LONGEST))  # characters of a text
 
@@ -46,7 +46,7 @@ def date_figures(
     module: PreTrainedModel, examples: Sequence[DateExample] | None = None, **how: Any
 ) -> DateFigures:
     """Measured on the common test set, or on other examples. how: as in `written_dates`."""
-    given = test_examples() if examples is None else examples
+    given = unseen_examples() if examples is None else examples
     found = written_dates(module, [example.text for example in given], **how)
     pairs = list(zip(given, found, strict=True))
     right = [example.iso == answer.written for example, answer in pairs]

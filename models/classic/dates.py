@@ -189,7 +189,7 @@ def training_examples(seed: int) -> Iterator[DateExample]:
         yield draw(chance.choice(days), chance)
 
 
-def test_examples() -> tuple[DateExample, ...]:
+def unseen_examples() -> tuple[DateExample, ...]:
     """The common test set: one spelling of each of 2,000 days that no training example is of."""
     _, days = _days()
     chance = random.Random(TEST_SEED + 1)

@@ -47,18 +47,21 @@ class MemoryReading:
     def adds(self, word: str) -> Float32[Tensor, "hop memory"]:
         """What each hop's reading of each sentence adds to a word's logit, less what it adds to the mean word's.
 
-        The answer's logits are W (u + sum of all that was read), so with these weights the sum over hops and sentences, and what
-        the question adds by itself, is the logit. Raises BadSelection for a word outside of the vocabulary.
+        The answer's logits are W (u + sum of all that was read), so with these weights the sum over hops and sentences, and
+        what the question adds by itself, is the logit. Raises BadSelection for a word outside of the vocabulary.
         """
         if word not in self.vocabulary:
-            raise BadSelection(f"“{word}” is not in the vocabulary: choose one of {', '.join(self.vocabulary)}.")
+            raise BadSelection(
+                f"“{word}” is not in the vocabulary: choose one of {', '.join(self.vocabulary)}."
+            )
         centred = self.read_out - self.read_out.mean(-1, keepdim=True)
         return self.weights * centred[..., self.vocabulary.index(word)]
 
-    def says(self, hop: int, sentence: int, words: int = 3) -> tuple[str, ...]:
-        """The words whose logits the output memory of a sentence raises most, where it is read alone and whole."""
-        best = self.read_out[hop, sentence].topk(words).indices.tolist()
-        return tuple(self.vocabulary[word] for word in best)
+    def says(self, hop: int, sentence: int, words: int = 3) -> tuple[tuple[str, float], ...]:
+        """The words whose logits the output memory of a sentence raises most, read alone and whole, and by how much."""
+        best = self.read_out[hop, sentence].topk(words)
+        named = (self.vocabulary[word] for word in best.indices.tolist())
+        return tuple(zip(named, best.values.tolist(), strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from models.classic.memory import MemoryConfig, MemoryNetwork, Stories
-from models.classic.stories import TASKS, StoryExample, test_examples, training_examples
+from models.classic.stories import TASKS, StoryExample, unseen_examples, training_examples
 from models.classic.story_text import FULL_STOP, MEMORY_SIZE, QUESTION_MARK, SENTENCE_SIZE, story_tokenizer
 from models.progress import Progress, no_progress, part
 
@@ -112,7 +112,7 @@ def train_memory(
 def measure_memory(module: MemoryNetwork, tokenizer: PreTrainedTokenizerBase) -> dict[int, float]:
     """Error on each task's test set, in percent."""
     return {
-        task: _percent(~answered_rightly(module, asked_of(module, tokenizer, test_examples(task))))
+        task: _percent(~answered_rightly(module, asked_of(module, tokenizer, unseen_examples(task))))
         for task in TASKS
     }
 

@@ -214,11 +214,11 @@ def _drawn(task: int, seed: int, known: set[str]) -> Iterator[StoryExample]:
         yield example
 
 
-def test_examples(task: int) -> tuple[StoryExample, ...]:
+def unseen_examples(task: int) -> tuple[StoryExample, ...]:
     """The test set of a task, the same for all who train: 1,000 different questions."""
     return tuple(_drawn(task, TEST_SEED, set()))
 
 
 def training_examples(task: int, seed: int) -> tuple[StoryExample, ...]:
     """1,000 different questions to train on. One whose story and question stand in the test set is passed over and replaced."""
-    return tuple(_drawn(task, seed, {one.text for one in test_examples(task)}))
+    return tuple(_drawn(task, seed, {one.text for one in unseen_examples(task)}))

@@ -21,8 +21,8 @@ _STYLE = """<style>
 
 @dataclass(frozen=True, slots=True)
 class ToldSentence:
-    """weights: of each hop, 0 to 1. adds: what its readings add to the answer's logit. without: the answer where it is taken out,
-    and the probability that the whole story's answer has then.
+    """weights: of each hop, 0 to 1. adds: what its readings add to the answer's logit. without: the answer where it is taken
+    out, and the probability that the whole story's answer has then.
     """
 
     text: str

@@ -40,7 +40,11 @@ character before each step, at some more. **Hard attention** draws one place and
 might have drawn. **Local attention** says where to look and looks softly around there; its window is underlined. The
 **Transformer** has no recurrence at all: several heads of several layers look at the same time.
 
-All of them were trained on the same dates and are *measured* on the same 2,000 others, each of a day that no model has seen.
+The **memory network** reads a story in three hops. Each compares its state with the *input memory* of every sentence, reads
+their *output memories* by the weights that come of it, and adds what it read to its state: so what one hop finds decides what
+the next looks for. A sentence taken out shows whether the answer hung on it.
+
+All that read dates were trained on the same ones and are *measured* on the same 2,000 others, each of a day that no model has seen.
 """,
     "Formation": """
 An untrained model's heads all do the same: they spread their attention evenly, so each token gets its share by chance (the

@@ -9,7 +9,7 @@ import pytest
 
 from models.classic.stories import DEDUCED, PEOPLE, TASKS, StoryExample, training_examples
 from models.classic.stories import stories as told
-from models.classic.stories import test_examples as examples_to_test_on
+from models.classic.stories import unseen_examples as examples_to_test_on
 from models.classic.story_text import PAD, UNKNOWN, WORDS, read_story, story_tokenizer
 from models.errors import BadText
 from tests.sentences import assert_sentence

@@ -92,7 +92,9 @@ def _memories(reading: ancestors.MemoryReading) -> None:
                 "sentence": sentence,
                 "input memory · question": float(reading.scores[hop, place]),
                 "weight": float(reading.weights[hop, place]),
-                "output memory says": ", ".join(reading.says(hop, place)),
+                "output memory says": ", ".join(
+                    f"{word} {logit:+.3g}" for word, logit in reading.says(hop, place)
+                ),
             }
             for place, sentence in enumerate(reading.sentences)
         ],
@@ -105,7 +107,7 @@ def _memories(reading: ancestors.MemoryReading) -> None:
             ),
             "weight": st.column_config.ProgressColumn(format="%.3f", min_value=0.0, max_value=1.0),
             "output memory says": st.column_config.TextColumn(
-                help="The words whose logits it raises most if it is read alone."
+                help="The words whose logits it raises most if it is read alone and whole, and by how much."
             ),
         },
     )

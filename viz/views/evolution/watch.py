@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from models.classic.milestones import Milestone
-from viz.services.ancestors import TITLES
+from viz.services.ancestors import MEMORY, TITLES
 from viz.views.evolution.alignment import alignment
 from viz.views.evolution.date_text import date_text
 from viz.views.evolution.draws import draws
+from viz.views.evolution.story import story
 
 
 def watch(milestone: Milestone, dark: bool) -> None:
     """A date being written, or a story being read."""
     name = milestone.model
+    if name == MEMORY:
+        story(dark)
+        return
     found = date_text()
     if found is None:
         return
