@@ -1,5 +1,7 @@
 """The network that ships: it answers what it was trained to answer."""
 
+import pytest
+
 import models
 from models.classic.memory_reading import read_memories, without_each_sentence
 from models.classic.memory_training import measure_memory
@@ -9,6 +11,7 @@ from models.loading.loader import load
 STORY = "John went to the hallway. Mary got the milk. Mary moved to the office. John moved to the garden. Where is the milk?"
 
 
+@pytest.mark.slow
 def test_it_errs_as_seldom_as_is_said_of_it():
     model = load(WEIGHTS / "classic-memory", device="cpu")
     assert model.tokenizer is not None
