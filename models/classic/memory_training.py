@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from models.classic.memory import MemoryConfig, MemoryNetwork, Stories
-from models.classic.stories import TASKS, StoryExample, unseen_examples, training_examples
+from models.classic.stories import TASKS, StoryExample, training_examples, unseen_examples
 from models.classic.story_text import FULL_STOP, MEMORY_SIZE, QUESTION_MARK, SENTENCE_SIZE, story_tokenizer
 from models.progress import Progress, no_progress, part
 
@@ -41,7 +41,7 @@ class MemoryRecipe:
     held_out: float = 0.1
     clip: float = 40.0
     weight_decay: float = 0.1
-    restarts: int = 1
+    restarts: int = 2
 
 
 @dataclass(frozen=True, slots=True)

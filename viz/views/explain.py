@@ -33,7 +33,7 @@ foreseen. Where lines part, one kind of attention knew something that another di
     "Evolution": """
 **The text** stands on top, a row below it for every character that is written. A cell is the weight with which the model looked
 at that character of the text when it wrote this one: darker is more (brighter in the dark theme).
-Framed are the characters that say what is written, where the text says it. Play writes the answer again.
+Framed are the characters that say what is written. Play writes the answer again.
 
 **Without attention** a model keeps of a whole text the one vector that its reader ends with. **Soft attention** looks at every
 character before each step, at some more. **Hard attention** draws one place and reads it alone; dots are the places that it
@@ -44,7 +44,8 @@ The **memory network** reads a story in three hops. Each compares its state with
 their *output memories* by the weights that come of it, and adds what it read to its state: so what one hop finds decides what
 the next looks for. A sentence taken out shows whether the answer hung on it.
 
-All that read dates were trained on the same ones and are *measured* on the same 2,000 others, each of a day that no model has seen.
+All that read dates were trained on the same ones and are *measured* on the same 2,000 others, of days that no model has
+seen.
 """,
     "Formation": """
 An untrained model's heads all do the same: they spread their attention evenly, so each token gets its share by chance (the

@@ -1,4 +1,4 @@
-"""Recurrent encoder-decoders: their numbers against the papers' equations, batches against single texts, steps against whole."""
+"""Recurrent encoder-decoders: the papers' equations, batches against single texts, steps against the whole."""
 
 import math
 from pathlib import Path
@@ -126,7 +126,8 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> SimpleNamespace:
 
 def test_through_the_engine_as_by_itself(folder: SimpleNamespace, tmp_path: Path):
     model = load(folder.path)
-    assert model.plan.route == "own" and model.plan.stacks == ("cross",)
+    assert model.plan.route == "own"
+    assert model.plan.stacks == ("cross",)
     assert model.geometry.form == {"soft": "additive"}.get(folder.kind, folder.kind)
     captured = models.capture(model, source=SPELLED, target="2018-05-09")
     inputs = character_tokenizer()(SPELLED, return_tensors="pt")
@@ -153,7 +154,8 @@ def test_switched_off_reads_nothing_and_means_are_means(
     off = models.capture(model, heads_off=[(0, 0)], **ask)
     told = SPELLED_MEAN = mean_outputs(model, [SPELLED])
     mean = models.capture(model, heads_off=HeadsOff(((0, 0),), instead=told), **ask)
-    assert off.heads_off == ((0, 0),) and mean.switched_off.stood_in == "mean"
+    assert off.heads_off == ((0, 0),)
+    assert mean.switched_off.stood_in == "mean"
     forward = type(model.module.attention).forward
 
     def replaced(value: Tensor) -> Any:
@@ -197,7 +199,8 @@ def test_without_attention_there_is_nothing_to_look_at(tmp_path: Path):
     kind(config()).save_pretrained(tmp_path)
     character_tokenizer().save_pretrained(tmp_path)
     model = load(tmp_path)
-    assert model.plan.sites == () and model.geometry.form == "none"
+    assert model.plan.sites == ()
+    assert model.geometry.form == "none"
     assert answer_dates(model, [SPELLED])[0].patterns.shape[0] == 0
     with pytest.raises(BadSelection, match="has no attention to look at"):
         models.capture(model, SPELLED)
@@ -224,7 +227,8 @@ def test_a_twin_reports_what_the_engine_captures(tmp_path: Path):
     character_tokenizer().save_pretrained(tmp_path)
     model = load(tmp_path)
     twin = reporting(model.module)
-    assert twin is not model.module and reporting(twin) is twin
+    assert twin is not model.module
+    assert reporting(twin) is twin
     assert model.module.config._attn_implementation != "eager", "the shared model was changed"
     (answer,) = written_dates(twin, [SPELLED])
     captured = models.capture(model, SPELLED)
