@@ -53,3 +53,7 @@ MLA = Paper(
     "DeepSeek-AI",
     "2405.04434",
 )
+
+# Test error in percent of the joint network with 3 hops, PE, LS and RN, on bAbI with 1,000 training questions of each of all 20
+# tasks: MEMORY, Table 1. As others quote it; the stories are bAbI's own.
+MEMORY_TEST_ERROR = {1: 0.0, 2: 11.4, 3: 21.9, 15: 0.0}

@@ -33,7 +33,7 @@ class GradientVariance:
 class HardLoss(nn.Module):
     """The loss of hard attention, over a training of so many steps.
 
-    At first some batches read the expected annotation, as soft attention does, fewer and fewer of them, and none after two
+    At first the batches read the expected annotation, as soft attention does, then fewer and fewer of them, and none after two
     thirds of the steps (the paper: half of the images, always). entropy: what a nat of the places' entropy is worth at first;
     it falls to nothing.
     """
@@ -48,7 +48,7 @@ class HardLoss(nn.Module):
         """What is written, on the places that were drawn; what is drawn; and the baseline's own error."""
         self.step += 1
         done = self.step / self.steps
-        if torch.rand((), generator=self.generator).item() < 0.5 - 0.75 * done:
+        if torch.rand((), generator=self.generator).item() < 1 - 1.5 * done:
             return cross_entropy(model, batch, choice="expected")
         nats, draws = self.draw(model, batch)
         reward, foretold = to_come(-nats), self.foretell(draws)
