@@ -133,6 +133,10 @@ class RecurrentModel(PreTrainedModel, GenerationMixin):
         """One table for what is read and what is written."""
         return self.encoder.embedding
 
+    def get_output_embeddings(self) -> nn.Linear:
+        """What gives the characters' logits."""
+        return self.readout
+
     @staticmethod
     def demand_readable(text: str) -> None:
         """Raise BadText for what is no date."""

@@ -119,6 +119,11 @@ class Capture(LatentViews):
         """Display strings of the tokens that are looked at, one for each column of a pattern."""
         return self.token_strings[self._axes(stack)[1]]
 
+    def reads_itself(self, stack: str | None = None) -> bool:
+        """Whether a stack's queries and keys are the same text."""
+        queries, keys = self._axes(stack)
+        return queries == keys
+
     def _axes(self, stack: str | None) -> tuple[str, str]:
         if "memory" in self.token_strings:
             return "hop", "memory"
@@ -192,7 +197,7 @@ class Capture(LatentViews):
         """
         name = stack or self.stack
         records = self._stack(name)
-        if name in ("cross", "memory"):
+        if not self.reads_itself(name):
             raise BadSelection(
                 f"Rollout needs one text on both axes, and {name} attention has two: choose an encoder or a decoder."
             )

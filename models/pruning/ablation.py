@@ -17,6 +17,7 @@ from models.look.capturing import capture_with_logits, encode_for
 from models.look.pattern_changes import pattern_change
 from models.look.token_losses import losses_of
 from models.pruning.head_outputs import mean_outputs, other_outputs
+from models.pruning.measured import demand_measured
 from models.run.head_gates import HeadOutputs, Heads, HeadsOff, distinct
 from models.run.inputs import Encoded, Text, listed_texts
 from models.run.model import AttentionModel
@@ -105,6 +106,7 @@ def baseline(
     max_tokens: int | None = None,
 ) -> Baseline:
     """Run a text with all heads on; see models.capture for the arguments. Raises BadText, TextTooLong, BadSelection."""
+    demand_measured(model)
     encoded = encode_for(model, text, source=source, target=target, max_tokens=max_tokens)
     run, logits = capture_with_logits(model, encoded)
     return Baseline(encoded, run, logits, _losses(model, run, logits))

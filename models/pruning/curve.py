@@ -14,9 +14,10 @@ from models.progress import Progress, no_progress, part
 from models.pruning.ablation import Method, replacement
 from models.pruning.importance_by_gradient import GradientImportance
 from models.pruning.importance_by_sweep import HeadImportance
+from models.pruning.measured import demand_prunable
 from models.pruning.order import ORDERS, Order, Ranking, default_step, heads_of, random_order
 from models.pruning.quality import PrunedQuality, Quantity, pruned_quality
-from models.run.head_gates import Head, HeadOutputs, demand_gates, gated_stack
+from models.run.head_gates import Head, HeadOutputs, gated_stack
 from models.run.inputs import listed_texts
 from models.run.model import AttentionModel
 
@@ -108,7 +109,7 @@ def prune_curve(
     are chosen, which flatters the curve, most of all "iterative". An exception from `progress`, which is told before every
     pass, ends the work. Raises BadSelection, BadText, TextTooLong.
     """
-    demand_gates(model)
+    demand_prunable(model)
     name = gated_stack(model, stack)
     _demand(order, keep, points, draws, step)
     others = listed_texts(texts if ranked_on is None else ranked_on)

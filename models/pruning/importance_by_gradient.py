@@ -12,8 +12,8 @@ from torch.nn import functional
 
 from models.errors import BadSelection
 from models.progress import Progress, no_progress
-from models.pruning.measured import demand_numbers, encoded_texts, has_loss
-from models.run.head_gates import demand_gates, gated_stack
+from models.pruning.measured import demand_numbers, demand_prunable, encoded_texts, has_loss
+from models.run.head_gates import gated_stack
 from models.run.inputs import Encoded
 from models.run.interventions import Gate
 from models.run.model import AttentionModel
@@ -53,7 +53,7 @@ def gradient_importance(
     No weight gets a gradient: what is derived by is a factor of 1 on each head's output. Raises BadSelection for encoders,
     which have no loss per token, and where heads cannot be switched off; BadText, TextTooLong.
     """
-    demand_gates(model)
+    demand_prunable(model)
     name = gated_stack(model, stack)
     if model.geometry.role == "encoder":
         raise BadSelection(

@@ -16,11 +16,11 @@ from models.progress import Progress, no_progress
 from models.pruning.ablation import Method, divergence_of, replacement
 from models.pruning.blocked_loss import blocked_loss
 from models.pruning.head_batch import heads_at_once
-from models.pruning.measured import demand_numbers, encoded_texts, has_loss
+from models.pruning.measured import demand_numbers, demand_prunable, encoded_texts, has_loss
 from models.pruning.quality import distance, whole_output
 from models.pruning.resumed import ResumedRuns
 from models.pruning.ways import Passes, Ways
-from models.run.head_gates import HeadOutputs, Heads, HeadsOff, demand_gates, gated_stack, gates, plain
+from models.run.head_gates import HeadOutputs, Heads, HeadsOff, gated_stack, gates, plain
 from models.run.inputs import Encoded
 from models.run.interventions import Gate
 from models.run.model import AttentionModel
@@ -101,7 +101,7 @@ def sweep(
 
 def _demand(model: AttentionModel, metric: str, answers: tuple[int, int] | None, stack: str | None) -> str:
     """The stack's name, where the sweep can be made."""
-    demand_gates(model)
+    demand_prunable(model)
     if metric not in METRICS:
         raise BadSelection(
             f"Importance is measured by {', '.join(METRICS)}, but “{metric}” came; choose one."

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from models.errors import BadSelection, BadText
 from models.look.capturing import encode_for
+from models.run.head_gates import demand_gates
 from models.run.inputs import Encoded, listed_texts
 from models.run.model import AttentionModel
 
@@ -31,6 +32,21 @@ def encoded_texts(
 def has_loss(encoded: Encoded) -> bool:
     """Whether there is a token that is foretold from another."""
     return len(encoded.predicted) > 1
+
+
+def demand_prunable(model: AttentionModel) -> None:
+    """Raise BadSelection where no heads can be switched off, or what that breaks cannot be measured."""
+    demand_gates(model)
+    demand_measured(model)
+
+
+def demand_measured(model: AttentionModel) -> None:
+    """Raise BadSelection where a model does not do something at each token that can be measured."""
+    if model.geometry.role == "answerer":
+        raise BadSelection(
+            f"{model.name} answers a question by one word, so there is no loss of each token to measure; capture it with "
+            "heads_off or hops_off to see what it answers without them."
+        )
 
 
 def demand_numbers(model: AttentionModel, values: Tensor, text: int) -> None:

@@ -133,7 +133,10 @@ class Shown:
 def shown_part(chosen: Selection, drawn: Drawn) -> Shown:
     """All of the head, unless the visitor has narrowed a long text down."""
     start, stop = _range(chosen)
-    queries, keys = slice(start, stop), slice(start, stop) if chosen.stack != "cross" else slice(None)
+    queries, keys = (
+        slice(start, stop),
+        slice(start, stop) if chosen.run.reads_itself(chosen.stack) else slice(None),
+    )
     return Shown(drawn.weights[queries, keys], chosen.query_tokens[queries], chosen.key_tokens[keys], start)
 
 

@@ -49,8 +49,8 @@ def _stories(card: TaskCard) -> None:
     """The memory network's errors beside those of the paper."""
     st.markdown(
         "**The memory network’s test error**",
-        help="Ours: 1,000 unseen questions of each task, on stories of our own generator, so the two columns are not of the same "
-        "questions. The paper’s network was trained on all 20 tasks of bAbI, ours on these four.",
+        help="Ours: 1,000 unseen questions of each task, on stories of our own generator, so the two columns are not of the "
+        "same questions. The paper’s network was trained on all 20 tasks of bAbI, ours on these four.",
     )
     rows = [
         f"| {task} · {title} | {card.figures[f'error_on_task_{task}']:.1%} | {MEMORY_TEST_ERROR[task]:.1f}% |"
@@ -59,8 +59,8 @@ def _stories(card: TaskCard) -> None:
     head = "| in the manner of bAbI’s task | ours, *measured* | the paper’s, on bAbI, *published* |"
     st.markdown("\n".join([head, "| --- | ---: | ---: |", *rows]))
     st.caption(
-        f"{MEMORY_PAPER.authors}, [{MEMORY_PAPER.title}](https://arxiv.org/abs/{MEMORY_PAPER.arxiv}), Table 1: 3 hops, position "
-        "encoding, linear start and random noise, joint training, 1,000 questions of each task."
+        f"{MEMORY_PAPER.authors}, [{MEMORY_PAPER.title}](https://arxiv.org/abs/{MEMORY_PAPER.arxiv}), Table 1: 3 hops, "
+        "position encoding, linear start and random noise, joint training, 1,000 questions of each task."
     )
 
 

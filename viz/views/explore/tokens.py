@@ -11,7 +11,7 @@ STRIP_HEIGHT = 120  # four lines; what is above the wall and the heatmap pushes 
 
 def tokens(chosen: Selection) -> None:
     """A click on a token shows what it looks at, or what looks at it."""
-    same = chosen.stack != "cross"
+    same = chosen.run.reads_itself(chosen.stack)
     token_strip(
         chosen.query_tokens,
         chosen.run.pattern(chosen.layer, chosen.head, chosen.stack).numpy(),

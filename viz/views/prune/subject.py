@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import models
-from models.run.head_gates import demand_gates, gated_stack
+from models.pruning.measured import demand_prunable
+from models.run.head_gates import gated_stack
 from viz import heads_off, services
 from viz.heads_off import Head
 from viz.samples import SAMPLES
@@ -95,7 +96,7 @@ def other_titles(request: Request) -> list[str]:
 
 def _refusal(model: models.AttentionModel) -> str:
     try:
-        demand_gates(model)
+        demand_prunable(model)
     except models.BadSelection as error:
         return str(error)
     return ""
