@@ -48,7 +48,7 @@ class HardLoss(nn.Module):
         """What is written, on the places that were drawn; what is drawn; and the baseline's own error."""
         self.step += 1
         done = self.step / self.steps
-        if torch.rand((), generator=self.generator).item() < 1 - 1.5 * done:
+        if torch.rand((), generator=self.generator, dtype=torch.float32).item() < 1 - 1.5 * done:
             return cross_entropy(model, batch, choice="expected")
         nats, draws = self.draw(model, batch)
         reward, foretold = to_come(-nats), self.foretell(draws)

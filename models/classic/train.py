@@ -14,6 +14,7 @@ import torch
 from models.classic.date_models import DATE_MODELS, train_dates
 from models.classic.story_model import MEMORY, train_stories
 from models.errors import HeadlightError
+from models.progress import Progress
 
 NAMES = (*DATE_MODELS, MEMORY)
 
@@ -24,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     torch.set_num_threads(asked.threads)
     made = train_stories if asked.name == MEMORY else train_dates
     try:
-        card = made(asked.name, asked.out / asked.name, asked.seed, progress=_show)
+        card = made(asked.name, asked.out / asked.name, asked.seed, progress=_showing())
     except HeadlightError as error:
         print(error, file=sys.stderr)
         return 1
@@ -34,8 +35,17 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _show(message: str, fraction: float) -> None:
-    print(f"\r{fraction:4.0%} {message:<60.60}", end="", flush=True)
+def _showing() -> Progress:
+    """Writes one line over, at every percent."""
+    shown = -1
+
+    def show(message: str, fraction: float) -> None:
+        nonlocal shown
+        if int(100 * fraction) != shown:
+            shown = int(100 * fraction)
+            print(f"\r{shown:3d}% {message:<60.60}", end="", flush=True)
+
+    return show
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -109,9 +109,9 @@ _ANCESTOR_ROWS: tuple[tuple[str, str, Form, int, str], ...] = (
     ("none", "No attention", "none", 188_616, f"{_DATES}, from the one vector that its encoder ends with."),
     ("soft", "Soft attention", "additive", 205_128, f"{_DATES}; before each character it looks softly at the whole text."),
     ("hard", "Hard attention", "hard", 205_128, f"{_DATES}; before each character it looks at one place of the text alone."),
-    ("local", "Local attention", "local", 213_448, f"{_DATES}; it says where to look, then looks softly around that place."),
+    ("local", "Local attention", "local", 221_768, f"{_DATES}; it says where to look, then looks softly around that place."),
     ("cross", "Self and cross", "dot product", 236_544, f"{_DATES}: a Transformer of 2 + 2 layers with 4 heads."),
-    ("memory", "Memory network", "memory", 20_000, "Answers a question on a short story, by three hops over its sentences."),
+    ("memory", "Memory network", "memory", 21_000, "Answers a question on a short story, by three hops over its sentences."),
 )  # fmt: skip
 
 

@@ -18,6 +18,8 @@ from tests.figures.test_importance_figures import VALUES, curve
 from tests.figures.test_removal_speed import READING, WRITING
 from tests.figures.test_roofline import PEAKS, row
 from viz.figures.against_chance import Compared, against_chance
+from viz.figures.ancestors import Line as AncestorLine
+from viz.figures.ancestors import accuracy_by_length, draws_differ, learning_curves, reinforce_variance
 from viz.figures.cache_growth import Grown, cache_growth
 from viz.figures.cache_plan import memory_of_all, users_that_fit
 from viz.figures.cache_spectra import effective_ranks, rank_shares, singular_values
@@ -49,6 +51,7 @@ SPECTRA = [Spectrum(torch.tensor([3.0, 1.0]), 2.5, 5, elements) for elements in 
 OFF = Counted(512, 4_300_000, 4_194_304, "its layers keep more")
 MANY = np.full((CLICKABLE + 1, CLICKABLE + 1), 0.5)
 ORIGINAL = Size(4096, 5.5, "tiny")
+ANCESTOR = AncestorLine("classic-soft", "Soft", [5, 10], [0.9, 0.8], ["a", "b"])
 WORK = Timed("reading", "s", (2.0, 1.9, 2.2), (2.1, 2.0, 2.3), (1.5, 1.4, 1.7), 0.7)
 RANDOM = curve("random", [4.0, 5.0, 6.0], [4.0, 4.4, 6.2])
 
@@ -70,6 +73,10 @@ CHARTS: list[Callable[..., Any]] = [
     partial(perplexity_against_cache, CURVE, ORIGINAL, CURVE[0]),
     partial(perplexity_against_cache, [], None),
     partial(healing_loss, [(10, 0.5), (20, 0.25)]),
+    partial(accuracy_by_length, [ANCESTOR]),
+    partial(learning_curves, [ANCESTOR]),
+    partial(reinforce_variance, [10, 20], [0.5, 0.25], [0.05, 0.04]),
+    partial(draws_differ, "20⏎", [0.1, 0.2, 0.9]),
     partial(roofline, PEAKS, [row(reached=5e9)]),
     partial(roofline, PEAKS, []),
     partial(memory_of_all, BARS, 16 * 10**9, 72e9, "one device"),

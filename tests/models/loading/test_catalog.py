@@ -40,7 +40,7 @@ def test_every_row_says_what_its_model_is(name: str):
 
 def test_the_family_comes_first_and_with_it_the_default():
     assert list(CATALOG)[:4] == FAMILY_NAMES == [family_name(kind) for kind in KINDS]
-    assert len({row.group for row in CATALOG.values()}) == 2
+    assert len({row.group for row in CATALOG.values()}) == 3
     assert DEFAULT == "family-mha"
     for kind, name in zip(KINDS, FAMILY_NAMES, strict=True):
         shape = family_config(kind)
