@@ -11,7 +11,6 @@ from torch import Tensor
 from models.classic.nominal_latent import NominalLatentAttention, NominalLatentConfig
 from models.run.cache_modes import cache_bytes, new_cache
 from models.run.default_dtype import default_dtype_kept
-from models.run.forward_pass import forward_pass
 from models.run.inputs import encode
 from models.run.model import AttentionModel
 from models.shape.attention_geometry import Geometry
@@ -39,9 +38,8 @@ def cache_of_text(model: AttentionModel, text: str) -> CacheOfText:
     """A decoder reads a text, latent attention with its latents kept. Raises BadText."""
     encoded = encode(model, text)
     with default_dtype_kept():
-        output: Any = forward_pass(
-            model.module, encoded.inputs, use_cache=True, past_key_values=new_cache(model)
-        )
+        module: Any = model.module
+        output: Any = module(**encoded.inputs, use_cache=True, past_key_values=new_cache(model))
     tokens = len(encoded.ids["text"])
     formula = cache_bytes_by_formula(model.geometry, "auto", tokens, model.dtype)
     counted = cache_bytes(output.past_key_values).used
