@@ -11,6 +11,7 @@ from viz.state import keys, session
 from viz.views.columns import column_style
 from viz.views.evolution.cards import training
 from viz.views.evolution.date_text import date_text
+from viz.views.evolution.mended.view import mended
 from viz.views.evolution.milestones import about, milestones
 from viz.views.evolution.side_by_side import side_by_side
 from viz.views.evolution.watch import watch
@@ -28,6 +29,7 @@ def _beside(dark: bool) -> None:
 VIEWS: dict[str, Callable[[Milestone, bool], None]] = {
     "Watch": watch,
     "Side by side": lambda _, dark: _beside(dark),
+    "What it fixed": mended,
     "Training": lambda _, dark: training(dark),
 }
 
@@ -53,10 +55,10 @@ def evolution() -> None:
     view = tabs(
         VIEWS,
         keys.EVOLUTION_VIEW,
-        "Watch the chosen model work, all of them on one date, or how they were trained.",
+        "Watch the chosen model work, all of them on one date, what the chosen kind fixed, or how they were trained.",
     )
     view(milestone, st.context.theme.type == "dark")
-    explain("Evolution")
+    explain("What it fixed" if view is mended else "Evolution")
     session.remember()
 
 

@@ -97,6 +97,7 @@ EFFECT_JOB, CHANCE_JOB, LEAST_JOB, REMOVAL_JOB = (
 )
 IMPORTANCE_JOB, GREEDY_JOB, AGAINST_RANDOM_JOB = "importance", "importance-greedy", "importance-chance"
 FEW_HEADS_JOB, INFERENCE_COST_JOB, STOP_WORDS_JOB = "doubt-few", "doubt-cost", "doubt-words"
+MENDED_JOB = "mended"
 MEASURE_JOB, PLAN_JOB, ROOFLINE_JOB, SELF_CHECK_JOB = "cost", "plan", "roofline", "self-check"
 
 

@@ -47,6 +47,18 @@ the next looks for. A sentence taken out shows whether the answer hung on it.
 All that read dates were trained on the same ones and are *measured* on the same 2,000 others, of days that no model has
 seen.
 """,
+    "What it fixed": """
+Each kind of attention came to fix something. Here that is *measured* on your own date or story, and said in the numbers that
+came out; where it does not show on this input, that is said too.
+
+**None, soft**: the date is hidden in more and more words, 30 draws of each length. One vector has to hold all of them; soft
+attention looks again at each step. **Memory**: how probable the right word is after each hop, and with a hop switched off.
+**Hard**: one annotation is read where soft attention reads all; the clock is held to that step alone. **Local**: how many
+places its window takes in, how much of the weight its Gaussian takes away, how far the foretold centre is from the character
+that says the answer. **Self, cross, many heads**: how far, whereto and at how many places the Transformer's heads look in one
+step, and how probable the right date is without each head, which then gives zeros. **MQA, GQA, MLA** and the module that is
+latent in name only: what is kept of your text, counted in the tensors, beside the *formula* (a tick).
+""",
     "Formation": """
 An untrained model's heads all do the same: they spread their attention evenly, so each token gets its share by chance (the
 dashed line). In training some take on a task. A **previous-token head** looks one token back. An **induction head** looks for

@@ -30,7 +30,7 @@ def training(dark: bool) -> None:
             "**Read right, by the text's length** · *measured*",
             help="Exact match on the common test set: 2,000 dates of days that no model saw, with words around some of them.",
         )
-        _chart(accuracy_by_length(_by_length(found), dark=dark), "ancestors-length", "Accuracy by length")
+        _chart(accuracy_by_length(length_lines(found), dark=dark), "ancestors-length", "Accuracy by length")
     with right:
         st.markdown(
             "**While they were trained** · *measured*",
@@ -105,7 +105,8 @@ step {steps[-1]:,.0f}, when little is left to foretell.
         )
 
 
-def _by_length(found: dict[str, TaskCard]) -> list[Line]:
+def length_lines(found: dict[str, TaskCard]) -> list[Line]:
+    """Share of the common test set that each model reads right, by the text's length."""
     lines: list[Line] = []
     for name, card in found.items():
         bands = [band for band in card.by_length if band[2]]

@@ -17,6 +17,13 @@ LONGEST_STORY = 4_000
 
 def story(dark: bool) -> None:
     """The visitor's story, what each hop reads of it, and the answer."""
+    text = story_text()
+    if text is not None:
+        _hops(text, dark)
+
+
+def story_text() -> str | None:
+    """Draw the field; the text, None where it is no story with a question, which is then told."""
     st.text_area(
         "A story and a question at its end",
         key=keys.STORY,
@@ -35,8 +42,8 @@ def story(dark: bool) -> None:
         demand_story(text)
     except BadText as error:
         st.error(escaped(str(error)), icon=":material/error:")
-        return
-    _hops(text, dark)
+        return None
+    return text
 
 
 def _title(sample: str) -> str:
