@@ -91,18 +91,23 @@ def _variance(card: TaskCard, dark: bool) -> None:
         figure = reinforce_variance(steps, without, with_one, dark=dark)
         _chart(figure, "reinforce-variance", "Variance of the gradient of hard attention")
     with right:
-        first, last = without[0] / with_one[0], without[-1] / with_one[-1]
+        first, last = _change(without[0] / with_one[0]), _change(without[-1] / with_one[-1])
         st.markdown(
             f"""
 Hard attention is taught by trying: a place is drawn, and what was drawn becomes likelier if the writer then did well. Such a
 gradient is right on average and wild in each single draw. A *baseline* says how well the writer would have done anyway, and
 only what is better or worse than that counts.
 
-Measured during its training, on the same dates with 16 draws each time: the baseline, a linear function of the writer's state
-that is learned beside it, makes the variance **{first:.3g} times** smaller at step {steps[0]:,.0f} and **{last:.3g} times** at
-step {steps[-1]:,.0f}, when little is left to foretell.
+Measured during its training, on the same dates with 16 draws each time: with the baseline, a linear function of the writer's
+state that is learned beside it, the variance is **{first}** at step {steps[0]:,.0f}, when much is still written wrong, and
+**{last}** at step {steps[-1]:,.0f}, when there is little left to foretell.
 """
         )
+
+
+def _change(ratio: float) -> str:
+    """ratio: of the variance without a baseline to that with it."""
+    return f"{ratio:.3g} times smaller" if ratio >= 1 else f"{1 / ratio:.3g} times larger"
 
 
 def length_lines(found: dict[str, TaskCard]) -> list[Line]:
