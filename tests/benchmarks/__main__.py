@@ -15,6 +15,7 @@ import torch
 from tests.benchmarks import conversion, pruning
 from tests.benchmarks import costs as kinds
 from tests.benchmarks import removal as smaller
+from tests.benchmarks.ancestors import ancestors
 from tests.benchmarks.formulas import Cost, as_json, cost, show
 from tests.benchmarks.looking import looking
 from tests.benchmarks.measuring import __doc__ as how
@@ -26,7 +27,18 @@ from tests.benchmarks.starting import starting
 from tests.benchmarks.subjects import Subject, random_gpt2, subject
 
 REAL, PAIR = "smollm2-135m", "minilm"
-PARTS = ("time", "memory", "bytes", "start", "costs", "reading", "conversion", "pruning", "removal")
+PARTS = (
+    "time",
+    "memory",
+    "bytes",
+    "start",
+    "costs",
+    "reading",
+    "conversion",
+    "pruning",
+    "removal",
+    "ancestors",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             *_reading(options),
             *_converting(options),
             *_pruning(subjects, options.quick, rounds),
+            ("ancestors", lambda: ancestors(200 if options.quick else 1, rounds)),
         ]
         for part, measured in parts:
             if part in options.only:

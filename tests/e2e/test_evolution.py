@@ -36,7 +36,9 @@ def test_a_date_is_typed_written_played_and_pointed_at(visitor: Visitor) -> None
 
     # the first character of the answer stands where the text says the year
     page.locator(".written").first.hover()
-    expect(page.locator(".said")).to_have_text(re.compile(r"“1” was written with probability .*what says it: “1”"))
+    expect(page.locator(".said")).to_have_text(
+        re.compile(r"“1” was written with probability .*what says it: “1”")
+    )
     page.locator(".cell").nth(6).hover()
     expect(page.locator(".said")).to_have_text(re.compile(r"it looked at “1” \(character 7\), weight ≈"))
 
