@@ -18,7 +18,10 @@ from viz.state import keys
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 LIMITS = (128, 256, 512, 1024, 2048)
 LATENT_ORDERS = ("as stored", "by variance")
-LONGEST_TEXT = 200_000  # characters that the text field takes
+LONGEST_TEXT, LONGEST_PROSE = (
+    200_000,
+    1_500,
+)  # characters that the text field takes, and the one of the page Evolution
 NEW_TOKEN_COUNTS, REPEAT_COUNTS = (8, 16, 32, 64, 128), (3, 5, 9, 15)
 CALIBRATION_LIMITS = (1024, 2048, 4096, 8192, 16384)
 EVALUATION_LIMITS = (256, 512, 1024, 2048)
@@ -92,6 +95,7 @@ CHOSEN: dict[str, Chosen] = {
     keys.EVOLUTION_VIEW: Chosen("Watch"),
     keys.DATE: Chosen(samples.DATES[0]),
     keys.STORY: Chosen(samples.STORIES[0]),
+    keys.PROSE: Chosen(samples.DEFAULT.text),
     keys.CROSS_HEAD: Chosen(""),
     keys.DIMENSION: Chosen(None, _count),
     keys.LATENT_ORDER: Chosen(LATENT_ORDERS[0], _one_of(*LATENT_ORDERS)),

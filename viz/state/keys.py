@@ -29,15 +29,10 @@ PLAN_DTYPE, DEVICE_GB, TOGETHER = "plan_dtype", "device_gb", "together"
 # Of its roofline: tokens, texts at once, and well-known models beside the contenders.
 ROOF_CONTEXT, ROOF_BATCH, ROOF_KNOWN = "roof_context", "roof_batch", "roof_known"
 KIND, STEP = "kind", "step"  # of the page Formation: whose training, and the optimizer step
-# Of the page Evolution: which step of the timeline, what is shown of it, a date, a story with its question, and which of a
-# Transformer's cross heads ("": the mean of the last layer's).
-ANCESTOR, EVOLUTION_VIEW, DATE, STORY, CROSS_HEAD = (
-    "ancestor",
-    "evolution_view",
-    "date",
-    "story",
-    "cross_head",
-)
+# Of the page Evolution: which step of the timeline, what is shown of it, which of a Transformer's cross heads ("": the mean of
+# the last layer's); a date, a story with its question, and any other text.
+ANCESTOR, EVOLUTION_VIEW, CROSS_HEAD = "ancestor", "evolution_view", "cross_head"
+DATE, STORY, PROSE = "date", "story", "prose"
 
 # What the views of the page Compare draw by turns: whoever draws one keeps the others alive.
 OF_COMPARE = (

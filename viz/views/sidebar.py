@@ -132,9 +132,9 @@ def _take(sample: Sample) -> None:
 
 
 def _second_text() -> None:
-    if (
-        session.get(keys.MODEL) in models.CATALOG
-        and models.CATALOG[session.get(keys.MODEL)].role in ("decoder", "answerer")
+    if session.get(keys.MODEL) in models.CATALOG and models.CATALOG[session.get(keys.MODEL)].role in (
+        "decoder",
+        "answerer",
     ):
         return
     st.text_area(
