@@ -72,7 +72,7 @@ def length_reading(found: Mapping[str, ReadByLength]) -> tuple[bool, str]:
     if not none[0].right:
         return (
             False,
-            f"{counts}{alone} Attention gains, but length is not what breaks the other model: it fails already on the date alone.",
+            f"{counts}{alone} Attention gains, but it is not length that breaks the other: it fails on the date alone.",
         )
     return True, counts + alone
 
