@@ -124,8 +124,8 @@ def _lost(without: WithoutHeads) -> str:
     few = int(((answers - without.answer).abs() < 0.01).sum())
     cannot = "" if _reads(without) else "The model does not read this date. "
     return (
-        f"{cannot}The right answer has probability {number_text(without.answer)}, and {number_text(answers.min().item())} without "
-        f"L{layer} H{head}; {few} of {answers.numel()} heads change it by less than 0.01."
+        f"{cannot}The right answer has probability {number_text(without.answer)}, and {number_text(answers.min().item())} "
+        f"without L{layer} H{head}; {few} of {answers.numel()} heads change it by less than 0.01."
     )
 
 

@@ -23,7 +23,8 @@ def window(text: str, said: DateSaid, dark: bool) -> None:
     with left:
         st.markdown(
             f"**Places in the window** · *measured*; at most {2 * reading.window + 1}, *formula*",
-            help="2 D + 1 at most. Of each step, beside the places of the whole text and its end mark, which soft attention looks at.",
+            help="2 D + 1 at most. Of each step, beside the places of the whole text and its end mark, which soft attention "
+            "looks at.",
         )
         figure = places_read(written, use.inside.tolist(), use.places, name="classic-local", dark=dark)
         draw(figure, "mended-window", "Places in the window at each step")
