@@ -19,7 +19,10 @@ from models.shape.cache_size import cache_bytes_by_formula, cache_elements_per_t
 
 @dataclass(frozen=True, slots=True)
 class CacheOfText:
-    """Of all layers together. counted: bytes of the live cache's tensors; formula: what they should be; itemsize: bytes a number."""
+    """Of all layers together.
+
+    counted: bytes of the live cache's tensors; formula: what they should be. itemsize: bytes a number.
+    """
 
     shape: Geometry
     tokens: int

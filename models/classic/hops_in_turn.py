@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from models.classic.memory_reading import MemoryReading, read_memories
 from models.classic.story_answer import right_answer
+from models.classic.story_text import read_story
 from models.look.capturing import capture
 from models.run.model import AttentionModel
 
@@ -35,7 +36,9 @@ class HopsInTurn:
 def hops_in_turn(model: AttentionModel, text: str) -> HopsInTurn:
     """One pass with all hops and one without each. Raises BadText, and BadSelection for another kind of model."""
     reading = read_memories(model, text)
-    right = right_answer(reading.sentences, reading.question)
+    right = right_answer(
+        *read_story(text, memory_size=len(text))
+    )  # also of what is told too early to be kept
     word = reading.answer if right is None else right
     place = reading.vocabulary.index(word)
     off = [capture(model, text, hops_off=[hop]).predictions[0] for hop in range(len(reading.weights))]

@@ -89,7 +89,8 @@ def stack_patterns(
 def without_each_head(model: AttentionModel, text: str, target: str, stack: str) -> WithoutHeads:
     """One pass with all heads and one without each of the stack's; `target` is the right answer. Raises BadText."""
     encoded = encode_pair(model, text, target)
-    layers, heads = model.plan.layers(stack), model.geometry.heads
+    layers = model.plan.layers(stack)
+    heads = next(site.heads for site in model.plan.sites if site.stack == stack)
     off = [_right(model, encoded, [(layer, head)], stack) for layer in range(layers) for head in range(heads)]
     return WithoutHeads(_right(model, encoded, [], stack), torch.stack(off).unflatten(0, (layers, heads)))
 

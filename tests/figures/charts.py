@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from models.classic.reading_cost import ReadingTime
 from models.look.latent_reading import Spectrum
 from models.shape import family
 from tests.figures.test_cache_growth import COUNTED, LINES
@@ -45,6 +46,16 @@ from viz.figures.saving_dots import Timed, saving_dots
 from viz.figures.score_parts import score_heatmaps
 from viz.figures.small_heatmap import small_difference, small_heatmap
 from viz.figures.token_losses import token_losses
+from viz.figures.what_it_fixed import (
+    KeptRow,
+    Probability,
+    kept,
+    places_at_once,
+    places_read,
+    probabilities,
+    reading_times,
+    shares,
+)
 
 STYLE = styles("a")["a"]
 SPECTRA = [Spectrum(torch.tensor([3.0, 1.0]), 2.5, 5, elements) for elements in (7, 11)]
@@ -103,5 +114,13 @@ CHARTS: list[Callable[..., Any]] = [
     partial(loss_change, [np.nan, 1.0], [np.nan, 3.0], ["a", "b"], selected=1),
     partial(layer_worth, [0, 2], [0.5, -0.1], [np.nan, 0.2]),
     partial(few_directions, [1, 2, 4], [3.0, 2.0, 1.0]),
+    partial(reading_times, [ReadingTime(31, 2e-5, 1e-5, 9e-5, 2.0), ReadingTime(512, 1e-4, 1e-5, 9e-4, 10.0)]),
+    partial(places_read, ["2", "<"], [3, 5], 7, name="classic-local"),
+    partial(places_at_once, ["2", "<"], [[1, 2], [2, 2]], [2, 4]),
+    partial(probabilities, [Probability("<a>", 0.5, "<b>"), Probability("c", 1.0, off=True)], title="p"),
+    partial(probabilities, [Probability("a", 0.5)], title="p", whole=(0.9, "all")),
+    partial(shares, [[0.5, 0.25], [1.0, 0.0]], title="share", tickformat=".0%"),
+    partial(kept, [KeptRow("MHA", "mha", 131072, 131072), KeptRow("x", "mha", 9, 9, True)], unit="bytes", title="b"),
+    partial(kept, [KeptRow("MLA", "mla", 144, 144)], unit="numbers", title="n"),
     partial(score_heatmaps, PATTERN, PATTERN, np.tril(np.ones((4, 4), bool)), TOKENS, marked=1),
 ]  # fmt: skip

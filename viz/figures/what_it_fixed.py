@@ -113,21 +113,24 @@ def places_at_once(
     drawn = [
         bars(
             x=list(range(len(counts))), y=counts, name=name, customdata=_steps(characters),
-            marker={"color": colour, "opacity": opacity},
+            marker={"color": theme.translucent(colour, opacity)},
             hovertemplate=f"to write %{{customdata}}<br>{name}: <b>%{{y}}</b> different places<extra></extra>",
         )
         for (name, counts), opacity in zip([*named, ("all heads", list(together))], [*opacities, 1.0], strict=True)
     ]  # fmt: skip
+    one = scatter(
+        x=[-0.5, len(together) - 0.5], y=[1, 1], mode="lines", name="one head", hoverinfo="skip",
+        line={"color": theme.text(dark), "width": 2, "dash": "dot"},
+    )  # fmt: skip
     most = max(together, default=1)
     return chart(
-        drawn,
+        [*drawn, one],
         _written(characters, dark),
         axis("different places", dark, range=[0, most + 0.8], dtick=1 if most < 10 else 2),
         dark=dark,
         height=height,
         barmode="group",
         legend=legend_above(),
-        **_line(1, "one head: 1", dark),
     )
 
 

@@ -57,13 +57,13 @@ def _far(found: HeadsOnDate, said: DateSaid, dark: bool) -> None:
 
 
 def far_reading(distances: list[float], without: WithoutHeads) -> tuple[bool, str]:
-    """Whether heads of self-attention look further than the neighbours that recurrence hears of in one step, and the numbers."""
+    """Whether heads look further than the neighbours that recurrence hears of in one step, and the numbers."""
     mean = sum(distances) / len(distances)
     told = (
         f"In one step the encoder’s {len(distances)} heads look {number_text(mean)} characters away on average, the farthest "
         f"{number_text(max(distances))}; by formula recurrence needs a step for each character between. {_lost(without)}"
     )
-    return mean > 1, told
+    return mean > 1 and _reads(without), told
 
 
 def _whereto(found: HeadsOnDate, said: DateSaid, dark: bool) -> None:
@@ -84,7 +84,7 @@ def aligned_reading(best: list[float], without: WithoutHeads) -> tuple[bool, str
         f"The best head looks most at a character that says the one to be written in {layers} of the steps whose character the "
         f"text says. {_lost(without)}"
     )
-    return max(best) > 0.5, told
+    return max(best) > 0.5 and _reads(without), told
 
 
 def _at_once(found: HeadsOnDate, said: DateSaid, dark: bool) -> None:
@@ -108,7 +108,12 @@ def at_once_reading(places: PlacesAtOnce, without: WithoutHeads) -> tuple[bool, 
         f"ones at most, {number_text(together.float().mean().item())} on average, where a single head looks at one most. "
         f"{_lost(without)}"
     )
-    return several > 0, told
+    return several > 0 and _reads(without), told
+
+
+def _reads(without: WithoutHeads) -> bool:
+    """Whether the model can read this date at all: of one that cannot, nothing is to be learnt."""
+    return without.answer > 0.5
 
 
 def _lost(without: WithoutHeads) -> str:
@@ -117,9 +122,10 @@ def _lost(without: WithoutHeads) -> str:
     heads = answers.shape[1]
     layer, head = divmod(int(answers.argmin()), heads)
     few = int(((answers - without.answer).abs() < 0.01).sum())
+    cannot = "" if _reads(without) else "The model does not read this date. "
     return (
-        f"The right answer has probability {number_text(without.answer)}, and {number_text(answers.min().item())} without "
-        f"L{layer} H{head}; {few} of {answers.numel()} heads change it by less than 0.01."
+        f"{cannot}The right answer has probability {number_text(without.answer)}, and {number_text(answers.min().item())} "
+        f"without L{layer} H{head}; {few} of {answers.numel()} heads change it by less than 0.01."
     )
 
 
@@ -131,7 +137,8 @@ def _beside(title: str, figure: object, without: WithoutHeads, dark: bool) -> No
     with right:
         st.markdown(
             "**The right answer with one head off** · *measured*",
-            help="Probability of the whole right date, each character given the right ones before it; a head that is off gives zeros.",
+            help="Probability of the whole right date, each character given the right ones before it; a head that is off gives "
+            "zeros.",
         )
         off = [
             Probability(f"L{layer} H{head}", value, "off", off=True)

@@ -12,6 +12,8 @@ from viz.views.columns import pair
 from viz.views.evolution.mended.parts import draw, verdict, worked_out
 from viz.views.evolution.story import story_text
 
+NEEDED = 0.05  # of probability: what a hop takes away with it that is said to be needed
+
 
 def hops(dark: bool) -> None:
     """The probability of the right word after each hop, and with each hop off, on the visitor's story."""
@@ -27,7 +29,7 @@ def hops(dark: bool) -> None:
     with left:
         st.markdown(
             f"**“{found.word}” after each hop** · *measured*",
-            help="Read off the state by the weights that read the answer off the last one.",
+            help="Read off the state by the weights of the answer, which were trained for the last state alone.",
         )
         names = ["question", *(f"hop {hop + 1}" for hop in range(len(found.without)))]
         after = [Probability(name, value) for name, value in zip(names, found.after, strict=True)]
@@ -49,7 +51,7 @@ def hops(dark: bool) -> None:
 
 
 def hops_reading(found: HopsInTurn) -> tuple[bool, str]:
-    """Whether more than one reading was needed for the right word, and the numbers."""
+    """Whether the right word hangs on more than one reading, and the numbers."""
     told = f"The answer is **{found.reading.answer}**, with probability {number_text(float(found.reading.answers[-1].max()))}"
     if found.right is None:
         told += "; what is right does not follow from the story by the rules of the four tasks. "
@@ -58,6 +60,7 @@ def hops_reading(found: HopsInTurn) -> tuple[bool, str]:
             ", which is right. " if found.is_right else f", but **{found.right}** follows from the story. "
         )
     once, last = found.after[1], found.after[-1]
+    needed = sum(last - value > NEEDED for value in found.without)
     told += (
         f"“{found.word}” has probability {number_text(once)} after one reading and {number_text(last)} after "
         f"{len(found.without)}. "
@@ -67,4 +70,7 @@ def hops_reading(found: HopsInTurn) -> tuple[bool, str]:
         f"Most hangs on hop {least + 1}: without it the probability is {number_text(found.without[least])} and the answer "
         f"{found.answers[least]}."
     )
-    return found.right is not None and found.is_right and last > once, told
+    told += (
+        f" {needed} of {len(found.without)} hops, each switched off alone, lower it by more than {NEEDED}."
+    )
+    return found.is_right and needed > 1, told

@@ -14,6 +14,7 @@ from models.errors import BadCard
 from viz.figures.ancestors import Line, accuracy_by_length
 from viz.services import mended
 from viz.services.ancestors import TITLES
+from viz.services.lanes import STUDIES
 from viz.views.columns import pair
 from viz.views.evolution.cards import length_lines
 from viz.views.evolution.mended.parts import draw, verdict, worked_out
@@ -24,7 +25,10 @@ NONE, SOFT = mended.BY_LENGTH
 def length(text: str, said: DateSaid, dark: bool) -> None:
     """Read right by length, on the visitor's date and on the common test set."""
     found = worked_out(
-        ("length", text), lambda progress: mended.by_length(text, said, progress), "reading longer texts"
+        ("length", text),
+        lambda progress: mended.by_length(text, said, progress),
+        "reading longer texts",
+        STUDIES,
     )
     if found is None:
         return
@@ -72,7 +76,7 @@ def length_reading(found: Mapping[str, ReadByLength]) -> tuple[bool, str]:
     if not none[0].right:
         return (
             False,
-            f"{counts}{alone} Attention gains, but length is not what breaks the other model: it fails already on the date alone.",
+            f"{counts}{alone} Attention gains, but it is not length that breaks the other: it fails on the date alone.",
         )
     return True, counts + alone
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -38,7 +38,7 @@ def one_place(text: str, said: DateSaid, dark: bool) -> None:
     with left:
         st.markdown(
             "**Time of a step’s reading** · *measured*",
-            help="Medians of 16 turns on this machine’s processor, on random annotations as wide as the model’s.",
+            help="Medians of 15 turns on this machine’s processor, on random annotations as wide as the model’s.",
         )
         draw(reading_times(times, dark=dark), "mended-reading", "Time of reading by the source's length")
         st.caption(
@@ -54,7 +54,7 @@ def one_place(text: str, said: DateSaid, dark: bool) -> None:
             hide_index=True,
             column_config={
                 "test set": st.column_config.NumberColumn(
-                    "dates right", format="percent", help="Of the 2,000 dates of the common test set."
+                    "dates right", format="%.1f%%", help="Of the 2,000 dates of the common test set."
                 )
             },
         )
@@ -75,19 +75,28 @@ def reading_reading(times: Sequence[ReadingTime], width: int) -> tuple[bool, str
 
 def _answers(reading: HardReading, said: DateSaid) -> list[dict[str, object]]:
     try:
-        figures = models.task_card(HARD).figures
+        figures: Mapping[str, float] = models.task_card(HARD).figures
     except BadCard:
         figures = {}
     right = sum(answer.written == said.iso for answer in reading.drawn)
     return [
-        _row("likeliest place", reading.likeliest.written, said, figures.get("exact_match")),
-        _row("expected: mean over all", reading.expected.written, said, figures.get("exact_match_expected")),
+        _row("likeliest place", reading.likeliest.written, said, _percent(figures, "exact_match")),
+        _row(
+            "expected: mean over all",
+            reading.expected.written,
+            said,
+            _percent(figures, "exact_match_expected"),
+        ),
         {
             "a step reads": "a place drawn",
             "answer": f"right in {right} of {len(reading.drawn)} draws",
-            "test set": figures.get("exact_match_drawn"),
+            "test set": _percent(figures, "exact_match_drawn"),
         },
     ]
+
+
+def _percent(figures: Mapping[str, float], name: str) -> float | None:
+    return 100 * figures[name] if name in figures else None
 
 
 def _row(way: str, answer: str, said: DateSaid, share: float | None) -> dict[str, object]:

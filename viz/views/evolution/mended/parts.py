@@ -10,7 +10,7 @@ import streamlit as st
 from viz import unforeseen
 from viz.figures.layout.config import WITHOUT_BAR
 from viz.services.job import Job
-from viz.services.lanes import STUDIES, Lane
+from viz.services.lanes import CLICKS, Lane
 from viz.state import keys
 from viz.views.obtain import complain
 from viz.views.working import begin, forget, job_of, still_running
@@ -18,7 +18,7 @@ from viz.views.working import begin, forget, job_of, still_running
 T = TypeVar("T")
 
 
-def worked_out(key: Hashable, work: Callable[[Job[Any]], T], what: str, lane: Lane = STUDIES) -> T | None:
+def worked_out(key: Hashable, work: Callable[[Job[Any]], T], what: str, lane: Lane = CLICKS) -> T | None:
     """The result; None while it is worked out, and where that was broken off, which is then said."""
     job = job_of(keys.MENDED_JOB, key) or begin(keys.MENDED_JOB, key, work, lane)
     if still_running(keys.MENDED_JOB, job):

@@ -17,13 +17,14 @@ from viz.views.evolution.mended.parts import draw, verdict
 def window(text: str, said: DateSaid, dark: bool) -> None:
     """Places inside of the window at each step, the weight that is lost, and how far the centre is from the date."""
     reading, use = mended.window(text, said)
-    verdict(*window_reading(use, reading.window))
+    verdict(*window_reading(use, reading.window, reading.answer.written == said.iso))
     written = [*reading.answer.written, END][: len(use.inside)]
     left, right = pair("mended-window", 0.5, 0.5)
     with left:
         st.markdown(
-            f"**Places in the window** · *measured*, at most 2 x {reading.window} + 1 by *formula*",
-            help="Of each step, beside the places of the whole text and its end mark, which soft attention looks at.",
+            f"**Places in the window** · *measured*; at most {2 * reading.window + 1}, *formula*",
+            help="2 D + 1 at most. Of each step, beside the places of the whole text and its end mark, which soft attention "
+            "looks at.",
         )
         figure = places_read(written, use.inside.tolist(), use.places, name="classic-local", dark=dark)
         draw(figure, "mended-window", "Places in the window at each step")
@@ -35,7 +36,7 @@ def window(text: str, said: DateSaid, dark: bool) -> None:
                     "writes": character,
                     "centre": float(reading.centres[step]),
                     "off by": use.distance[step],
-                    "lost": float(use.lost[step]),
+                    "lost": 100 * float(use.lost[step]),
                 }
                 for step, character in enumerate(written)
             ],
@@ -48,19 +49,19 @@ def window(text: str, said: DateSaid, dark: bool) -> None:
                 ),
                 "off by": st.column_config.NumberColumn(
                     format="%.1f",
-                    help="Characters from the centre to the nearest one that says what is written; empty where the text says it "
-                    "nowhere.",
+                    help="Characters from the centre to the nearest one that says what is written; empty where the text says "
+                    "it nowhere.",
                 ),
                 "lost": st.column_config.NumberColumn(
-                    format="percent",
+                    format="%.1f%%",
                     help="Share of the softmax’s weight that the Gaussian takes away, for being off the centre.",
                 ),
             },
         )
 
 
-def window_reading(use: WindowUse, reach: int) -> tuple[bool, str]:
-    """Whether fewer places were looked at than there are, and the numbers."""
+def window_reading(use: WindowUse, reach: int, right: bool) -> tuple[bool, str]:
+    """Whether the date was read right from fewer places than there are, and the numbers. reach: D."""
     inside, off = use.inside.float(), [one for one in use.distance if one is not None]
     told = (
         f"A step looks at {number_text(inside.mean().item())} of {use.places} places on average and at {int(inside.max())} at "
@@ -74,4 +75,4 @@ def window_reading(use: WindowUse, reach: int) -> tuple[bool, str]:
         )
     if int(inside.min()) >= use.places:
         return False, f"{told}. The whole text fits into the window, so nothing is saved; try a longer one."
-    return True, f"{told}."
+    return right, f"{told}. What it writes is {'right' if right else 'wrong'}."
