@@ -60,8 +60,8 @@ def reporting(module: PreTrainedModel) -> PreTrainedModel:
     config = copy.deepcopy(module.config)
     config._attn_implementation = "eager"  # pyright: ignore[reportPrivateUsage]
     twin = type(module)(config)
-    twin.load_state_dict(module.state_dict(), assign=True)
-    return twin.to(module.device).eval().requires_grad_(False)
+    twin.load_state_dict(module.state_dict(), assign=True)  # which puts it where the module is
+    return twin.eval().requires_grad_(False)
 
 
 @torch.no_grad()

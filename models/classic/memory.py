@@ -93,6 +93,12 @@ def position_encoding(words: Int[Tensor, "*batch word"], width: int) -> Float[Te
     return ((1 - j / count) - (k / width) * (1 - 2 * j / count)) * there[..., None]
 
 
+def _vectors(table: nn.Module) -> Tensor:
+    """The rows of an embedding."""
+    assert isinstance(table, nn.Embedding), "every table is one"
+    return table.weight
+
+
 def _summed(weights: Tensor, places: Tensor, rows: Tensor) -> Tensor:
     """The rows at these places, added up by their weights [batch, memory]: [batch, d_model]."""
     by_row = weights.new_zeros(len(weights), len(rows)).scatter_add(1, places, weights)
@@ -140,12 +146,12 @@ class MemoryNetwork(PreTrainedModel):
         read: list[Tensor] = []
         for hop in range(self.config.hops):
             product = (states[-1] @ sentences[hop].T).gather(1, stories.memories)
-            product = product + (states[-1] @ self.times[hop].weight.T).gather(1, stories.times)
+            product = product + (states[-1] @ _vectors(self.times[hop]).T).gather(1, stories.times)
             scores.append(product.masked_fill(~there, torch.finfo(product.dtype).min))
             weights.append((product if linear else scores[-1].softmax(-1)) * there)
             read.append(
                 _summed(weights[-1], stories.memories, sentences[hop + 1])
-                + _summed(weights[-1], stories.times, self.times[hop + 1].weight)
+                + _summed(weights[-1], stories.times, _vectors(self.times[hop + 1]))
             )
             goes_on = call.gated(read[-1][:, None, None], first=hop)[:, 0, 0]
             states.append(states[-1] + goes_on)
@@ -168,9 +174,14 @@ class MemoryNetwork(PreTrainedModel):
         ]
         return torch.stack(held, 1)
 
+    @property
+    def answering(self) -> Tensor:
+        """W, [vocab, d_model]: what gives each word its logit from a state."""
+        return _vectors(self.words[-1])
+
     def answer(self, found: MemoryPass) -> Float[Tensor, "batch vocab"]:
         """Logits of each word as the answer, W u."""
-        return found.states[:, -1] @ self.words[-1].weight.T
+        return found.states[:, -1] @ self.answering.T
 
     def stories(self, rows: list[list[int]]) -> Stories:
         """Texts of token ids, cut where their sentences end; of each the most recent sentences that there is memory for."""

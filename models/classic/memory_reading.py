@@ -87,7 +87,7 @@ def read_memories(model: AttentionModel, text: str) -> MemoryReading:
     with default_dtype_kept():
         stories = network.stories([_put_together(network, told, asked)])
         found, held = network.read(stories), network.memories(stories)[0].float().cpu()
-        logits = found.states[0] @ network.words[-1].weight.T
+        logits = found.states[0] @ network.answering.T
     return MemoryReading(
         sentences=_spelled(model, told),
         question=_spelled(model, [asked])[0],
@@ -97,7 +97,7 @@ def read_memories(model: AttentionModel, text: str) -> MemoryReading:
         output_memories=held[1:],
         states=found.states[0].float().cpu(),
         answers=logits.float().softmax(-1).cpu(),
-        read_out=held[1:] @ network.words[-1].weight.T.float().cpu(),
+        read_out=held[1:] @ network.answering.T.float().cpu(),
         vocabulary=_vocabulary(model, network),
     )
 

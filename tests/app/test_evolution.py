@@ -125,7 +125,7 @@ def test_all_readers_stand_side_by_side_with_their_cards():
     assert table["dates right"].tolist() == [
         models.task_card(f"classic-{key}").figures["exact_match"] for key in READERS
     ]
-    assert (table["ms"] > 0).all()
+    assert min(table["ms"].tolist()) > 0
     assert len(app.get("plotly_chart")) == len(READERS) - 1
 
 
@@ -146,7 +146,7 @@ def test_every_step_of_the_timeline_opens(milestone: models.Milestone):
     app = opened(ancestor=milestone.key)
     assert visit.complaints(app) == []
     assert f"#### {milestone.title}" in told(app)
-    assert [one.value for one in app.get("latex")] or app.latex
+    assert len(app.latex) == 1
 
 
 def test_explore_takes_a_text_of_the_models_own_kind_and_gives_the_other_back():

@@ -48,7 +48,8 @@ def as_written(
     logits, rows = [], []
     for token in target:
         weights = _WEIGHTS[kind](model, state, annotations)
-        context = summary if kind == "none" else sum(w * h for w, h in zip(weights, annotations, strict=True))
+        weighed = [weight * h for weight, h in zip(weights, annotations, strict=True)]
+        context = summary if kind == "none" else torch.stack(weighed).sum(0)
         cell, character = model.cell, embedding[token]
         state = _gru_step(
             torch.cat([character, context]), state, cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh

@@ -71,6 +71,7 @@ def chance_of(draws: list[Draw]) -> Tensor:
 
 
 def gradient_of(value: Tensor, model: HardModel) -> Tensor:
+    assert model.attention is not None
     weights = list(model.attention.parameters())
     parts = torch.autograd.grad(value, weights, allow_unused=True, retain_graph=True)
     filled = [

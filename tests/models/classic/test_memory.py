@@ -48,7 +48,7 @@ QUESTION, ONE, OTHER = 4, 5, 6
 
 def by_hand(hops: int) -> MemoryNetwork:
     """Sentences and question of one word and two places, which position encoding weighs with 1/2 and 1."""
-    module = MemoryNetwork(
+    module: Any = MemoryNetwork(
         MemoryConfig(vocab_size=7, hidden_size=2, hops=hops, memory_size=2, sentence_size=1)
     )
     tables = [
@@ -101,11 +101,9 @@ def test_without_the_softmax_weights_are_the_scores():
 
 
 def test_times_count_from_the_question():
-    module = by_hand(1)
-    with torch.no_grad():
-        module.times[0].weight[0, 0] = math.log(
-            3
-        )  # the last sentence, as near to the question as the first word is
+    module: Any = by_hand(1)
+    with torch.no_grad():  # the last sentence, as near to the question as the first word is
+        module.times[0].weight[0, 0] = math.log(3)
     torch.testing.assert_close(module.read(asked(module)).weights, torch.tensor([[[1 / 2, 1 / 2]]]))
 
 

@@ -1,5 +1,7 @@
 """Training of the memory network: what it is shown, what it is chosen by, and that it learns."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -106,7 +108,7 @@ def test_it_learns_what_it_is_trained_on():
 @pytest.mark.usefixtures("few_questions")
 def test_error_is_the_share_of_wrong_answers_in_percent():
     tokenizer = story_tokenizer()
-    module = MemoryNetwork(memory_config(tokenizer, SMALL))
+    module: Any = MemoryNetwork(memory_config(tokenizer, SMALL))
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.zero_()

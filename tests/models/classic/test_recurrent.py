@@ -18,6 +18,7 @@ from models.classic.local import LocalAttention, LocalConfig
 from models.classic.recurrent import Source
 from models.classic.soft import SoftAttention, SoftConfig
 from models.classic.transformer import CrossModel
+from models.classic.transformer_layers import CrossConfig
 from models.errors import BadSelection, BadText
 from models.loading.loader import load
 from models.look.captured import Capture
@@ -73,7 +74,8 @@ def test_padding_changes_nothing(kind: str):
 def test_step_by_step_is_the_whole_at_once(kind: str):
     model = tiny(kind)
     whole = run(model, [SOURCE], [TARGET])
-    read, past, steps = model.get_encoder()(input_ids=torch.tensor([SOURCE])), None, []
+    past: Any = None
+    read, steps = model.get_encoder()(input_ids=torch.tensor([SOURCE])), []
     for token in TARGET:
         step = model(
             encoder_outputs=read,
@@ -150,13 +152,14 @@ def test_switched_off_reads_nothing_and_means_are_means(
 ):
     """Off: as if all annotations that are read were zero. The states are still begun by the reader's ends."""
     model = load(folder.path)
-    ask = {"source": SPELLED, "target": "2018-05-09"}
+    ask: dict[str, Any] = {"source": SPELLED, "target": "2018-05-09"}
     off = models.capture(model, heads_off=[(0, 0)], **ask)
     told = SPELLED_MEAN = mean_outputs(model, [SPELLED])
     mean = models.capture(model, heads_off=HeadsOff(((0, 0),), instead=told), **ask)
     assert off.heads_off == ((0, 0),)
     assert mean.switched_off.stood_in == "mean"
-    forward = type(model.module.attention).forward
+    kind: Any = type(model.module.attention)
+    forward = kind.forward
 
     def replaced(value: Tensor) -> Any:
         def look(self: Any, state: Tensor, source: Source, **how: Any) -> Any:
@@ -166,7 +169,7 @@ def test_switched_off_reads_nothing_and_means_are_means(
 
     for run_of, value in ((off, torch.zeros(1, 128)), (mean, SPELLED_MEAN.per_call[0][0])):
         with monkeypatch.context() as patched:
-            patched.setattr(type(model.module.attention), "forward", replaced(value))
+            patched.setattr(kind, "forward", replaced(value))
             near(run_of.predictions, models.capture(model, **ask).predictions)
     whole = models.capture(model, **ask)
     assert float((off.predictions - whole.predictions).abs().max()) > 1e-4
@@ -223,7 +226,7 @@ def test_only_models_of_dates_answer_them():
 
 def test_a_twin_reports_what_the_engine_captures(tmp_path: Path):
     torch.manual_seed(0)
-    CrossModel(CrossModel.config_class()).save_pretrained(tmp_path)
+    CrossModel(CrossConfig()).save_pretrained(tmp_path)
     character_tokenizer().save_pretrained(tmp_path)
     model = load(tmp_path)
     twin = reporting(model.module)
