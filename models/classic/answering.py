@@ -61,6 +61,7 @@ def reporting(module: PreTrainedModel) -> PreTrainedModel:
     config._attn_implementation = "eager"  # pyright: ignore[reportPrivateUsage]
     twin = type(module)(config)
     twin.load_state_dict(module.state_dict(), assign=True)  # which puts it where the module is
+    twin.tie_weights()
     return twin.eval().requires_grad_(False)
 
 

@@ -103,8 +103,8 @@ def _train(module: Any, recipe: Recipe, hard: HardLoss | None, progress: Progres
 
 
 def _card(name: str, module: PreTrainedModel, recipe: Recipe, seconds: float, record: _Record) -> TaskCard:
-    module = reporting(module)
-    found = date_figures(module)
+    looking = reporting(module)
+    found = date_figures(looking)
     figures = _shares(found)
     if isinstance(module, HardModel):
         expected = date_figures(module, choice="expected")

@@ -119,8 +119,10 @@ def test_local_weights_of_a_case_worked_by_hand():
 @pytest.fixture(params=ATTENDING)
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> SimpleNamespace:
     model = KINDS[request.param][1](KINDS[request.param][0]()).requires_grad_(False)
-    for weight in model.parameters():
-        torch.nn.init.normal_(weight, std=0.4)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        for weight in model.parameters():
+            torch.nn.init.normal_(weight, std=0.4)
     model.save_pretrained(tmp_path)
     character_tokenizer().save_pretrained(tmp_path)
     return SimpleNamespace(kind=request.param, path=tmp_path)
@@ -232,6 +234,9 @@ def test_a_twin_reports_what_the_engine_captures(tmp_path: Path):
     twin = reporting(model.module)
     assert twin is not model.module
     assert reporting(twin) is twin
+    assert sum(weight.numel() for weight in twin.parameters()) == sum(
+        weight.numel() for weight in model.module.parameters()
+    )
     assert model.module.config._attn_implementation != "eager", "the shared model was changed"
     (answer,) = written_dates(twin, [SPELLED])
     captured = models.capture(model, SPELLED)
