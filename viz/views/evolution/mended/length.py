@@ -14,7 +14,7 @@ from models.errors import BadCard
 from viz.figures.ancestors import Line, accuracy_by_length
 from viz.services import mended
 from viz.services.ancestors import TITLES
-from viz.services.lanes import STUDIES
+from viz.services.lanes import EXTRAS
 from viz.views.columns import pair
 from viz.views.evolution.cards import length_lines
 from viz.views.evolution.mended.parts import draw, verdict, worked_out
@@ -29,7 +29,7 @@ def length(text: str, said: DateSaid, dark: bool) -> None:
         ("length", text),
         lambda progress: mended.by_length(text, said, progress),
         "reading longer texts",
-        STUDIES,
+        EXTRAS,
     )
     if found is None:
         return
