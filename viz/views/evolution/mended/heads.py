@@ -79,7 +79,7 @@ def _whereto(found: HeadsOnDate, said: DateSaid, dark: bool) -> None:
 
 def aligned_reading(best: list[float], without: WithoutHeads) -> tuple[bool, str]:
     """best: the best head's share in each layer. Whether any looks where the answer stands in most steps, and the numbers."""
-    layers = " and ".join(f"{share:.0%} in layer {layer}" for layer, share in enumerate(best))
+    layers = " and ".join(f"{share:.0%} (layer {layer})" for layer, share in enumerate(best))
     told = (
         f"The best head looks most at a character that says the one to be written in {layers} of the steps whose character the "
         f"text says. {_lost(without)}"

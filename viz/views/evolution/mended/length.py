@@ -14,12 +14,13 @@ from models.errors import BadCard
 from viz.figures.ancestors import Line, accuracy_by_length
 from viz.services import mended
 from viz.services.ancestors import TITLES
-from viz.services.lanes import STUDIES
+from viz.services.lanes import EXTRAS
 from viz.views.columns import pair
 from viz.views.evolution.cards import length_lines
 from viz.views.evolution.mended.parts import draw, verdict, worked_out
 
 NONE, SOFT = mended.BY_LENGTH
+LEAST_GAIN = 6  # draws: a fair coin would give six of six to one side once in 32 times
 
 
 def length(text: str, said: DateSaid, dark: bool) -> None:
@@ -28,7 +29,7 @@ def length(text: str, said: DateSaid, dark: bool) -> None:
         ("length", text),
         lambda progress: mended.by_length(text, said, progress),
         "reading longer texts",
-        STUDIES,
+        EXTRAS,
     )
     if found is None:
         return
@@ -71,8 +72,10 @@ def length_reading(found: Mapping[str, ReadByLength]) -> tuple[bool, str]:
         f"; of the date alone ({none[0].longest} characters) it is "
         f"{'right' if none[0].right else 'wrong'} without attention and {'right' if soft[0].right else 'wrong'} with it."
     )
-    if none[-1].right >= soft[-1].right:
-        return False, f"{counts}{alone} So no gain from attention shows here."
+    gain = soft[-1].right - none[-1].right
+    if gain < LEAST_GAIN:
+        why = "No gain from attention shows" if gain <= 0 else "So small a gain could be chance"
+        return False, f"{counts}{alone} {why}."
     if not none[0].right:
         return (
             False,
