@@ -97,6 +97,20 @@ def test_reinforce_is_right_on_average(with_baseline: bool, monkeypatch: pytest.
     assert float((found - exact).abs().max()) < 1e-4 * scale
 
 
+def test_what_is_drawn_teaches_the_drawing_alone():
+    """The writer learns from what was written on the places drawn, the baseline from the rewards, neither from the credit."""
+    model = tiny("hard").requires_grad_(True)
+    loss = HardLoss(12, 2, seed=3)
+    loss.step = 1  # the last: no expected annotations, no entropy
+    writer = [model.readout.weight, model.cell.weight_hh]
+    found = torch.autograd.grad(loss(model, ONE), writer)
+    again = HardLoss(12, 2, seed=3)
+    torch.rand((), generator=again.generator, dtype=torch.float32)  # whether a batch is expected
+    nats, _ = again.draw(model, ONE)
+    for ours, theirs in zip(found, torch.autograd.grad(nats.mean(), writer), strict=True):
+        assert float((ours - theirs).abs().max()) < 1e-5 * float(theirs.abs().max())
+
+
 def test_variance_of_a_gradient_falls_with_a_good_baseline():
     """A baseline that foretells the mean reward, set by hand, against none."""
     model = tiny("hard").requires_grad_(True)
