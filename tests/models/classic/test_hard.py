@@ -98,7 +98,7 @@ def test_reinforce_is_right_on_average(with_baseline: bool, monkeypatch: pytest.
 
 
 def test_the_readout_learns_from_what_was_written_alone():
-    """The credit of a draw is no loss of the reward that it is worth: it changes what chooses the places, not what reads them."""
+    """The credit of a draw changes what chooses the places, not what reads them."""
     model = tiny("hard").requires_grad_(True)
     loss = HardLoss(12, 2, seed=3)
     loss.step = 1  # the last: no expected annotations, no entropy
