@@ -63,9 +63,10 @@ def answer(name: str, text: str) -> DateAnswer:
     return _read("answer", name, text, lambda loaded: _answer(reporting(loaded.module), text))
 
 
-def timed_answer(name: str, text: str) -> TimedAnswer:
-    """The same with how long it takes. Raises BadText."""
-    return _read("time", name, text, lambda loaded: _timed(reporting(loaded.module), text))
+def timed_answers(text: str) -> dict[str, TimedAnswer]:
+    """What each model that reads dates writes, and how long it takes, measured in turn. Raises BadText."""
+    demand_date(text)
+    return _readings().get(("times", text), lambda: _timed(text))
 
 
 def hard_reading(text: str) -> HardReading:
@@ -106,10 +107,14 @@ def _answer(module: PreTrainedModel, text: str) -> DateAnswer:
     return written_dates(module, [text])[0]
 
 
-def _timed(module: PreTrainedModel, text: str) -> TimedAnswer:
-    found, times = _answer(module, text), []
-    for _ in range(TIMED_PASSES):
-        began = time.perf_counter()
-        _answer(module, text)
-        times.append(time.perf_counter() - began)
-    return TimedAnswer(found, min(times))
+def _timed(text: str) -> dict[str, TimedAnswer]:
+    modules = {name: reporting(ancestor(name).module) for name in DATE_MODELS}
+    seconds: dict[str, list[float]] = {name: [] for name in modules}
+    found: dict[str, DateAnswer] = {}
+    with turn(models.no_progress):
+        for _ in range(TIMED_PASSES):
+            for name, module in modules.items():
+                began = time.perf_counter()
+                found[name] = _answer(module, text)
+                seconds[name].append(time.perf_counter() - began)
+    return {name: TimedAnswer(found[name], min(seconds[name])) for name in modules}

@@ -20,12 +20,14 @@ _LOOKS = (
     "How often the most attended character is one that the written character came from; of the best head, *measured* on the "
     "same dates."
 )
-_TIME = "To read and write this text, the best of five passes, *measured* on this machine just now."
+_TIME = (
+    "To read and write this text, the best of five passes, *measured* on this machine, all models in turn."
+)
 
 
 def side_by_side(text: str, said: DateSaid, dark: bool) -> None:
     """Answers, where each looked, and what each costs and knows."""
-    found = {name: ancestors.timed_answer(name, text) for name in ancestors.DATE_MODELS}
+    found = ancestors.timed_answers(text)
     looking = [name for name in found if found[name].answer.patterns.shape[0]]
     for column, name in zip(st.columns(len(looking), gap="small"), looking, strict=True):
         with column:
