@@ -72,8 +72,8 @@ def reading_times(
 
 def _timed(hidden_size: int, places: int, repeats: int) -> ReadingTime:
     chance = torch.Generator().manual_seed(places)
-    annotations = torch.randn(1, places, hidden_size, generator=chance)
-    state = torch.randn(1, hidden_size, generator=chance)
+    annotations = torch.randn(1, places, hidden_size, generator=chance, dtype=torch.float32)
+    state = torch.randn(1, hidden_size, generator=chance, dtype=torch.float32)
     scorer: Any = AdditiveScore(RecurrentConfig(hidden_size=hidden_size))
     keys = scorer.key(annotations)
     weights = torch.softmax(scorer(state, keys), dim=-1)

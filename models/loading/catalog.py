@@ -199,9 +199,9 @@ _MINILM = _pretrained(
 
 _ENTRIES = (
     *(_family(*row) for row in _FAMILY_ROWS),
-    *(_ancestor(*row) for row in _ANCESTOR_ROWS),
     _SMOLLM2,
     _MINILM,
+    *(_ancestor(*row) for row in _ANCESTOR_ROWS),
 )
 # In the order of the picker.
 CATALOG: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})

@@ -51,7 +51,7 @@ def test_the_first_view_is_the_family_without_network_or_press(no_network: Path)
 def test_the_picker_lists_the_family_first_by_its_groups_name():
     options = visit.visit().selectbox(key="model").options
     groups = [option.split(" · ")[0] for option in options]
-    assert groups == ["Family"] * 4 + ["Pretrained"] * 2
+    assert groups == ["Family"] * 4 + ["Pretrained"] * 2 + ["Ancestor"] * 5
     assert [option for option in options if "MLA" in option]
 
 
