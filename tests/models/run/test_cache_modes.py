@@ -14,7 +14,6 @@ from models.errors import BadSelection
 from models.loading.loader import wrap
 from models.look import generation, generation_settings
 from models.run.absorbed_cache import can_absorb
-from models.run.attention_call import AttentionCall
 from models.run.cache_modes import cache_mode, new_cache
 from models.run.head_gates import gates
 from models.run.latent_cut import LatentCut, cuts
@@ -113,7 +112,7 @@ def test_a_tap_sees_exact_patterns_while_the_model_writes(name: str, mode: str):
         eager = stock(input_ids=ids, output_attentions=True, use_cache=False).attentions
     feed(model, cache, ids[:, :PROMPT], 0)
     for place in range(PROMPT, 17):
-        seen: list[AttentionCall] = []
+        seen: list[Any] = []
         with tapped(Tap(observer=lambda _, call, output, seen=seen: seen.append(call))):
             feed(model, cache, ids[:, place : place + 1], place)
         for call, pattern in zip(seen, eager, strict=True):

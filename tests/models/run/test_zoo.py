@@ -16,6 +16,7 @@ from models.look.capturing import capture_inputs
 from models.run.attention_call import AttentionCall
 from models.run.inputs import Encoded
 from models.run.model import AttentionModel
+from models.run.records import FinishedPatterns
 from models.run.tap import Tap, tapped
 from tests.models.zoo import Reference, Row, build, entropy, forward, inputs, logits, reference
 from tests.models.zoo_decoders import DECODERS
@@ -168,7 +169,7 @@ def test_left_padding_is_not_looked_at(row: Row) -> None:
     module = build(row)
     expected = reference(row, module, given)
     model = wrap(module)
-    calls: list[AttentionCall] = []
+    calls: list[AttentionCall | FinishedPatterns] = []
     with tapped(Tap(observer=lambda _, call, __: calls.append(call))):
         output = forward(row, model.module, given)
     for stack, theirs in expected.patterns.items():
