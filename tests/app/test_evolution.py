@@ -68,7 +68,7 @@ def test_an_address_that_asks_for_what_is_not_there_shows_what_is():
 
 @pytest.mark.parametrize(
     ("date", "words"),
-    [("hello", "names no month"), ("31 Feb 2020", "has no day 31"), ("Fünf", "“ü”"), ("", "names no month")],
+    [("hello", "names no month"), ("31 Feb 2020", "has no day 31"), ("Fünf", "“ü”"), ("", "is empty")],
 )
 def test_what_is_no_date_is_said_and_kept(date: str, words: str):
     app = visit.rerun(opened(), date=date)
