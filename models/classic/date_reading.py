@@ -90,7 +90,8 @@ def _demand_one(text: str, pieces: tuple[_Piece, ...]) -> None:
         for at, sign in enumerate(text)
     )
     try:
-        _numbers_alone(rest) or _with_a_name(rest)
+        if _numbers_alone(rest) is None:
+            _with_a_name(rest)
     except BadText:
         return
     raise BadText(f"“{text.strip()}” says more than one date, and one is read; leave out the others.")
