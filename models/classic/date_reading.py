@@ -56,7 +56,7 @@ def demand_date(text: str) -> None:
     """Raise BadText for what the models that read dates cannot read."""
     strange = sorted({sign for sign in text if sign not in ALPHABET})
     if strange:
-        named = " ".join(f"“{sign}”" for sign in strange[:5])
+        named = " ".join(f"“{sign}”" if sign.isprintable() else f"U+{ord(sign):04X}" for sign in strange[:5])
         raise BadText(f"The models know no {named}; they read {VOCABULARY}. Write the date with these.")
     if len(text) > LONGEST:
         raise BadText(
@@ -70,7 +70,10 @@ def read_date(text: str) -> DateSaid:
 
     Numbers alone are read as the models were trained to: year-month-day, day.month.year, and month/day/year.
     """
+    if not text.strip():
+        raise BadText(f"The text is empty. {EXAMPLE}")
     year, month, day = _numbers_alone(text) or _with_a_name(text)
+    _demand_one(text, (year, month, day))
     named = not month.written.isdigit()
     month_number = 1 + _month_place(month.written) if named else int(month.written)
     in_words = not day.written.isdigit()
@@ -78,6 +81,20 @@ def read_date(text: str) -> DateSaid:
     found = _existing(text, _whole_year(year.written), month_number, day_number)
     origins = (*_said(year, 4), None, *_said(month, 2, named), None, *_said(day, 2, in_words))
     return DateSaid(found, origins)
+
+
+def _demand_one(text: str, pieces: tuple[_Piece, ...]) -> None:
+    """Raise BadText where what is left beside a date's pieces says another date."""
+    rest = "".join(
+        ";" if any(start <= at < stop for start, stop in (piece.span for piece in pieces)) else sign
+        for at, sign in enumerate(text)
+    )
+    try:
+        if _numbers_alone(rest) is None:
+            _with_a_name(rest)
+    except BadText:
+        return
+    raise BadText(f"“{text.strip()}” says more than one date, and one is read; leave out the others.")
 
 
 def _existing(text: str, year: int, month: int, day: int) -> date:

@@ -19,6 +19,7 @@ _SHARED_LAYERS = 64  # so many may read the same weights, as in ALBERT
 # What a name counts, and the most of it: several times what the largest published text models have.
 _BOUNDS: tuple[tuple[re.Pattern[str], str, int], ...] = (
     (re.compile(_LAYERS), "layers", 1_000),
+    (re.compile(r"^hops$"), "hops", 1_000),
     (re.compile(r"experts?($|_)|expert_groups?$"), "experts", 100_000),
     (re.compile(r"(^|_)heads?($|_groups?$)"), "heads", 10_000),
     (re.compile(r"position|seq_len|ctx|context|window"), "positions", 2**28),

@@ -13,7 +13,7 @@ from tests.app import visit
 from tests.sentences import assert_sentence
 from viz import heads_off, services
 from viz.services import Request, measurements
-from viz.services.contenders import Entrant
+from viz.services.contenders import Entrant, formula_line
 from viz.services.measurements import Cell, Plan, Shelf, Told
 from viz.services.removals import removal_of
 from viz.views.compare.settings import read_numbers
@@ -348,3 +348,8 @@ def test_heads_off_in_prune_are_offered_as_a_smaller_model():
     assert (
         removal_of(Request("family-mha", "auto", ""), "decoder", off) in services.model_store()
     )  # Prune's own
+
+
+@pytest.mark.parametrize("name", ["classic-soft", "classic-memory"])
+def test_what_keeps_no_keys_and_values_has_no_formula_line(name: str):
+    assert formula_line(Entrant(name, name, "cpu", "float32", "auto"), (128, 256)) == ()

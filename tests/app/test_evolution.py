@@ -42,6 +42,11 @@ def test_a_written_date_stands_there_without_a_press():
     assert f"**{answer.written}** is what the text says" in told(app)
 
 
+def test_nothing_is_offered_that_changes_nothing_here():
+    """Its models run where and in the numbers that they run best in, whatever is chosen for those of the other pages."""
+    assert [box.label for box in opened(dtype="float16").selectbox] == []
+
+
 @pytest.mark.parametrize("key", READERS)
 def test_each_reader_shows_where_it_looks(key: str):
     app = opened(ancestor=key, date="5/9/2018")
@@ -68,7 +73,7 @@ def test_an_address_that_asks_for_what_is_not_there_shows_what_is():
 
 @pytest.mark.parametrize(
     ("date", "words"),
-    [("hello", "names no month"), ("31 Feb 2020", "has no day 31"), ("Fünf", "“ü”"), ("", "names no month")],
+    [("hello", "names no month"), ("31 Feb 2020", "has no day 31"), ("Fünf", "“ü”"), ("", "is empty")],
 )
 def test_what_is_no_date_is_said_and_kept(date: str, words: str):
     app = visit.rerun(opened(), date=date)

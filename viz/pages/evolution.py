@@ -16,7 +16,6 @@ from viz.views.evolution.milestones import about, milestones
 from viz.views.evolution.side_by_side import side_by_side
 from viz.views.evolution.watch import watch
 from viz.views.explain import explain
-from viz.views.sidebar import device_sidebar
 from viz.views.tabs import tabs
 
 
@@ -35,7 +34,8 @@ VIEWS: dict[str, Callable[[Milestone, bool], None]] = {
 
 
 def page() -> None:
-    device_sidebar("This page shows small models of its own; no text of the other pages is read here.")
+    with st.sidebar:
+        st.caption("This page shows small models of its own; no text of the other pages is read here.")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.markdown("### Evolution", width="content")
         st.caption(

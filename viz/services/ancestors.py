@@ -54,8 +54,8 @@ def _readings() -> Kept[Any]:
 
 
 def ancestor(name: str) -> models.AttentionModel:
-    """One of them, loaded once for all. Raises HeadlightError."""
-    return model(name, "auto")
+    """One of them, loaded once for all, in the numbers that its card was measured in. Raises HeadlightError."""
+    return model(name, "auto", "float32")
 
 
 def answer(name: str, text: str) -> DateAnswer:

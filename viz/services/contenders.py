@@ -130,10 +130,12 @@ def on_this_machine(name: str) -> bool:
 def formula_line(entrant: Entrant, contexts: tuple[int, ...]) -> Line:
     """(tokens, bytes of the cache of one text) by formula, as far as the model reads; () where there is none.
 
+    So it is of attention that is no dot product, which keeps no keys and values.
+
     Raises HeadlightError.
     """
     known = known_anatomy(entrant)
-    if known is None:
+    if known is None or known.shape.form != "dot product":
         return ()
     dtype = number_format(entrant)
     points = []

@@ -107,6 +107,11 @@ def test_what_people_type_is_read(text: str, iso: str):
     ("text", "words"),
     [
         ("hello", "names no month"),
+        ("", "is empty"),
+        ("   ", "is empty"),
+        ("9 May\n2018", r"know no U\+000A"),
+        ("9 May 2018 or 3 June 2019", "more than one date"),
+        ("31.12.1999 to 1.1.2000", "more than one date"),
         ("5 5 2018", "names no month"),
         ("9 May", "no year"),
         ("May 2018", "no day"),

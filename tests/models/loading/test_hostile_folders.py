@@ -54,6 +54,7 @@ def nothing_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
         {"vocab_size": 10**15},
         {"max_position_embeddings": 10**18},
         {"num_labels": 10**8},
+        {"hops": 10**7},
         {"text_config": {"num_hidden_layers": 10**6}},
         {"layer_types": ["full_attention"] * 200_000},
     ],
