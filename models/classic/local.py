@@ -26,6 +26,11 @@ class LocalConfig(RecurrentConfig):
     attention_form: ClassVar[Form] = "local"
     window: int = 10
 
+    def validate_window(self) -> None:
+        """Part of `@strict`'s validation: the nearest place always lies inside."""
+        if self.window < 1:
+            raise ValueError(f"window should be 1 or more, but is {self.window}")
+
 
 class Window(NamedTuple):
     """centre: p_t, a real position [batch]; inside: bool [batch, source]; closeness: the Gaussian's factor [batch, source]."""

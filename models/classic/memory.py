@@ -46,6 +46,16 @@ class MemoryConfig(PreTrainedConfig):
     question_mark_id: int = 3
     initializer_range: float = 0.1
 
+    def validate_shape(self) -> None:
+        """Part of `@strict`'s validation: what this class is, whatever a file says."""
+        if (self.num_attention_heads, self.num_hidden_layers) != (1, 1) or min(
+            self.hops, self.memory_size
+        ) < 1:
+            raise ValueError(
+                "a memory network has one head in one layer, hops and memories, but the config says "
+                f"{self.num_attention_heads}, {self.num_hidden_layers}, {self.hops} and {self.memory_size}"
+            )
+
 
 class Stories(NamedTuple):
     """A batch of stories, each different sentence of theirs once; 0 stands for no word.

@@ -43,6 +43,15 @@ class RecurrentConfig(PreTrainedConfig):
     eos_token_id: int | list[int] | None = END_ID
     decoder_start_token_id: int | None = START_ID
 
+    def validate_shape(self) -> None:
+        """Part of `@strict`'s validation: what these classes are, whatever a file says."""
+        shape = (self.is_encoder_decoder, self.num_attention_heads, self.num_hidden_layers)
+        if shape != (True, 1, 1) or self.hidden_size % 2:
+            raise ValueError(
+                "this is an encoder-decoder with one head in one layer and a hidden_size of two directions, but the config "
+                f"says {shape} and {self.hidden_size}"
+            )
+
 
 class Source(NamedTuple):
     """What was read of a batch of texts.

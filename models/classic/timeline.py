@@ -57,27 +57,6 @@ TIMELINE: tuple[Milestone, ...] = (
         model="classic-soft",
     ),
     Milestone(
-        key="memory",
-        title="Memory network",
-        papers=(MEMORY,),
-        formula=(
-            r"\begin{aligned} p_i &= \mathrm{Softmax}(u^\top m_i), \quad o = \sum_i p_i c_i \\ "
-            r"u^{k+1} &= u^k + o^k \\ \hat{a} &= \mathrm{Softmax}(W u^{K+1}) \end{aligned}"
-        ),
-        mended=(
-            "Soft attention looks once for each word. Several hops over the same memory let what one finds decide what the "
-            "next looks for; what is matched and what is read out are two embeddings."
-        ),
-        cost=MilestoneCost(
-            r"O(K\,N)",
-            r"O(N)",
-            "",
-            "$K$ hops go over $N$ sentences, each held as an input and an output memory.",
-        ),
-        used_by="Hardly any model by this name; matching keys and reading values, layer after layer, is what Transformers do.",
-        model="classic-memory",
-    ),
-    Milestone(
         key="hard",
         title="Hard (stochastic) attention",
         papers=(SHOW,),
@@ -100,6 +79,27 @@ TIMELINE: tuple[Milestone, ...] = (
         ),
         used_by="Rare in attention itself; choosing a few of many lives on where a mixture of experts routes its tokens.",
         model="classic-hard",
+    ),
+    Milestone(
+        key="memory",
+        title="Memory network",
+        papers=(MEMORY,),
+        formula=(
+            r"\begin{aligned} p_i &= \mathrm{Softmax}(u^\top m_i), \quad o = \sum_i p_i c_i \\ "
+            r"u^{k+1} &= u^k + o^k \\ \hat{a} &= \mathrm{Softmax}(W u^{K+1}) \end{aligned}"
+        ),
+        mended=(
+            "Soft attention looks once for each word. Several hops over the same memory let what one finds decide what the "
+            "next looks for; what is matched and what is read out are two embeddings."
+        ),
+        cost=MilestoneCost(
+            r"O(K\,N)",
+            r"O(N)",
+            "",
+            "$K$ hops go over $N$ sentences, each held as an input and an output memory.",
+        ),
+        used_by="Hardly any model by this name; matching keys and reading values, layer after layer, is what Transformers do.",
+        model="classic-memory",
     ),
     Milestone(
         key="local",

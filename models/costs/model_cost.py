@@ -21,7 +21,7 @@ from models.costs.peaks import Peaks
 from models.costs.sources import Source, anatomy
 from models.errors import BadSelection
 from models.run.cache_modes import known_mode
-from models.shape.attention_geometry import Geometry
+from models.shape.attention_geometry import FORM_NAMES, Geometry
 from models.shape.cache_size import CacheMode
 from models.shape.number_format import number_format
 
@@ -87,7 +87,8 @@ def cost(
     dtype: number format of weights and cache, any floating-point one of PyTorch. cache: for latent attention "latent",
     "absorbed" (which "auto" is) or "expanded", as in `new_cache`. source_tokens: of the text that an encoder-decoder answers
     to, `tokens` where not given. Raises BadSelection for numbers below 1 or beyond 1,000,000,000, for what is no number format,
-    for a mode that does not apply and for an encoder; UnsupportedModel, UnknownModel as `anatomy`.
+    for a mode that does not apply, for an encoder and for attention without keys and values; UnsupportedModel, UnknownModel as
+    `anatomy`.
     """
     _demand("tokens", tokens)
     _demand("texts at once", batch)
@@ -97,6 +98,11 @@ def cost(
     if model.shape.role == "encoder":
         raise BadSelection(
             "An encoder reads its text at once and keeps no cache, so there is nothing to work out; choose a decoder."
+        )
+    if model.shape.form != "dot product":
+        raise BadSelection(
+            f"{model.name or 'This model'} has {FORM_NAMES[model.shape.form]} and keeps no keys and values, so there is no "
+            "cache to work out; choose a decoder."
         )
     if model.shape.kind != "mla" and mode != "auto":
         raise BadSelection(f"The cache mode {mode!r} is for latent attention alone; leave it at “auto”.")

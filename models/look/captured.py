@@ -199,7 +199,7 @@ class Capture(LatentViews):
         records = self._stack(name)
         if not self.reads_itself(name):
             raise BadSelection(
-                f"Rollout needs one text on both axes, and {name} attention has two: choose an encoder or a decoder."
+                f"Rollout needs one text on both axes, and {name} attention has two: {self._instead()}."
             )
         rolled = torch.eye(records[0].attention.queries, device=_device(records[0]), dtype=torch.float32)
         for record in records:
@@ -209,6 +209,11 @@ class Capture(LatentViews):
             mean /= mean.sum(-1, keepdim=True)  # learned sinks leave rows short of 1
             rolled = (0.5 * (mean @ rolled)).add_(rolled, alpha=0.5)
         return rolled.cpu()
+
+    def _instead(self) -> str:
+        """Whose rollout can be had."""
+        own = [stack for stack in self.stacks if self.reads_itself(stack)]
+        return f"choose {' or '.join(own)}" if own else f"{self.model_name} has no other attention"
 
     def tiles(
         self, size: int = 32, stack: str | None = None, *, progress: Progress = no_progress

@@ -58,6 +58,13 @@ def test_each_reader_shows_where_it_looks(key: str):
     assert all((one["centre"] is not None) == (key == "local") for one in part["written"])
 
 
+def test_self_attention_shows_the_readers_own_heads():
+    app = opened(ancestor="self", date="5/9/2018")
+    assert visit.complaints(app) == []
+    assert len(visit.part(app, "evolution-wall-classic-cross")["atlas"]["heads"]) == 2
+    assert visit.cells(app, "evolution-head").shape == (9, 9)
+
+
 def test_a_head_of_the_transformer_is_chosen_and_kept_in_the_address():
     mean = visit.part(opened(ancestor="cross"), "alignment-classic-cross")["weights"]
     app = opened(ancestor="cross", cross_head="L1 H2")

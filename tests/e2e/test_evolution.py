@@ -52,6 +52,7 @@ def test_the_timeline_is_walked_by_keys_and_the_address_keeps_it(visitor: Visito
     chosen = page.get_by_role("radio", checked=True).and_(page.locator(".step"))
     expect(chosen).to_contain_text("Soft", timeout=SLOW_MS)
     chosen.press("ArrowRight")
+    chosen.press("ArrowRight")
     expect(page.get_by_role("heading", name="Memory network")).to_be_visible(timeout=USUAL_MS)
     expect(page.locator(".hop-table")).to_contain_text("Mary got the milk", timeout=USUAL_MS)
     expect(page).to_have_url(re.compile("ancestor=memory"))

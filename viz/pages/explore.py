@@ -64,9 +64,17 @@ def heads(request: Request, run: models.Capture) -> None:
             drawing_controls()
         _wall_and_head(request, chosen)
     explain("heads")
-    tabs(VIEWS, keys.VIEW, "More ways to look at the selected head, and at all of them.")(request, chosen)
+    tabs(_views(run), keys.VIEW, "More ways to look at the selected head, and at all of them.")(
+        request, chosen
+    )
     explain(session.get(keys.VIEW))
     session.remember()
+
+
+def _views(run: models.Capture) -> dict[str, Callable[[Request, Selection], None]]:
+    """Those that mean something for this model: nothing rolls out where no text attends to itself."""
+    rolls_out = any(map(run.reads_itself, run.stacks))
+    return VIEWS if rolls_out else {name: view for name, view in VIEWS.items() if name != "Rollout"}
 
 
 def _wall_and_head(request: Request, chosen: Selection) -> None:

@@ -24,7 +24,9 @@ class CacheLines:
     lines: tuple[KindLine, ...]
 
     def own_bytes(self, tokens: int) -> int | None:
-        """What the model's own cache keeps of so many tokens."""
+        """What the model's own cache keeps of so many tokens; None where it keeps no keys and values."""
+        if self.known.shape.form != "dot product":
+            return None
         return _bytes(self.known, tokens, self.dtype, self.source_tokens)
 
 
@@ -35,6 +37,8 @@ def cache_lines(model: models.AttentionModel, tokens: int, source_tokens: int | 
     caches, of which one does not grow.
     """
     known = models.anatomy(model)
+    if known.shape.form != "dot product":
+        return CacheLines(known, model.dtype, source_tokens, ())
     lines = [_own(known, model.dtype, tokens, source_tokens)]
     if source_tokens is None:
         lines += [_other(kind, known, model.dtype, tokens) for kind in KIND_NAMES if kind != known.shape.kind]

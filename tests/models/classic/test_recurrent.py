@@ -1,5 +1,6 @@
 """Recurrent encoder-decoders: the papers' equations, batches against single texts, steps against the whole."""
 
+import json
 import math
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,12 +15,12 @@ from models.classic.answering import answer_dates, reporting, written_dates
 from models.classic.characters import START_ID, character_tokenizer
 from models.classic.date_figures import date_figures
 from models.classic.dates import DateExample
-from models.classic.local import LocalAttention, LocalConfig
+from models.classic.local import LocalAttention, LocalConfig, LocalModel
 from models.classic.recurrent import Source
 from models.classic.soft import SoftAttention, SoftConfig
 from models.classic.transformer import CrossModel
 from models.classic.transformer_layers import CrossConfig
-from models.errors import BadSelection, BadText
+from models.errors import BadSelection, BadText, UnsupportedModel
 from models.loading.loader import load
 from models.look.captured import Capture
 from models.pruning.head_outputs import mean_outputs, other_outputs
@@ -269,3 +270,37 @@ def test_figures_of_answers_worked_by_hand(monkeypatch: pytest.MonkeyPatch):
     assert (figures.texts, figures.exact_match, figures.aligned) == (2, 0.5, 5)
     near(figures.alignment, torch.tensor([[3 / 5]]))
     assert [(band.texts, band.right) for band in figures.by_length[:3]] == [(1, 1), (1, 0), (0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"is_encoder_decoder": False}, "encoder-decoder with one head"),
+        ({"num_attention_heads": 4}, "encoder-decoder with one head"),
+        ({"num_hidden_layers": 3}, "encoder-decoder with one head"),
+        ({"hidden_size": 127}, "encoder-decoder with one head"),
+        ({"window": 0}, "window should be 1 or more"),
+    ],
+)
+def test_a_config_that_contradicts_its_class_is_refused(changed: dict[str, Any], words: str, tmp_path: Path):
+    LocalModel(LocalConfig()).save_pretrained(tmp_path)
+    character_tokenizer().save_pretrained(tmp_path)
+    written = json.loads((tmp_path / "config.json").read_text("utf-8"))
+    (tmp_path / "config.json").write_text(json.dumps(written | changed), "utf-8")
+    with pytest.raises(UnsupportedModel, match=words):
+        load(tmp_path)
+
+
+def test_what_keeps_no_keys_and_values_has_no_cache_to_work_out():
+    for name in ("classic-soft", "classic-memory"):
+        with pytest.raises(BadSelection, match="keeps no keys and values"):
+            models.cost(name, 128)
+
+
+def test_rollout_says_whose_can_be_had():
+    soft = models.capture(models.load("classic-soft"), SPELLED)
+    with pytest.raises(BadSelection, match="classic-soft has no other attention"):
+        soft.rollout()
+    cross = models.capture(models.load("classic-cross"), SPELLED)
+    with pytest.raises(BadSelection, match="choose encoder or decoder"):
+        cross.rollout("cross")

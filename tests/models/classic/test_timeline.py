@@ -30,7 +30,7 @@ def latex(milestone: Milestone) -> list[str]:
 
 def test_all_kinds_in_order():
     assert list(BY_KEY) == [
-        *("none", "soft", "memory", "hard", "local", "self", "cross", "multi-head"),
+        *("none", "soft", "hard", "memory", "local", "self", "cross", "multi-head"),
         *("mqa", "gqa", "mla", "nominal-latent"),
     ]
     years = [milestone.year for milestone in TIMELINE if milestone.year is not None]

@@ -19,7 +19,7 @@ WALL_HEIGHT = 420
 
 
 def member(name: str, dark: bool) -> None:
-    """Its wall on the visitor's text, and the selected head."""
+    """Its wall on a text of the visitor's, and the selected head."""
     st.text_area(
         "A text",
         key=keys.PROSE,
@@ -27,19 +27,27 @@ def member(name: str, dark: bool) -> None:
         max_chars=choices.LONGEST_PROSE,
         help="Any text; the family was trained on English novels. The pages Explore and Family show more of these models.",
     )
-    request = Request(name, "auto", session.get(keys.PROSE), max_tokens=choices.LIMITS[1])
+    heads_on(Request(name, "auto", session.get(keys.PROSE), max_tokens=choices.LIMITS[1]), dark)
+
+
+def heads_on(request: Request, dark: bool, stack: str | None = None) -> None:
+    """All heads of a stack (None: the model's own choice) on a request's text, and one of them large."""
     run = attempt(request)
     if run is None:
         return
-    layer, head = head_in_view(run, run.stack)
+    stack = stack or run.stack
+    layer, head = head_in_view(run, stack)
     left, right = pair("evolution-member", 0.42, 0.58)
     with left:
-        scores = run.scores()
+        scores = run.scores(stack)
         head_wall(
-            services.atlas(request, run, run.stack),
-            key=f"evolution-wall-{name}",
+            services.atlas(request, run, stack),
+            key=f"evolution-wall-{request.model}",
             selected=(layer, head),
-            roles=[[scores.role(row, one) for one in range(run.heads(row))] for row in range(run.layers())],
+            roles=[
+                [scores.role(row, one) for one in range(run.heads(row, stack))]
+                for row in range(run.layers(stack))
+            ],
             scores={known: values.numpy() for known, values in scores.values.items()},
             chance={known: values.numpy() for known, values in scores.chance.items()},
             max_height=WALL_HEIGHT,
@@ -48,8 +56,8 @@ def member(name: str, dark: bool) -> None:
     with right:
         role = scores.role(layer, head)
         st.markdown(f"**{head_name(layer, head)}**" + (f" · {role}" if role else ""))
-        pattern = run.pattern(layer, head).numpy()
-        figure = heatmap(pattern, run.tokens, run.tokens, scale=session.get(keys.SCALE), dark=dark)
+        pattern, tokens = run.pattern(layer, head, stack).numpy(), run.query_tokens(stack)
+        figure = heatmap(pattern, tokens, tokens, scale=session.get(keys.SCALE), dark=dark)
         st.plotly_chart(
             figure,
             key="evolution-head",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from models.classic.milestones import Milestone
+from viz.services import Request
 from viz.services.ancestors import MEMORY, TITLES
 from viz.views.evolution.alignment import alignment
 from viz.views.evolution.date_text import date_text
 from viz.views.evolution.draws import draws
-from viz.views.evolution.member import member
+from viz.views.evolution.member import heads_on, member
 from viz.views.evolution.story import story
 
 
@@ -32,6 +33,9 @@ def watch(milestone: Milestone, dark: bool) -> None:
     if found is None:
         return
     text, said = found
+    if milestone.key == "self":
+        heads_on(Request(name, "auto", text, dtype="float32"), dark, "encoder")
+        return
     alignment(name, TITLES[name], text, said)
     if name == "classic-hard":
         draws(text, said, dark)
