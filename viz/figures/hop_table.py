@@ -45,7 +45,7 @@ def hop_table(
     answer = after_hops[-1][0]
     rows = "".join(_row(one, answer, dark) for one in told)
     asked = "".join(
-        f'<td title="{escape(f"{word}: {share:.6g}")}">{escape(word)} {share:.0%}</td>'
+        f'<td title="{escape(f"{word}: {share:.6g}")}">{escape(word)} {100 * share:.3g}%</td>'
         for word, share in after_hops
     )
     foot = f'<tr class="asked"><td>{escape(question)}?</td>{asked}<td></td><td></td></tr>'
