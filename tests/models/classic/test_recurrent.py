@@ -95,7 +95,8 @@ def test_soft_weights_of_a_case_worked_by_hand():
     """Scores of 0 and of ln 3: weights of 1/4 and 3/4."""
     attention = SoftAttention(SoftConfig(hidden_size=2, attention_size=1)).requires_grad_(False)
     part = attention.additive
-    part.query.weight.zero_(), part.query.bias.zero_()
+    part.query.weight.zero_()
+    part.query.bias.zero_()
     part.key.weight.copy_(torch.tensor([[1.0, 0.0]]))
     part.score.weight.copy_(torch.tensor([[math.log(3) / math.tanh(1)]]))
     annotations = torch.tensor([[[0.0, 8.0], [1.0, 4.0], [9.0, 9.0]]])
