@@ -18,6 +18,7 @@ from torch import Tensor
 from models.errors import UnsupportedModel
 from models.run.model import AttentionModel
 from models.run.plan import Site
+from models.run.records import output_weight
 from models.why.agreement import agrees
 from models.why.fixed_norm import FixedNorm, measured_norm
 from models.why.watching import Heard, same
@@ -28,39 +29,45 @@ class BlockWrites:
     """One block in one pass; all vectors [pos, d_model].
 
     site: its attention call, None where it has none. before, after: the residual stream on either side. attention, mlp: what
-    these wrote, biases among it. norms: through which the output projection's output went on its way into the stream.
-    factor: what it was multiplied with there.
+    these wrote, biases among it. outputs: of its heads, before the output projection. norms: through which the projection's
+    output went on its way into the stream. factor: what it was multiplied with there.
     """
 
     before: Float[Tensor, "pos d_model"]
     after: Float[Tensor, "pos d_model"]
     mlp: Float[Tensor, "pos d_model"]
     site: Site | None = None
+    outputs: Float[Tensor, "pos head_d_value"] | None = None
     attention: Float[Tensor, "pos d_model"] | None = None
     norms: tuple[FixedNorm, ...] = field(default=())
     factor: float = 1.0
 
     def pulled_back(
-        self, direction: Float[Tensor, " d_model"], position: int
-    ) -> Float32[Tensor, " d_model"]:
+        self, direction: Float[Tensor, "*row d_model"], positions: int | slice = slice(None)
+    ) -> Float32[Tensor, "*row d_model"]:
         """The direction on the output projection's output that says what `direction` says of what was written."""
         found = direction.float() * self.factor
         for norm in reversed(self.norms):
-            found = norm.pulled_back(found, position)
+            found = norm.pulled_back(found, positions)
         return found
 
-    def passed_on(self, vectors: Float[Tensor, "pos d_model"]) -> Float32[Tensor, "pos d_model"]:
-        """What a part of the output projection's output is once it is written, norms' biases left out."""
+    def passed_on(
+        self, vectors: Float[Tensor, "*row d_model"], positions: int | slice = slice(None)
+    ) -> Float32[Tensor, "*row d_model"]:
+        """What a part of the output projection's output is once it is written, the norms' biases left out."""
         for norm in self.norms:
-            vectors = norm.linear(vectors)
+            vectors = norm.linear(vectors, positions)
         return vectors.float() * self.factor
 
-    def norm_bias(self, direction: Float[Tensor, " d_model"], position: int) -> Tensor:
+    def norm_bias(
+        self, direction: Float[Tensor, "*row d_model"], positions: int | slice = slice(None)
+    ) -> Float32[Tensor, "*row"]:
         """What the norms' own biases give along `direction`."""
-        found, total = direction.float() * self.factor, direction.new_zeros((), dtype=torch.float32)
+        found = direction.float() * self.factor
+        total = found.new_zeros(found.shape[:-1])
         for norm in reversed(self.norms):
-            total = total + norm.bias @ found
-            found = norm.pulled_back(found, position)
+            total = total + found @ norm.bias
+            found = norm.pulled_back(found, positions)
         return total
 
 
@@ -139,8 +146,10 @@ def _with_attention(
         factor, beside = _factors(added, end.float(), other.float())
         attention, mlp = factor * end.float(), beside * other.float()
         if agrees(attention + mlp, added, model.dtype, scale):
-            return BlockWrites(block.given, block.made, mlp, site, attention, norms, factor)
-    raise _refused(model, f"what its block {block.path} adds to the residual stream is no sum of attention and MLP")
+            return BlockWrites(block.given, block.made, mlp, site, projected.given, attention, norms, factor)
+    raise _refused(
+        model, f"what its block {block.path} adds to the residual stream is no sum of attention and MLP"
+    )
 
 
 def _demand_projection(model: AttentionModel, projected: Heard) -> None:
@@ -155,8 +164,6 @@ def _demand_projection(model: AttentionModel, projected: Heard) -> None:
 
 def projection(model: AttentionModel, path: str) -> tuple[Tensor, Tensor | None]:
     """W_O, float32 [head * d_value, d_model], and its bias [d_model]. Raises UnsupportedModel."""
-    from models.run.records import output_weight
-
     part = model.module.get_submodule(path)
     weight = output_weight(part)
     if weight is None:
@@ -189,7 +196,9 @@ def _factors(added: Tensor, attention: Tensor, other: Tensor) -> tuple[float, fl
     """How often each of two is in a sum, by least squares."""
     columns = torch.stack([attention.flatten(), other.flatten()]).double()
     gram = columns @ columns.T
-    found: list[float] = (torch.linalg.pinv(gram, hermitian=True) @ (columns @ added.flatten().double())).tolist()
+    found: list[float] = (
+        torch.linalg.pinv(gram, hermitian=True) @ (columns @ added.flatten().double())
+    ).tolist()
     return _whole(found[0]), _whole(found[1])
 
 

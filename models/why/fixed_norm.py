@@ -15,6 +15,9 @@ from torch import Tensor, nn
 
 from models.why.agreement import agrees
 
+# What modules that are no norms make of one lone vector.
+UNFIT = (RuntimeError, TypeError, ValueError, IndexError, KeyError, AttributeError)
+
 
 @dataclass(frozen=True, slots=True)
 class FixedNorm:
@@ -29,18 +32,20 @@ class FixedNorm:
     scale: Float32[Tensor, " pos"]
     centred: bool
 
-    def linear(self, vectors: Float[Tensor, "*row pos d_model"]) -> Float32[Tensor, "*row pos d_model"]:
-        """What the norm makes of a part of what it read, its bias left out: [..., pos, d_model]."""
+    def linear(
+        self, vectors: Float[Tensor, "*row d_model"], positions: int | slice = slice(None)
+    ) -> Float32[Tensor, "*row d_model"]:
+        """What the norm makes of a part of what it read, its bias left out: of one position, or [..., pos, d_model]."""
         vectors = vectors.float()
         if self.centred:
             vectors = vectors - vectors.mean(-1, keepdim=True)
-        return vectors * self.scale[:, None] * self.gain
+        return vectors * self.scale[positions][..., None] * self.gain
 
     def pulled_back(
-        self, direction: Float[Tensor, "*row d_model"], position: int
+        self, direction: Float[Tensor, "*row d_model"], positions: int | slice = slice(None)
     ) -> Float32[Tensor, "*row d_model"]:
         """The direction on what was read whose product is that of `direction` with what came out, its bias left out."""
-        before = direction.float() * self.gain * self.scale[position]
+        before = direction.float() * self.gain * self.scale[positions][..., None]
         return before - before.mean(-1, keepdim=True) if self.centred else before
 
 
@@ -50,7 +55,7 @@ def measured_norm(module: nn.Module, given: Tensor, made: Tensor) -> FixedNorm |
     probe = _probe(given.shape[-1], given)
     try:
         at_rest, answered = (_answer(module, one) for one in (torch.zeros_like(probe), probe))
-    except (RuntimeError, TypeError, ValueError):  # it reads more than what is normed
+    except UNFIT:
         return None
     if at_rest.shape != probe.shape or answered.shape != probe.shape:
         return None
@@ -60,8 +65,6 @@ def measured_norm(module: nn.Module, given: Tensor, made: Tensor) -> FixedNorm |
         if agrees(found.linear(given) + found.bias, made, given.dtype):
             return found
     return None
-
-
 
 
 def _probe(width: int, like: Tensor) -> Tensor:

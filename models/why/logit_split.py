@@ -23,13 +23,12 @@ from models.why.residual_stream import ResidualStream, residual_stream
 class Contributions:
     """What each part of a model gave directly to a logit, in logits; they add up to it.
 
-    "Directly": through the residual stream to the final norm, whose statistics of this pass are held fixed, and not through what
-    later layers made of it. heads [layer, head]: by what each head wrote at the position, NaN where a layer has fewer; sources
-    [layer, head, key]: the same of each token that the head read; over the keys it adds up to heads. mlps [layer]. embedding:
-    token and position. rest: biases of output projections, norms and head, and what layers without attention wrote.
+    "Directly": through the residual stream to the final norm, whose statistics of this pass are held fixed, and not through
+    what later layers made of it. heads [layer, head]: by what each head wrote at the position, NaN where a layer has fewer.
+    sources [layer, head, key]: the same of each token that the head read; over the keys it adds up to heads. mlps [layer].
+    embedding: token and position. rest: biases of output projections, norms and head, and what blocks without attention wrote.
     logit: the model's own, before a final soft cap; less that of `against`, where that is a token, or less the mean of the
-    vocabulary's where it is "mean". token, against: what was asked about. position: which token's prediction it is. note: "",
-    or one sentence on how what was asked was understood.
+    vocabulary's where it is "mean". token, against: what was asked about. position: which token's prediction it is.
     Source: Elhage et al. 2021 (transformer-circuits.pub/2021/framework), "direct path" terms.
     """
 

@@ -47,15 +47,16 @@ class ResidualStream:
     @property
     def nbytes(self) -> int:
         """Bytes held, each piece of storage counted once."""
-        kept = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in self._kept()}
+        kept = {
+            tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in self._kept()
+        }
         return self.run.nbytes + sum(kept.values())
 
     def _kept(self) -> Iterator[Tensor]:
         yield self.logits
         for block in self.blocks:
             yield from (block.before, block.after, block.mlp)
-            if block.attention is not None:
-                yield block.attention
+            yield from (kept for kept in (block.attention, block.outputs) if kept is not None)
 
     def place(self, position: int) -> int:
         """A position of the text, counted from 0, or from its end where it is below. Raises BadSelection."""
@@ -86,7 +87,9 @@ def residual_stream(
         return text
     _demand_decoder(model)
     head, width = head_path(model), _width(model)
-    encoded = _again(model, text) if isinstance(text, Capture) else encode_for(model, text, max_tokens=max_tokens)
+    encoded = (
+        _again(model, text) if isinstance(text, Capture) else encode_for(model, text, max_tokens=max_tokens)
+    )
     watched = watched_pass(model, encoded, width, head)
     assert watched.logits is not None, "a model with a language head gives logits"
     blocks = block_writes(model, watched.calls)
@@ -108,8 +111,8 @@ def _demand_own(model: AttentionModel, run: Capture) -> None:
 def _demand_decoder(model: AttentionModel) -> None:
     if model.geometry.role != "decoder" or model.plan.stacks != ("decoder",):
         raise BadSelection(
-            f"{model.name} is an {model.geometry.role}, and so far only what a decoder says next can be explained; choose "
-            "a decoder."
+            f"{model.name} does not read each token from those before it alone ({model.geometry.role}), and so far only what a "
+            "decoder says next can be explained; choose a decoder."
         )
     if model.plan.route != "registry":
         raise BadSelection(

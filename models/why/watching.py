@@ -5,7 +5,7 @@ The hooks hang on a copy of the modules over the same weights: nobody else's run
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -45,25 +45,30 @@ def watched_pass(model: AttentionModel, encoded: Encoded, width: int, head: str 
     calls: list[Heard] = []
     for path, part in named_parts(module):
         if path:
-            part.register_forward_hook(_listener(calls, path, None if path == head else width), with_kwargs=True)
+            part.register_forward_hook(
+                _listener(calls, path, None if path == head else width), with_kwargs=True
+            )
     run, logits = capture_with_logits(replace(model, module=module), encoded)
     return Watched(run, logits, tuple(calls))
 
 
 def _listener(calls: list[Heard], path: str, width: int | None) -> Callable[..., None]:
     def listen(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
-        given = next((one for one in (*args, *kwargs.values()) if _is_vectors(one)), None)
-        made = next((one for one in output if _is_vectors(one)), None) if isinstance(output, tuple) else output
-        if given is None or not _is_vectors(made) or width not in (None, made.shape[-1]):
+        given = _first_vectors((*args, *kwargs.values()))
+        made = _first_vectors(output if isinstance(output, tuple) else (output,))
+        if given is None or made is None or width not in (None, made.shape[-1]):
             return
-        calls.append(Heard(path, *(one.reshape(-1, one.shape[-1]) for one in (given, made))))
+        calls.append(Heard(path, given.reshape(-1, given.shape[-1]), made.reshape(-1, made.shape[-1])))
 
     return listen
 
 
-def _is_vectors(value: Any) -> bool:
-    """Whether it is one text's vectors: [1, pos, width], or [pos, width] inside of experts."""
-    return isinstance(value, Tensor) and value.is_floating_point() and value.ndim in (2, 3)
+def _first_vectors(values: Iterable[Any]) -> Tensor | None:
+    """The first that is one text's vectors: [1, pos, width], or [pos, width] inside of experts."""
+    vectors = (
+        one for one in values if isinstance(one, Tensor) and one.is_floating_point() and one.ndim in (2, 3)
+    )
+    return next(vectors, None)
 
 
 def same(one: Tensor, other: Tensor) -> bool:
