@@ -64,7 +64,7 @@ def lens(
     places = range(len(stream.run.tokens)) if positions is None else [stream.place(one) for one in positions]
     vocabulary = stream.logits.shape[1]
     if not 1 <= k <= vocabulary:
-        raise BadSelection(f"k={k} tokens cannot be listed; give 1 to {vocabulary:,}.")
+        raise BadSelection(f"A list of {k} tokens cannot be made; give a k from 1 to {vocabulary:,}.")
     if not places:
         raise BadSelection("No position came; give one or more, or None for all.")
     answers = stream.logits[list(places)].argmax(-1)

@@ -57,7 +57,7 @@ def writes(
             f"Head {head} is out of range: layer {layer} has {heads} heads (0 to {heads - 1})."
         )
     if k < 1:
-        raise BadSelection(f"k={k} tokens cannot be listed; give 1 or more.")
+        raise BadSelection(f"A list of {k} tokens cannot be made; give k=1 or more.")
     block = stream.layers[layer]
     assert block.outputs is not None
     assert block.site is not None
