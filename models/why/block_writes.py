@@ -30,7 +30,8 @@ class BlockWrites:
 
     site: its attention call, None where it has none. before, after: the residual stream on either side. attention, mlp: what
     these wrote, biases among it. outputs: of its heads, before the output projection. norms: through which the projection's
-    output went on its way into the stream. factor: what it was multiplied with there.
+    output went on its way into the stream. factor: what it was multiplied with there. reads: the norm through which attention
+    reads the stream, none where it reads it as it is. called: its module's call, None where it reads something else.
     """
 
     before: Float[Tensor, "pos d_model"]
@@ -41,6 +42,8 @@ class BlockWrites:
     attention: Float[Tensor, "pos d_model"] | None = None
     norms: tuple[FixedNorm, ...] = field(default=())
     factor: float = 1.0
+    reads: tuple[FixedNorm, ...] = field(default=())
+    called: Heard | None = None
 
     def pulled_back(
         self, direction: Float[Tensor, "*row d_model"], positions: int | slice = slice(None)
@@ -146,7 +149,19 @@ def _with_attention(
         factor, beside = _factors(added, end.float(), other.float())
         attention, mlp = factor * end.float(), beside * other.float()
         if agrees(attention + mlp, added, model.dtype, scale):
-            return BlockWrites(block.given, block.made, mlp, site, projected.given, attention, norms, factor)
+            reads, called = _reading(model, block, inside, site)
+            return BlockWrites(
+                before=block.given,
+                after=block.made,
+                mlp=mlp,
+                site=site,
+                outputs=projected.given,
+                attention=attention,
+                norms=norms,
+                factor=factor,
+                reads=reads,
+                called=called,
+            )
     raise _refused(
         model, f"what its block {block.path} adds to the residual stream is no sum of attention and MLP"
     )
@@ -190,6 +205,20 @@ def _behind(
         norms.append(norm)
         end = call.made
     return tuple(norms), end, way
+
+
+def _reading(
+    model: AttentionModel, block: Heard, inside: list[Heard], site: Site
+) -> tuple[tuple[FixedNorm, ...], Heard | None]:
+    """The norm between the stream and what attention reads, and the call of its module, if that is all there is between."""
+    called = next((call for call in inside if call.path == site.module), None)
+    if called is None or same(called.given, block.given):
+        return (), called
+    for call in inside:
+        if same(call.given, block.given) and same(call.made, called.given):
+            norm = measured_norm(model.module.get_submodule(call.path), call.given, call.made)
+            return ((), None) if norm is None else ((norm,), called)
+    return (), None
 
 
 def _factors(added: Tensor, attention: Tensor, other: Tensor) -> tuple[float, float]:

@@ -49,7 +49,7 @@ class FixedNorm:
         return before - before.mean(-1, keepdim=True) if self.centred else before
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def measured_norm(module: nn.Module, given: Tensor, made: Tensor) -> FixedNorm | None:
     """The norm that a module was when it made `made` of `given`, both [pos, d_model]; None where it is none."""
     probe = _probe(given.shape[-1], given)

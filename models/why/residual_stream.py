@@ -18,7 +18,7 @@ from models.run.inputs import Encoded
 from models.run.model import AttentionModel
 from models.why.block_writes import BlockWrites, block_writes, demand_blocks, projection
 from models.why.readout import Readout, find_readout, head_path
-from models.why.watching import watched_pass
+from models.why.watching import tensors_in, watched_pass
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +57,8 @@ class ResidualStream:
         for block in self.blocks:
             yield from (block.before, block.after, block.mlp)
             yield from (kept for kept in (block.attention, block.outputs) if kept is not None)
+            if block.called is not None:
+                yield from tensors_in(block.called.arguments)
 
     def place(self, position: int) -> int:
         """A position of the text, counted from 0, or from its end where it is below. Raises BadSelection."""
