@@ -5,7 +5,7 @@ The model's own code does the work, so projections, grouping, latents (MLA) and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -24,11 +24,12 @@ from models.why.watching import Arguments, Heard, same
 
 @dataclass(eq=False)
 class FixedAttention:
-    """The attention module of one call of one pass. heard: that call. norms: those inside, by path, as they were in it."""
+    """The attention module of one call of one pass. heard: that call. norms: those inside, by path, as they were in it,
+    one for each time that the module was called."""
 
     model: AttentionModel
     heard: Heard
-    norms: dict[str, FixedNorm] = field(init=False, default_factory=dict[str, FixedNorm])
+    norms: dict[str, list[FixedNorm]] = field(init=False, default_factory=dict[str, list[FixedNorm]])
 
     def __post_init__(self) -> None:
         self._module = private_copy(self.model.module.get_submodule(self.heard.path))
@@ -38,8 +39,8 @@ class FixedAttention:
     def call(self, given: Tensor) -> AttentionCall:
         """Queries and keys that the module makes of another input [pos, d_model]; gradients are kept."""
         hooks = [
-            self._module.get_submodule(path).register_forward_hook(_fixed(norm))
-            for path, norm in self.norms.items()
+            self._module.get_submodule(path).register_forward_hook(_fixed(norms))
+            for path, norms in self.norms.items()
         ]
         try:
             return self._run(given)
@@ -54,8 +55,7 @@ class FixedAttention:
             assert isinstance(call, AttentionCall)
             seen.append(call)
 
-        assert self.heard.arguments is not None
-        args, kwargs = _with_first(self.heard.arguments, given)
+        args, kwargs = _with_given(self.heard, given)
         with tapped(Tap(observer=observe)):
             self._module(*args, **kwargs)
         return seen[0]
@@ -63,12 +63,12 @@ class FixedAttention:
     @torch.no_grad()
     def _find_norms(self) -> None:
         """Watch the module at its own input; what behaves as a norm there is one."""
-        heard: dict[str, tuple[Tensor, Tensor]] = {}
+        heard: list[tuple[str, Tensor, Tensor]] = []
 
         def listener(path: str) -> Any:
             def listen(_: nn.Module, args: tuple[Any, ...], output: Any) -> None:
                 if args and isinstance(args[0], Tensor) and isinstance(output, Tensor):
-                    heard[path] = (args[0], output)
+                    heard.append((path, args[0], output))
 
             return listen
 
@@ -81,35 +81,34 @@ class FixedAttention:
         finally:
             for hook in hooks:
                 hook.remove()
-        for path, (given, made) in heard.items():
+        for path, given, made in heard:
             part = self._module.get_submodule(path)
             if given.shape != made.shape or not given.is_floating_point() or same(given, made):
                 continue
             rows = [one.reshape(-1, one.shape[-1]).clone() for one in (given, made)]
             if (norm := measured_norm(part, *rows)) is not None:
-                self.norms[path] = norm
+                self.norms.setdefault(path, []).append(norm)
 
 
-def _fixed(norm: FixedNorm) -> Any:
-    """A hook that puts the fixed norm in the module's place."""
+def _fixed(norms: Sequence[FixedNorm]) -> Any:
+    """A hook that puts the fixed norms in the module's place, one call after the other."""
+    left = iter(norms)
 
     def hook(_: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor:
-        given: Tensor = args[0]
+        given, norm = cast(Tensor, args[0]), next(left)
         rows = given.reshape(-1, given.shape[-1])
         return (norm.linear(rows) + norm.bias).view(given.shape).to(output.dtype)
 
     return hook
 
 
-def _with_first(arguments: Arguments, given: Tensor) -> Arguments:
-    """A call's arguments as they were, but for the vectors that it reads first."""
-    replaced = False
+def _with_given(heard: Heard, given: Tensor) -> Arguments:
+    """The call's arguments as they were, but for the vectors that it read, wherever they stand (CTRL: three times)."""
 
     def copied(value: Any) -> Any:
-        nonlocal replaced
         if isinstance(value, Tensor):
-            if not replaced and value.is_floating_point() and value.ndim in (2, 3):
-                replaced = True
+            reads = value.shape[-1] == given.shape[-1] and value.numel() == given.numel()
+            if reads and same(value.reshape(given.shape), heard.given):
                 return given.to(value.dtype).view(value.shape)
             return value.clone()  # made under inference mode, which allows no gradients
         if isinstance(value, tuple):
@@ -118,5 +117,6 @@ def _with_first(arguments: Arguments, given: Tensor) -> Arguments:
             return {name: copied(one) for name, one in cast(Mapping[str, Any], value).items()}
         return value
 
-    args = tuple(copied(one) for one in arguments[0])
-    return args, {name: copied(one) for name, one in arguments[1].items()}
+    assert heard.arguments is not None
+    args, kwargs = heard.arguments
+    return tuple(copied(one) for one in args), {name: copied(one) for name, one in kwargs.items()}

@@ -64,8 +64,8 @@ def _listener(calls: list[Heard], path: str, width: int | None, keeps: bool) -> 
         made = first_vectors(output if isinstance(output, tuple) else (output,))
         if given is None or made is None or width not in (None, made.shape[-1]):
             return
-        flat = [one.reshape(-1, one.shape[-1]) for one in (given, made)]
-        calls.append(Heard(path, *flat, (args, kwargs) if keeps else None))
+        given, made = given.reshape(-1, given.shape[-1]), made.reshape(-1, made.shape[-1])
+        calls.append(Heard(path, given, made, (args, kwargs) if keeps else None))
 
     return listen
 
