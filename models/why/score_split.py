@@ -97,16 +97,12 @@ class _Sides:
         attention = FixedAttention(self.model, heard)
         given = heard.given.clone().requires_grad_()
         call, at_rest = attention.call(given), attention.call(torch.zeros_like(given))
-        one, kv = slice(row, row + 1), call.kv_head(self.head)
+        one, many, kv = slice(row, row + 1), slice(0, row + 1), call.kv_head(self.head)
         queries, keys = call.query[self.head].float(), call.key[kv].float()
-        upto = int(weights.nonzero().max()) + 1
-        many = slice(0, upto)
-        width = queries.shape[-1]
         asked, made = queries[row], (weights[:, None] * keys)
         query_parts = self._sided(given, asked, one, at_rest.query[self.head][row].float()[:, None])
         rested = (weights[:, None] * at_rest.key[kv].float())[many].T
         key_parts = self._sided(given, made.sum(0), many, rested)
-        assert query_parts.shape[1] == key_parts.shape[1] == width
         fixed_query, fixed_key = asked.detach(), made.sum(0).detach()
         pairs = query_parts @ key_parts.T * self.own.scaling
         return (
