@@ -62,16 +62,15 @@ class BlockWrites:
             vectors = norm.linear(vectors, positions)
         return vectors.float() * self.factor
 
-    def norm_bias(
-        self, direction: Float[Tensor, "*row d_model"], positions: int | slice = slice(None)
-    ) -> Float32[Tensor, "*row"]:
-        """What the norms' own biases give along `direction`."""
-        found = direction.float() * self.factor
-        total = found.new_zeros(found.shape[:-1])
-        for norm in reversed(self.norms):
-            total = total + found @ norm.bias
-            found = norm.pulled_back(found, positions)
-        return total
+    def bias_written(
+        self, bias: Float[Tensor, " d_model"] | None, positions: int | slice = slice(None)
+    ) -> Float32[Tensor, "*row d_model"]:
+        """What biases behind the heads wrote: the output projection's, and the norms' own."""
+        written = torch.zeros_like(self.before[positions], dtype=torch.float32)
+        written = written if bias is None else written + bias.float()
+        for norm in self.norms:
+            written = norm.linear(written, positions) + norm.bias
+        return written * self.factor
 
 
 def block_path(module: str) -> str | None:

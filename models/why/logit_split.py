@@ -130,10 +130,8 @@ def _rest(model: AttentionModel, stream: ResidualStream, direction: Tensor, posi
         if block.site is None:
             total = total + block.mlp[position].float() @ direction
             continue
-        total = total + block.norm_bias(direction, position)
         _, bias = projection(model, str(block.site.output_projection))
-        if bias is not None:
-            total = total + bias @ block.pulled_back(direction, position)
+        total = total + block.bias_written(bias, position) @ direction
     return total
 
 

@@ -124,7 +124,7 @@ class _Sides:
             for norm in self.stream.layers[self.layer].reads:
                 biases = biases + (directions @ norm.bias).sum(-1)
                 directions = norm.pulled_back(directions, positions)
-            parts = along(self.model, self.stream, self.layer, directions, positions).sum(-1)
+            parts = along(self.model, self.stream, self.layer, directions, positions)
             parts[-1] += biases
         return parts
 

@@ -47,32 +47,30 @@ def along(
     model: AttentionModel,
     stream: ResidualStream,
     layer: int,
-    directions: Float[Tensor, "*row pos d_model"],
+    directions: Float[Tensor, "row pos d_model"],
     positions: slice,
-) -> Float32[Tensor, "part *row pos"]:
-    """What every part in front of a layer is along a direction, one at each of the positions, or rows of such."""
-    found = [(stream.embedding[positions].float() * directions).sum(-1)]
-    rest = torch.zeros_like(found[0])
+) -> Float32[Tensor, "part row"]:
+    """What every part in front of a layer is along rows of directions, one at each of the positions, summed over these."""
+
+    def measured(vectors: Tensor) -> Tensor:
+        """[..., pos, d_model] as [..., row]."""
+        return vectors.float().flatten(-2) @ directions.flatten(1).T
+
+    found, rest = [measured(stream.embedding[positions])], directions.new_zeros(len(directions))
     for block in blocks_below(stream, layer):
-        written = (block.mlp[positions].float() * directions).sum(-1)
         if block.site is None:
-            rest = rest + written
+            rest = rest + measured(block.mlp[positions])
             continue
-        heads, biases = _attention_along(model, block, directions, positions)
-        found += [*heads.unbind(-1), written]
-        rest = rest + biases
+        weight, bias = projection(model, str(block.site.output_projection))
+        found += [*measured(_written(block, weight, positions)), measured(block.mlp[positions])]
+        rest = rest + measured(block.bias_written(bias, positions))
     return torch.stack([*found, rest])
 
 
-def _attention_along(
-    model: AttentionModel, block: BlockWrites, directions: Tensor, positions: slice
-) -> tuple[Tensor, Tensor]:
-    """Of each head [..., pos, head], and of the biases behind them [..., pos]."""
+def _written(block: BlockWrites, weight: Tensor, positions: slice) -> Float32[Tensor, "head pos d_model"]:
+    """What each head of a block wrote into the stream."""
     assert block.site is not None
     assert block.outputs is not None
-    weight, bias = projection(model, str(block.site.output_projection))
-    before = block.pulled_back(directions, positions)
-    each = (before @ weight.T) * block.outputs[positions].float()
-    heads = each.unflatten(-1, (block.site.heads, -1)).sum(-1)
-    biases = block.norm_bias(directions, positions)
-    return heads, biases if bias is None else biases + before @ bias
+    heads = block.site.heads
+    outputs = block.outputs[positions].float().unflatten(-1, (heads, -1)).transpose(0, 1)
+    return block.passed_on(outputs @ weight.unflatten(0, (heads, -1)), positions)
