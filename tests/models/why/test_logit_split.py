@@ -1,14 +1,20 @@
 """What each part gave to a logit: against hooks on transformers' own modules, and against the model's own logits."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 import torch
 
 import models
 from models import BadSelection, UnsupportedModel
+from models.loading.loader import wrap
 from models.why.logit_split import contributions
 from models.why.residual_stream import residual_stream
+from models.why.written_tokens import writes
 from tests.models.engine_models import ROWS, TEXT, assert_near, engine, fresh, stock, stock_output, tokenizer
 from tests.models.why.by_hand import CLASSES, ByHand, by_hand
+from tests.models.zoo import build
 from tests.sentences import assert_sentence
 
 SAID = "When Mary and John went to the store, John gave a drink to Mary. When Mary and John went to the park, John gave "
@@ -59,6 +65,29 @@ def test_difference_of_two_logits(name: str):
     assert found.total == pytest.approx(found.logit, abs=1e-4 * found.heads.abs().max().item())
 
 
+SCALED = {
+    "granite": {"residual_multiplier": 0.3, "logits_scaling": 4.0, "embedding_multiplier": 3.0},
+    "cohere": {"logit_scale": 0.25},
+}
+
+
+@pytest.mark.parametrize("name", SCALED)
+def test_scaled_residuals_and_logits(name: str):
+    own = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0, "vocab_size": len(tokenizer("causal"))}
+    row = replace(ROWS[name], config=ROWS[name].config | own | SCALED[name])
+    ids = torch.tensor([tokenizer("causal")(TEXT)["input_ids"]])
+    expected = by_hand(build(row), CLASSES[name], ids, 6, 17, 5)
+    model = wrap(build(row), tokenizer("causal"), name="Scaled")
+    found = contributions(model, TEXT, token=17, position=5)
+    assert_near(found.heads, expected.heads, 1e-4)
+    assert_near(found.mlps, expected.mlps, 1e-4)
+    assert found.total == pytest.approx(expected.logit, abs=1e-4 * found.heads.abs().max().item())
+    lifts = writes(model, TEXT, 1, 2, position=5, k=311).raises
+    by_token = {lift.token_id: lift.logits for lift in lifts}
+    other = by_hand(build(row), CLASSES[name], ids, 6, 23, 5).heads[1, 2]
+    assert by_token[17] - by_token[23] == pytest.approx((expected.heads[1, 2] - other).item(), rel=1e-3)
+
+
 @pytest.mark.parametrize("name", [*CLASSES, *SPLIT])
 def test_parts_add_up_to_the_models_own_logit(name: str):
     own = stock_output(name).logits[0]
@@ -87,7 +116,7 @@ def test_sources_by_hand():
     """One source of one head: its weight times what the head writes of that token alone."""
     run = models.capture(engine("llama gqa"), TEXT)
     found = contributions(engine("llama gqa"), run, token=17, position=6)
-    module = stock("llama gqa")
+    module: Any = stock("llama gqa")
     output = stock_output("llama gqa").attentions[1][0, 4, 6, 3]
     value = run.value(1, 4)[3]
     matrix = module.get_submodule("model.layers.1.self_attn.o_proj").weight[:, 40:50]

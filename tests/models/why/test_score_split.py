@@ -178,8 +178,9 @@ def test_a_single_key_stands_out_from_nothing():
     "asked", [{"layer": 3}, {"head": 6}, {"head": -1}, {"query": 99}, {"key": -99}, {"query": 2, "key": 3}]
 )
 def test_what_is_not_there(asked: dict):
+    given: dict[str, Any] = {"layer": 1, "head": 1, "query": 5, "key": 2}
     with pytest.raises(BadSelection) as told:
-        score_anatomy(engine("gpt2"), TEXT, **{"layer": 1, "head": 1, "query": 5, "key": 2} | asked)
+        score_anatomy(engine("gpt2"), TEXT, **given | asked)
     assert_sentence(str(told.value))
 
 

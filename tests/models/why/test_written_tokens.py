@@ -1,5 +1,7 @@
 """What a head writes, in tokens."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -44,7 +46,7 @@ def test_no_other_token_is_raised_or_lowered_more(name: str):
 def test_length_of_what_is_written():
     found = writes(engine("llama gqa"), TEXT, 1, 3, position=6)
     seen = []
-    projection = stock("llama gqa").get_submodule("model.layers.1.self_attn.o_proj")
+    projection: Any = stock("llama gqa").get_submodule("model.layers.1.self_attn.o_proj")
     hook = projection.register_forward_pre_hook(lambda _, args: seen.append(args[0][0, 6]))
     stock("llama gqa")(torch.tensor([tokenizer("causal")(TEXT)["input_ids"]]))
     hook.remove()
