@@ -105,7 +105,7 @@ def by_hand(
     raw_row = seen["raw"][place]
     logit = raw_row[token] - (0 if less is None else raw_row[less])
 
-    def norm(part: nn.Module, of: Tensor, vectors: Tensor) -> Tensor:
+    def norm(part: Any, of: Tensor, vectors: Tensor) -> Tensor:
         """What a norm, with its statistics from `of`, makes of vectors, without its bias."""
         eps = next(getattr(part, name) for name in ("eps", "variance_epsilon") if hasattr(part, name))
         weight = part.weight.float() + names.plus
