@@ -21,6 +21,7 @@ LEVELS = {
     "measuring": 5,
     "training": 5,
     "classic": 5,
+    "why": 5,
     "conversion": 6,
 }
 ABOVE_ALL = ("models", "models.fetch")
