@@ -209,10 +209,9 @@ class RecurrentModel(PreTrainedModel, GenerationMixin):
         logits, done = self.readout(torch.stack(read, dim=1)), Written(state, begun.steps + target.shape[1])
         if self.attention is None or call is None:
             return logits, None, done
-        weights = torch.stack([look.weights for look in looks], dim=1)[
-            :, None
-        ]  # [batch, head, target, source]
-        call.tell(self.attention, weights, torch.stack([look.context for look in looks], dim=1)[:, :, None])
+        weights = torch.stack([look.weights for look in looks], dim=1)[:, None]  # one head
+        contexts = torch.stack([look.context for look in looks], dim=1)[:, :, None]
+        call.tell(self.attention, weights, contexts)
         return logits, weights, done
 
     def _look(self, state: Tensor, source: Source, how: dict[str, Any]) -> Look:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import streamlit as st
 
 import models
@@ -30,7 +32,13 @@ def training(dark: bool) -> None:
             "**Read right, by the text's length** · *measured*",
             help="Exact match on the common test set: 2,000 dates of days that no model saw, with words around some of them.",
         )
-        _chart(accuracy_by_length(length_lines(found), dark=dark), "ancestors-length", "Accuracy by length")
+        _chart(
+            accuracy_by_length(
+                length_lines({name: card.by_length for name, card in found.items()}), dark=dark
+            ),
+            "ancestors-length",
+            "Accuracy by length",
+        )
     with right:
         st.markdown(
             "**While they were trained** · *measured*",
@@ -110,11 +118,11 @@ def _change(ratio: float) -> str:
     return f"{ratio:.3g} times smaller" if ratio >= 1 else f"{1 / ratio:.3g} times larger"
 
 
-def length_lines(found: dict[str, TaskCard]) -> list[Line]:
-    """Share of the common test set that each model reads right, by the text's length."""
+def length_lines(found: Mapping[str, Sequence[Sequence[int]]]) -> list[Line]:
+    """Share of texts that each model reads right, by their length. found: by model, (shortest, longest, texts, right)."""
     lines: list[Line] = []
-    for name, card in found.items():
-        bands = [band for band in card.by_length if band[2]]
+    for name, by_length in found.items():
+        bands = [band for band in by_length if band[2]]
         lines.append(
             Line(
                 name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import astuple
 
 import streamlit as st
 
@@ -13,7 +14,6 @@ from models.classic.lengthening import ReadByLength
 from models.errors import BadCard
 from viz.figures.ancestors import Line, accuracy_by_length
 from viz.services import mended
-from viz.services.ancestors import TITLES
 from viz.services.lanes import EXTRAS
 from viz.views.columns import pair
 from viz.views.evolution.cards import length_lines
@@ -49,7 +49,9 @@ def length(text: str, said: DateSaid, dark: bool) -> None:
         cards = _cards()
         if cards:
             draw(
-                accuracy_by_length(length_lines(cards), dark=dark),
+                accuracy_by_length(
+                    length_lines({name: card.by_length for name, card in cards.items()}), dark=dark
+                ),
                 "mended-length-set",
                 "Read right by length",
             )
@@ -85,19 +87,7 @@ def length_reading(found: Mapping[str, ReadByLength]) -> tuple[bool, str]:
 
 
 def _lines(found: Mapping[str, ReadByLength]) -> list[Line]:
-    return [
-        Line(
-            name,
-            TITLES[name],
-            [(band.shortest + band.longest) / 2 for band in each.bands],
-            [band.right / band.texts for band in each.bands],
-            [
-                f"{band.shortest} to {band.longest} characters: {band.right} of {band.texts}"
-                for band in each.bands
-            ],
-        )
-        for name, each in found.items()
-    ]
+    return length_lines({name: [astuple(band) for band in each.bands] for name, each in found.items()})
 
 
 def _cards() -> dict[str, TaskCard]:
