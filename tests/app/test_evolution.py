@@ -258,9 +258,8 @@ def test_side_by_side_each_has_its_own_card_and_time():
 
 def test_a_story_is_told_in_the_networks_own_numbers():
     app, network = opened(ancestor="memory"), models.load("classic-memory")
-    reading, without = (
-        ask(network, STORIES[0]) for ask in (models.read_memories, models.without_each_sentence)
-    )
+    reading = models.read_memories(network, STORIES[0])
+    without = models.without_each_sentence(network, STORIES[0])
     table = next(block.proto.body for block in app.get("html") if "hop-table" in block.proto.body)
     rows = [re.findall("<td.*?>(.*?)</td>", row) for row in re.findall("<tr>.*?</tr>", table)[1:]]
     adds = reading.adds(reading.answer).sum(0).tolist()

@@ -1,5 +1,7 @@
 """What each sentence adds to a memory network's answer, and what its output memories say by themselves."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -15,8 +17,8 @@ def reading(request: pytest.FixtureRequest) -> models.MemoryReading:
 
 def test_what_is_read_and_the_question_add_up_to_the_logit(reading: models.MemoryReading):
     """W u_K less its mean word, W taken from the weights; the question's own part is W u_1."""
-    network = models.load("classic-memory").module
-    logits = reading.states @ network.words[-1].weight.T  # pyright: ignore[reportArgumentType, reportOperatorIssue]
+    network: Any = models.load("classic-memory").module
+    logits = reading.states @ network.words[-1].weight.T
     centred = logits - logits.mean(-1, keepdim=True)
     for word in (reading.answer, "kitchen", "Sandra"):
         place = reading.vocabulary.index(word)
@@ -25,8 +27,8 @@ def test_what_is_read_and_the_question_add_up_to_the_logit(reading: models.Memor
 
 
 def test_an_output_memory_read_alone_says_its_likeliest_words(reading: models.MemoryReading):
-    network = models.load("classic-memory").module
-    table: torch.Tensor = network.words[-1].weight.detach()  # pyright: ignore
+    network: Any = models.load("classic-memory").module
+    table: torch.Tensor = network.words[-1].weight.detach()
     for sentence in range(len(reading.sentences)):
         logits = table @ reading.output_memories[2, sentence]
         (first, lift), (second, less) = reading.says(2, sentence, 2)
